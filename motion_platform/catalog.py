@@ -1,0 +1,40 @@
+"""The one table of everything that has a name: kind -> name -> "module:Class".
+
+Strings only: nothing is imported until it is asked for, and nothing registers itself by being imported. Packages
+from outside add to a kind with an entry point in the group ``motion_platform.<kind>`` (see docs/add-an-encoder.md).
+"""
+
+from __future__ import annotations
+
+CATALOG: dict[str, dict[str, str]] = {
+    "encoders": {
+        "sentence": "motion_platform.encoders.sentence:SentenceEncoder",
+        "clip_text": "motion_platform.encoders.clip_text:ClipTextEncoder",
+        "hf_text": "motion_platform.encoders.hf_text:HFTextEncoder",
+        "label": "motion_platform.encoders.label:LabelEncoder",
+    },
+    "generators": {
+        "mdm": "motion_platform.generators.mdm:MDM",
+    },
+    "spaces": {
+        "recogniser": "motion_platform.spaces.recogniser:Recogniser",
+    },
+    "metrics": {
+        "recognition": "motion_platform.metrics.recognition:Recognition",
+        "foot_skating": "motion_platform.metrics.foot_skating:FootSkating",
+    },
+    "representations": {
+        "humanml3d": "motion_platform.motion.representations.guo:HumanML3D",
+        "humanml3d_essential": "motion_platform.motion.representations.guo:HumanML3DEssential",
+        "kit_ml": "motion_platform.motion.representations.guo:KITML",
+    },
+    "data": {
+        "bandai_namco": "motion_platform.data.bandai_namco:BandaiNamco",
+        "cmu_humanml3d": "motion_platform.data.cmu_humanml3d:CMUHumanML3D",
+        "bandai_cmu": "motion_platform.data.bandai_cmu:BandaiCMU",
+        "humanml3d": "motion_platform.data.humanml3d:HumanML3DFolder",
+        "kit_ml": "motion_platform.data.humanml3d:KITMLFolder",
+        "bvh_folder": "motion_platform.data.bvh_folder:BVHFolder",
+        "sample": "motion_platform.data.sample:Sample",
+    },
+}

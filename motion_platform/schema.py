@@ -1,0 +1,242 @@
+"""The words that every part speaks: motions, conditions, batches, and what an encoder, a generator and a metric are.
+
+One letter, one meaning, project wide: B batch, T frames, D motion features, J joints, N condition tokens, C encoder
+width, S token steps, Q codebooks, E embedding. Masks: True = real. Motion outside a generator: raw units.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from motion_platform.errors import DataError
+from motion_platform.seeding import NoiseSource
+
+Reads = Literal["text", "audio", "label", "motion"]
+
+
+def length_mask(lengths: Tensor, frames: int | None = None) -> Tensor:
+    """(B,) lengths -> (B, T) boolean mask, True on the first ``lengths[b]`` frames."""
+    frames = int(lengths.max()) if frames is None else frames
+    return torch.arange(frames, device=lengths.device)[None, :] < lengths[:, None]
+
+
+@dataclass(frozen=True)
+class MotionSpec:
+    """What the numbers of a motion mean; saved in every checkpoint.
+
+    representation, skeleton: registered names. fps: frames a second. mean, std: (D,) statistics of the training
+    split; there is no default, because motion normalised with somebody else's statistics is silent garbage.
+    """
+
+    representation: str
+    skeleton: str
+    fps: float
+    mean: Tensor
+    std: Tensor
+    units: str = "metre"
+
+    def __post_init__(self) -> None:
+        if self.mean.ndim != 1 or self.mean.shape != self.std.shape:
+            raise DataError(f"MotionSpec: mean {tuple(self.mean.shape)} and std {tuple(self.std.shape)} must be (D,)")
+        if not (torch.isfinite(self.mean).all() and torch.isfinite(self.std).all() and (self.std > 0).all()):
+            raise DataError("MotionSpec: statistics must be finite and every std above 0; prepare the data again")
+
+    @property
+    def dim(self) -> int:
+        """D, the number of features of a frame."""
+        return self.mean.shape[0]
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """(..., D) raw -> zero mean, unit variance."""
+        return (x - self.mean.to(x)) / self.std.to(x)
+
+    def restore(self, x: Tensor) -> Tensor:
+        """(..., D) normalised -> raw units."""
+        return x * self.std.to(x) + self.mean.to(x)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for model.yaml; statistics go into the weight file."""
+        return {
+            "representation": self.representation,
+            "skeleton": self.skeleton,
+            "fps": self.fps,
+            "units": self.units,
+            "dim": self.dim,
+        }
+
+
+@dataclass
+class Motion:
+    """A padded batch of motions: x (B, T, D) raw features, lengths (B,) int64, and what they mean."""
+
+    x: Tensor
+    lengths: Tensor
+    spec: MotionSpec
+
+    @property
+    def mask(self) -> Tensor:
+        """(B, T), True on real frames."""
+        return length_mask(self.lengths, self.x.shape[1])
+
+    def to(self, device: torch.device | str) -> Motion:
+        return Motion(self.x.to(device), self.lengths.to(device), self.spec)
+
+
+@dataclass
+class Condition:
+    """Encoded condition: tokens (B, N, C), mask (B, N), rate_hz (tokens a second, None for text and labels).
+
+    An encoder returns its real tokens only. After conditioning, C is the model's width and token 0 is a learned null
+    token that is always on: a dropped condition keeps token 0 alone, so no attention row is ever empty.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    rate_hz: float | None = None
+
+    def drop(self, rows: Tensor | None = None) -> Condition:
+        """Switch off everything but the null token, in all rows or where ``rows`` (B,) is True."""
+        mask = self.mask.clone()
+        if rows is None:
+            mask[:, 1:] = False
+        else:
+            mask[:, 1:] &= ~rows[:, None]
+        return replace(self, mask=mask)
+
+    def to(self, device: torch.device | str) -> Condition:
+        return replace(self, tokens=self.tokens.to(device), mask=self.mask.to(device))
+
+
+@dataclass
+class Tokens:
+    """Discrete motion: ids (B, S, Q) int64, lengths (B,) in steps."""
+
+    ids: Tensor
+    lengths: Tensor
+
+
+@dataclass
+class Batch:
+    """What a collate makes: ids (B stable names), raw (slot -> B inputs), lengths (B,) frames, motion, captions."""
+
+    ids: list[str]
+    raw: dict[str, list[Any]]
+    lengths: Tensor
+    motion: Motion | None = None
+    captions: list[list[str]] | None = None
+    labels: list[dict[str, str]] | None = None
+
+    def to(self, device: torch.device | str) -> Batch:
+        motion = self.motion.to(device) if self.motion else None
+        return replace(self, lengths=self.lengths.to(device), motion=motion)
+
+
+@dataclass
+class Edit:
+    """What an edit keeps: x (B, T, D) raw features of the given motion, keep (B, T, D) True where it must stay."""
+
+    x: Tensor
+    keep: Tensor
+
+
+class Encoder(nn.Module, ABC):
+    """Reads one kind of raw input and returns tokens. Attributes: ``reads``, ``dim`` (C), ``rate_hz``, ``frozen``."""
+
+    reads: Reads
+    dim: int
+    rate_hz: float | None = None
+    frozen: bool = True
+
+    @abstractmethod
+    def forward(self, raw: Sequence[Any]) -> Condition:
+        """B raw inputs -> Condition with tokens (B, N, C), without a null token."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Changes when weights or settings change: the key of the feature cache."""
+
+
+class Trainable(nn.Module, ABC):
+    """Whatever a recipe can train. Attributes: ``spec``, ``slots`` (names it is conditioned on), ``width``."""
+
+    spec: MotionSpec
+    slots: tuple[str, ...]
+    width: int
+
+    @abstractmethod
+    def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
+        """{"loss": scalar, ...parts} for a batch; ``given``: slot -> projected Condition (null token first)."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample: guidance weight a slot (missing slots use the generator's default), sampler name and steps."""
+
+    guidance: Mapping[str, float] = field(default_factory=dict)
+    sampler: str | None = None
+    steps: int | None = None
+
+
+class Generator(Trainable):
+    """A Trainable that makes motion from conditions."""
+
+    @abstractmethod
+    def generate(
+        self,
+        given: Mapping[str, Condition],
+        lengths: Tensor,
+        *,
+        noise: NoiseSource,
+        sampling: Sampling,
+        edit: Edit | None = None,
+    ) -> Motion:
+        """Motions of the asked lengths (B,), raw units. ``edit`` keeps parts of a given motion."""
+
+
+class Space(Trainable):
+    """Embeds motion (and conditions) for distances between sets of motions."""
+
+    @abstractmethod
+    def embed(self, motion: Motion) -> Tensor:
+        """(B, E) embeddings, not normalised."""
+
+
+class State(ABC):
+    """What a metric has gathered so far: mergeable across processes, and it knows whom it has counted."""
+
+    ids: set[str]
+
+    @abstractmethod
+    def merge(self, other: State) -> State:
+        """The union of both; DataError when a sample id was counted twice."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, float]:
+        """{name: value}."""
+
+
+class Metric(ABC):
+    """A number with a definition. Attributes: ``name``, ``unit``, ``higher_is_better``, ``needs`` (a space or None)."""
+
+    name: str
+    unit: str
+    higher_is_better: bool
+    needs: str | None = None
+
+    @abstractmethod
+    def state(self, prediction: Motion, batch: Batch, space: Space | None) -> State:
+        """The state of one batch."""
+
+
+def merge_ids(a: set[str], b: set[str]) -> set[str]:
+    """Union of sample ids; a sample counted twice is an error, never an average over 24 of 21 samples."""
+    both = a & b
+    if both:
+        raise DataError(f"samples counted twice: {', '.join(sorted(both)[:3])}{' ...' if len(both) > 3 else ''}")
+    return a | b
