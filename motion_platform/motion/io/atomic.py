@@ -1,0 +1,39 @@
+"""Write a file completely or not at all."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from motion_platform.errors import OutputError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name beside ``path`` (same extension); move it into place when the block ends well.
+
+        with atomic_path("out.bvh") as temporary:
+            temporary.write_text(text)
+
+    When the block raises, the temporary file is removed and an older file at ``path`` stays as it was.
+    Errors: OutputError, one line, for a missing folder, a folder in the file's place, no permission, a full disk
+    (any OSError of the block); everything else passes through unchanged.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; give a file name")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    temporary = path.with_name(f".{path.stem[:100]}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
+    try:
+        yield temporary
+        if not temporary.exists():
+            raise OutputError(f"{path}: nothing was written")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"{path}: could not be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
