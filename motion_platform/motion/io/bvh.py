@@ -1,0 +1,297 @@
+"""Reader of Biovision Hierarchy (BVH) files, the plain-text format of most motion capture.
+
+A joint may have any channels in any order; a missing position channel keeps the joint's OFFSET, a missing rotation is
+none. Position channels replace OFFSET (they are not added to it). The matrix of a joint is the product of its rotation
+channels in the order listed. The format has no unit and no up axis: see :mod:`motion_platform.motion.io.units`.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from motion_platform.errors import DataError, suggest
+from motion_platform.motion.clip import MAX_FRAMES, Clip
+from motion_platform.motion.io import units as unit
+from motion_platform.motion.io.euler import euler_to_quaternion, forward_kinematics, quaternion_multiply, unroll
+from motion_platform.motion.skeleton import Skeleton
+
+CHANNELS = {f"{axis}{kind}": (kind, k) for k, axis in enumerate("xyz") for kind in ("position", "rotation")}
+MAX_JOINTS = 1000
+STRETCH = 0.005
+"""Metres by which a bone may change its length before it is reported in ``info["stretching"]``."""
+
+
+@dataclass
+class _Node:
+    """One joint of the hierarchy as the file gives it."""
+
+    name: str
+    parent: int
+    offset: np.ndarray | None = None
+    channels: list[tuple[str, int]] | None = None
+    ends: list[np.ndarray] = field(default_factory=list)
+
+
+def read(
+    path: str | Path, *, skeleton: Skeleton | None = None, fps: float | None = None, units: str | None = None,
+    up: str | None = None,
+) -> Clip:  # fmt: skip
+    """Read a BVH file: joints (T, J, 3) in metres, Y up; local rotations; the file's own skeleton.
+
+    ``fps``, ``units`` ("m", "cm", "mm", "inch", "cmu") and ``up`` ("y", "z") overrule what is in the file or guessed;
+    ``skeleton`` must have the file's joint names and lends its name, parts and mirror pairs. A root that only carries
+    a single child with position channels (Bandai-Namco's ``joint_Root``) is folded into that child. ``info``: source,
+    unit, up, end_sites {joint: [offset, ...] in metres}, folded_root, stretching (joints whose bone changes length).
+    Errors: DataError, with the line, for anything that is not a complete and finite BVH.
+    """
+    path = Path(path)
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    found = re.search(r"^[ \t]*MOTION\b", text, re.IGNORECASE | re.MULTILINE)
+    if found is None:
+        raise DataError(f"{path}: no MOTION section; the file is truncated or is no BVH")
+    nodes = _hierarchy(text[: found.start()], path)
+    values, frame_time = _motion(text, found.end(), sum(len(n.channels or ()) for n in nodes), path)
+    rate = _fps(frame_time) if fps is None else fps
+    with np.errstate(over="ignore", invalid="ignore"):  # a value like 1e300 ends in Clip's check for infinity
+        return _clip(path, nodes, values, rate, skeleton, units, up)
+
+
+def _hierarchy(text: str, path: Path) -> list[_Node]:
+    """The joints in the file's order (parents first)."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    words = [
+        (word, n) for n, line in enumerate(lines, 1) for word in line.replace("{", " { ").replace("}", " } ").split()
+    ]
+    position, nodes, stack = 0, [], []  # type: ignore[var-annotated]
+
+    def fail(message: str, line: int | None = None) -> DataError:
+        last = words[min(position, len(words)) - 1][1] if words and position else 1
+        return DataError(f"{path}: line {last if line is None else line}: {message}")
+
+    def take(expected: str) -> tuple[str, int]:
+        nonlocal position
+        if position >= len(words):
+            raise fail(f"the hierarchy ends where {expected} should be", len(lines))
+        position += 1
+        return words[position - 1]
+
+    def name() -> str:  # everything on the line of the keyword: some exporters write blanks in names
+        nonlocal position
+        start, line = position, words[position - 1][1]
+        while position < len(words) and words[position][1] == line and words[position][0] != "{":
+            position += 1
+        if position == start:
+            raise fail("a joint without a name")
+        return " ".join(word for word, _ in words[start:position])
+
+    def numbers(expected: str) -> np.ndarray:
+        taken = [take(expected)[0] for _ in range(3)]
+        try:
+            found = np.array([float(word) for word in taken])
+        except ValueError:
+            raise fail(f"{expected}: got {' '.join(taken)!r}") from None
+        if not np.isfinite(found).all():
+            raise fail(f"{expected}: got {' '.join(taken)!r}")
+        return found
+
+    if take("HIERARCHY")[0].upper() != "HIERARCHY":
+        raise fail(f"a BVH starts with HIERARCHY, got {words[0][0][:40]!r}")
+    while position < len(words):
+        word, line = take("a keyword")
+        key = word.upper()
+        if key in ("ROOT", "JOINT"):
+            if key == "ROOT" and nodes:
+                raise fail("a second ROOT; only files with one body are read")
+            if key == "JOINT" and not stack:
+                raise fail("JOINT outside of ROOT")
+            if stack and stack[-1] < 0:
+                raise fail("JOINT inside End Site")
+            if len(nodes) >= MAX_JOINTS:
+                raise fail(f"more than {MAX_JOINTS} joints")
+            nodes.append(_Node(name(), stack[-1] if stack else -1))
+            stack.append(len(nodes) - 1)
+            if take("{")[0] != "{":
+                raise fail(f"expected {{ after joint {nodes[-1].name!r}")
+        elif key == "END":
+            if not stack or stack[-1] < 0:
+                raise fail("End Site outside of a joint")
+            name()
+            stack.append(-1)
+            if take("{")[0] != "{":
+                raise fail("expected { after End Site")
+        elif key == "OFFSET":
+            if not stack:
+                raise fail("OFFSET outside of a joint")
+            offset = numbers("three numbers of OFFSET")
+            if stack[-1] < 0:
+                nodes[stack[-2]].ends.append(offset)
+            elif nodes[stack[-1]].offset is not None:
+                raise fail(f"a second OFFSET of joint {nodes[stack[-1]].name!r}")
+            else:
+                nodes[stack[-1]].offset = offset
+        elif key == "CHANNELS":
+            if not stack or stack[-1] < 0:
+                raise fail("CHANNELS outside of a joint")
+            node = nodes[stack[-1]]
+            count = take("the number of channels")[0]
+            if not count.isascii() or not count.isdigit() or int(count) > 6:
+                raise fail(f"joint {node.name!r}: the number of channels must be 0 to 6, got {count!r}")
+            if node.channels is not None:
+                raise fail(f"a second CHANNELS of joint {node.name!r}")
+            node.channels = []
+            for _ in range(int(count)):
+                channel = take("a channel")[0]
+                if channel.lower() not in CHANNELS:
+                    allowed = [c[0].upper() + c[1:] for c in CHANNELS]
+                    raise fail(f"joint {node.name!r}: unknown channel {channel!r}; {suggest(channel, allowed)}")
+                node.channels.append(CHANNELS[channel.lower()])
+            moved = [axis for kind, axis in node.channels if kind == "position"]
+            if len(moved) != len(set(moved)):
+                raise fail(f"joint {node.name!r}: a position channel is listed twice")
+        elif key == "}":
+            if not stack:
+                raise fail("a } too many")
+            stack.pop()
+        else:
+            raise fail(f"unexpected {word[:40]!r}; allowed: JOINT, End Site, OFFSET, CHANNELS, }}", line)
+    if stack:
+        raise fail(f"{len(stack)} braces are not closed before MOTION")
+    if not nodes:
+        raise fail("no ROOT joint")
+    for node in nodes:
+        if node.offset is None:
+            raise fail(f"joint {node.name!r} has no OFFSET")
+    return nodes
+
+
+_HEADER = re.compile(r"\s*Frames\s*:?\s*(\S+)\s+Frame\s+Time\s*:?\s*(\S+)[ \t]*", re.IGNORECASE)
+
+
+def _motion(text: str, start: int, channels: int, path: Path) -> tuple[np.ndarray, str]:
+    """Values (T, channels) and the text of the frame time."""
+    line = _line(text, start)
+    header = _HEADER.match(text, start)
+    if header is None:
+        raise DataError(f"{path}: line {line}: after MOTION come 'Frames: N' and 'Frame Time: seconds'")
+    declared, frame_time = header.groups()
+    if not declared.isascii() or not declared.isdigit() or not 1 <= int(declared[:20]) <= MAX_FRAMES:
+        raise DataError(f"{path}: line {line + 1}: Frames must be 1 to {MAX_FRAMES}, got {declared[:40]!r}")
+    try:
+        seconds = float(frame_time)
+    except ValueError:
+        seconds = -1.0
+    if not 0.001 <= seconds <= 60:
+        raise DataError(f"{path}: line {line + 2}: Frame Time must be 0.001 to 60 seconds, got {frame_time[:40]!r}")
+    if channels == 0:
+        raise DataError(f"{path}: no joint has a channel")
+    frames, block = int(declared), text[header.end() :]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # numpy warns at the first token that is no number
+            values = np.fromstring(block, dtype=np.float64, sep=" ")
+    except (DeprecationWarning, ValueError):
+        values = np.empty(0)
+    if len(values) != frames * channels or not np.isfinite(values).all():
+        raise DataError(f"{path}: {_what_is_wrong(text, header.end(), frames, channels)}")
+    return values.reshape(frames, channels), frame_time
+
+
+def _line(text: str, position: int) -> int:
+    """Number of the line, from 1, that holds a position; CR LF, LF and CR each end one."""
+    return len(re.findall(r"\r\n|\r|\n", text[:position])) + 1
+
+
+def _what_is_wrong(text: str, start: int, frames: int, channels: int) -> str:
+    """Say in which line the motion block goes wrong."""
+    first, rows = _line(text, start), 0
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text[start:]), first):
+        words = line.split()
+        for word in words:
+            try:
+                good = bool(np.isfinite(float(word)))
+            except ValueError:
+                good = False
+            if not good:
+                return f"line {number}: {word[:40]!r} is not a finite number"
+        if words and len(words) != channels:
+            return f"line {number}: {len(words)} values, but the joints have {channels} channels"
+        rows += bool(words)
+    return f"line {first}: {frames} frames declared, but {rows} are there"
+
+
+def _fps(frame_time: str) -> float:
+    """Frames a second; a whole number where the frame time is one rounded: 0.0333333 -> 30."""
+    seconds = float(frame_time)
+    rate, whole = 1 / seconds, max(1, round(1 / seconds))
+    decimals = len(frame_time.lower().partition("e")[0].partition(".")[2]) if "e" not in frame_time.lower() else 15
+    return float(whole) if abs(rate / whole - 1) < 1e-4 or round(1 / whole, decimals) == seconds else rate
+
+
+def _clip(
+    path: Path, nodes: list[_Node], values: np.ndarray, fps: float, skeleton: Skeleton | None, units: str | None,
+    up: str | None,
+) -> Clip:  # fmt: skip
+    """Rotations, units, axes and forward kinematics."""
+    frames, count = len(values), len(nodes)
+    positions = np.tile(np.stack([n.offset for n in nodes]), (frames, 1, 1))
+    rotations = np.zeros((frames, count, 4))
+    rotations[..., 3] = 1.0
+    by_order: dict[tuple[int, ...], list[tuple[int, list[int]]]] = {}
+    column, moving = 0, set()
+    for j, node in enumerate(nodes):
+        turns = []
+        for k, (kind, axis) in enumerate(node.channels or ()):
+            if kind == "position":
+                positions[:, j, axis] = values[:, column + k]
+                moving.add(j)
+            else:
+                turns.append((axis, column + k))
+        if turns:
+            by_order.setdefault(tuple(a for a, _ in turns), []).append((j, [c for _, c in turns]))
+        column += len(node.channels or ())
+    for order, members in by_order.items():  # all joints with the same order at once
+        angles = np.radians(values[:, np.array([columns for _, columns in members])])
+        rotations[:, [j for j, _ in members]] = euler_to_quaternion(angles, order)
+
+    names, parents, ends = [n.name for n in nodes], [n.parent for n in nodes], [n.ends for n in nodes]
+    info: dict[str, object] = {"source": path.name}
+    if count > 1 and parents.count(0) == 1 and 1 in moving:  # the root only carries its child: fold it into the child
+        info["folded_root"] = names[0]
+        positions[:, 1] = forward_kinematics(rotations[:, :2], positions[:, :2], [-1, 0])[:, 1]
+        rotations[:, 1] = quaternion_multiply(rotations[:, 0], rotations[:, 1])
+        positions, rotations, names, ends = positions[:, 1:], rotations[:, 1:], names[1:], ends[1:]
+        parents = [-1] + [p - 1 for p in parents[2:]]
+
+    offsets = np.median(positions, axis=0)
+    offsets[0] = 0.0
+    tips = [(j, tip) for j, found in enumerate(ends) for tip in found]
+    lengths = [*np.linalg.norm(offsets, axis=-1), *(float(np.linalg.norm(tip)) for _, tip in tips)]
+    unit_name, metres = unit.find_unit(unit.body_height(lengths, parents + [j for j, _ in tips]), units, str(path))
+    positions, offsets = positions * metres, offsets * metres
+
+    joints = forward_kinematics(rotations, positions, parents)
+    still = np.tile([0.0, 0.0, 0.0, 1.0], (1, len(names), 1))
+    axis = unit.find_up(names, forward_kinematics(still, offsets, parents)[0], joints, up, str(path))
+    if axis == "z":
+        turn = unit.Z_UP_TO_Y_UP
+        rotations = quaternion_multiply(quaternion_multiply(turn, rotations), turn * [-1, -1, -1, 1])
+        joints, offsets, positions = (unit.z_to_y(a) for a in (joints, offsets, positions))
+        tips = [(j, unit.z_to_y(tip)) for j, tip in tips]
+    stretch = np.abs(positions[:, 1:] - offsets[1:]).max(axis=(0, 2)) if len(names) > 1 else np.empty(0)
+    info |= {"unit": unit_name, "up": axis, "end_sites": {}}
+    for j, tip in tips:
+        info["end_sites"].setdefault(names[j], []).append([float(v) for v in tip * metres])  # type: ignore[attr-defined]
+    if (stretch > STRETCH).any():
+        info["stretching"] = [names[j + 1] for j in np.flatnonzero(stretch > STRETCH)]
+    if skeleton is None:
+        skeleton = Skeleton(f"bvh:{path.stem}", tuple(names), tuple(parents), offsets)
+    elif skeleton.joints != tuple(names):
+        raise DataError(f"{path}: its joints are {', '.join(names)}, not those of skeleton {skeleton.name}")
+    else:
+        skeleton = Skeleton(skeleton.name, skeleton.joints, tuple(parents), offsets, skeleton.parts, skeleton.mirror)
+    return Clip(joints.astype(np.float32), fps, skeleton, unroll(rotations).astype(np.float32), path.stem, (), info)
