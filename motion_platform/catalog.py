@@ -22,6 +22,11 @@ CATALOG: dict[str, dict[str, str]] = {
     "metrics": {
         "recognition": "motion_platform.metrics.recognition:Recognition",
         "foot_skating": "motion_platform.metrics.foot_skating:FootSkating",
+        "instructed": "motion_platform.metrics.instructed:Instructed",
+        "floor_penetration": "motion_platform.metrics.physical:FloorPenetration",
+        "floating": "motion_platform.metrics.physical:Floating",
+        "jerk": "motion_platform.metrics.physical:Jerk",
+        "bone_length_drift": "motion_platform.metrics.physical:BoneLengthDrift",
     },
     "representations": {
         "humanml3d": "motion_platform.motion.representations.guo:HumanML3D",

@@ -1,0 +1,39 @@
+"""Does a recogniser trained on real motion see in a generated motion what was asked for?
+
+The action-recognition accuracy of Guo et al. 2020 (Action2Motion, arXiv:2007.15240, section 5.2), for any labels.
+"""
+
+from __future__ import annotations
+
+from motion_platform.errors import DataError
+from motion_platform.metrics.base import RatioState, check_batch
+from motion_platform.schema import Batch, Metric, Motion, Space
+
+
+class Recognition(Metric):
+    """Part of the samples in which the recogniser sees the label asked for: one value a target, and one for all.
+
+    Values: ``recognition_<target>`` for each target of the recogniser, ``recognition_all`` (every known target right).
+    A sample without a label for a target says nothing about that target.
+    """
+
+    name = "recognition"
+    unit = "ratio"
+    higher_is_better = True
+    needs = "recogniser"
+
+    def state(self, prediction: Motion, batch: Batch, space: Space | None) -> RatioState:
+        """Errors: DataError without labels, without a recogniser, or for a NaN in the prediction."""
+        check_batch(prediction, batch, self.name)
+        classify = getattr(space, "classify", None)
+        if classify is None:
+            raise DataError(f"{self.name}: needs a recogniser as its space, got {type(space).__name__}")
+        if batch.labels is None:
+            raise DataError(f"{self.name}: the batch has no labels; this metric needs a data set with labels")
+        rows: dict[str, dict[str, tuple[float, float]]] = {}
+        for sample, answers, labels in zip(batch.ids, classify(prediction), batch.labels, strict=True):
+            right = {t: float(answers[t] == labels[t]) for t in answers if labels and t in labels}
+            rows[sample] = {f"{self.name}_{target}": (value, 1.0) for target, value in right.items()}
+            if right:
+                rows[sample][f"{self.name}_all"] = (min(right.values()), 1.0)
+        return RatioState(rows)

@@ -1,0 +1,235 @@
+"""A small recogniser of what a motion shows (content) and how it is done (style), for judging generated motion.
+
+It reads joints, not features: any representation of the 22-joint skeleton is decoded, turned to face Z+ in every frame
+and described by 67 numbers, so that one recogniser scores every generator. A motion is cut into patches of a few
+frames, run through a stack of temporal convolutions (the blocks of ConvNeXt, Liu et al. 2022, arXiv:2201.03545,
+section 2.6, in one dimension) and pooled by attention, mean and maximum over its real frames only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motion_platform.errors import ConfigError, DataError, suggest
+from motion_platform.motion.representations import get_representation
+from motion_platform.schema import Batch, Condition, Motion, MotionSpec, Space, length_mask
+
+PELVIS, LEFT_HIP, RIGHT_HIP, LEFT_SHOULDER, RIGHT_SHOULDER = 0, 1, 2, 16, 17
+FEATURES = 67
+"""22 heights, 21 joints in the horizontal plane of the body, forward and sideways speed, turning speed."""
+
+
+def heading(joints: Tensor) -> Tensor:
+    """(..., J, 3) joints -> (...) heading in radians about Y: 0 faces Z+, positive is a turn to the left (X+).
+
+    The direction is at right angles to the mean of the hip line and the shoulder line, as in HumanML3D's
+    preprocessing (Guo et al. 2022, section 3).
+    """
+    across = joints[..., LEFT_HIP, :] - joints[..., RIGHT_HIP, :]
+    across = across + joints[..., LEFT_SHOULDER, :] - joints[..., RIGHT_SHOULDER, :]
+    return torch.atan2(-across[..., 2], across[..., 0])  # forward = across x up = (-across_z, 0, across_x)
+
+
+def body_features(joints: Tensor, fps: float) -> Tensor:
+    """(B, T, 22, 3) joints in metres -> (B, T, 67): what a body does, whatever its place on the floor and direction.
+
+    Heights and horizontal offsets from the pelvis in the frame of the body are in half metres; speeds are in m/s and
+    rad/s: all near 1. The speeds of the last frame repeat those before it, and a motion of one frame has speed zero.
+    """
+    angle = heading(joints)
+    pelvis = joints[..., PELVIS, :]
+    offset = joints[..., 1:, :] - pelvis[..., None, :]
+    x, z = _into_body(offset[..., 0], offset[..., 2], angle[..., None])
+    step = torch.diff(pelvis, dim=1)
+    turn = torch.diff(angle, dim=1)
+    turn = torch.atan2(torch.sin(turn), torch.cos(turn))  # the short way round
+    side, forward = _into_body(step[..., 0], step[..., 2], angle[:, :-1])
+    speed = torch.stack([side, forward, turn], -1) * fps
+    speed = torch.cat([speed, speed[:, -1:]], 1) if joints.shape[1] > 1 else joints.new_zeros(*joints.shape[:2], 3)
+    return torch.cat([joints[..., 1] / 0.5, x / 0.5, z / 0.5, speed], -1)
+
+
+def _into_body(x: Tensor, z: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn horizontal coordinates by minus the heading: (to the left, forward)."""
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    return cos * x - sin * z, sin * x + cos * z
+
+
+class _Block(nn.Module):
+    """Depthwise convolution over time, LayerNorm, a feed-forward pair, added to the input."""
+
+    def __init__(self, width: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.mix = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.feed = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
+        )
+
+    def forward(self, h: Tensor, mask: Tensor) -> Tensor:
+        """h (B, S, W), mask (B, S) -> (B, S, W); padding stays zero, so it looks like the edge of a longer batch."""
+        mixed = self.mix(h.transpose(1, 2)).transpose(1, 2)
+        return (h + self.feed(self.norm(mixed))) * mask[..., None]
+
+
+class Recogniser(Space):
+    """Says which label of every target a motion shows; its embedding is the layer below the answers.
+
+    targets: target -> its labels, e.g. ``{"content": ["walk", "run"], "style": ["normal", "tired"]}``; a batch's
+    labels (``batch.labels``, one dict a clip) are looked up there, and a clip that lacks a target is left out of that
+    target's loss. patch: frames a step of the network. smoothing: label smoothing. speed_change, crop, noise:
+    augmentation in training: playing speed +- that fraction, the smallest part of a clip to keep, and metres of
+    standard deviation added to every joint's place in the body.
+    """
+
+    def __init__(
+        self,
+        spec: MotionSpec,
+        slots: Sequence[str] = (),
+        *,
+        targets: dict[str, list[str]],
+        width: int = 192,
+        layers: int = 4,
+        patch: int = 4,
+        kernel: int = 7,
+        embedding: int = 128,
+        dropout: float = 0.1,
+        smoothing: float = 0.1,
+        speed_change: float = 0.1,
+        crop: float = 0.8,
+        noise: float = 0.01,
+    ) -> None:
+        super().__init__()
+        if not targets:
+            raise ConfigError("recogniser.targets: empty; name at least one target with its labels")
+        for target, labels in targets.items():
+            if len(labels) < 2 or len(set(labels)) != len(labels):
+                raise ConfigError(f"recogniser.targets.{target}: needs two or more different labels, got {labels}")
+        for setting, value, low, high in [
+            ("crop", crop, 0.1, 1.0),
+            ("speed_change", speed_change, 0.0, 0.5),
+            ("smoothing", smoothing, 0.0, 0.9),
+        ]:
+            if not low <= value <= high:
+                raise ConfigError(f"recogniser.{setting}: got {value}; allowed: {low} to {high}")
+        self.spec, self.slots, self.width = spec, tuple(slots), width
+        self.targets = {target: list(labels) for target, labels in targets.items()}
+        self.patch, self.smoothing = patch, smoothing
+        self.speed_change, self.crop, self.noise = speed_change, crop, noise
+        self.enter = nn.Linear(patch * FEATURES, width)
+        self.blocks = nn.ModuleList(_Block(width, kernel, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.attend = nn.Linear(width, 4)
+        self.to_embedding = nn.Sequential(nn.Linear(6 * width, embedding), nn.GELU(), nn.Dropout(dropout))
+        self.heads = nn.ModuleDict({target: nn.Linear(embedding, len(labels)) for target, labels in targets.items()})
+
+    def joints(self, motion: Motion) -> Tensor:
+        """(B, T, 22, 3) metres. Errors: DataError for another skeleton, another frame rate, or a NaN."""
+        spec = motion.spec
+        if spec.skeleton != self.spec.skeleton or spec.fps != self.spec.fps:
+            raise DataError(
+                f"recogniser: the motion has skeleton {spec.skeleton} at {spec.fps:g} fps, but this recogniser was "
+                f"trained on {self.spec.skeleton} at {self.spec.fps:g} fps; retarget the motion first"
+            )
+        if not torch.isfinite(motion.x[motion.mask]).all():
+            raise DataError("recogniser: the motion has a NaN or infinite value")
+        x = torch.where(motion.mask[..., None], motion.x, motion.x.new_zeros(()))
+        return get_representation(spec.representation).decode(x)
+
+    def features(self, motion: Motion) -> Tensor:
+        """(B, T, 67), zero on padding."""
+        features = body_features(self.joints(motion), self.spec.fps)
+        last = (motion.lengths - 1).clamp(min=1)  # the step into the padding is no movement: repeat the one before
+        rows = torch.arange(len(last), device=features.device)
+        speeds = features[..., -3:].clone()
+        speeds[rows, motion.lengths - 1] = speeds[rows, last - 1] * (motion.lengths > 1)[:, None]
+        return torch.cat([features[..., :-3], speeds], -1) * motion.mask[..., None]
+
+    def embed(self, motion: Motion) -> Tensor:
+        """(B, E) embeddings, not normalised. Padding has no influence."""
+        return self._embed(self.features(motion), motion.lengths)
+
+    def _embed(self, features: Tensor, lengths: Tensor) -> Tensor:
+        features = F.pad(features, (0, 0, 0, -features.shape[1] % self.patch))
+        batch, frames, _ = features.shape
+        mask = length_mask(torch.ceil(lengths / self.patch).long(), frames // self.patch)
+        h = self.enter(features.reshape(batch, frames // self.patch, -1)) * mask[..., None]
+        for block in self.blocks:
+            h = block(h, mask)
+        h = self.norm(h)
+        weights = self.attend(h).masked_fill(~mask[..., None], -torch.inf).softmax(1)  # (B, S, 4)
+        attended = torch.einsum("bsk,bsw->bkw", weights, h).flatten(1)
+        mean = (h * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+        highest = h.masked_fill(~mask[..., None], -torch.inf).amax(1)
+        return self.to_embedding(torch.cat([attended, mean, highest], 1))
+
+    def logits(self, motion: Motion) -> dict[str, Tensor]:
+        """Target -> (B, number of labels), in the order of ``targets``."""
+        embedding = self.embed(motion)
+        return {target: head(embedding) for target, head in self.heads.items()}
+
+    @torch.no_grad()
+    def classify(self, motion: Motion) -> list[dict[str, str]]:
+        """The most likely label of every target, one dict a motion. Call on a model in eval mode."""
+        best = {target: logits.argmax(1).tolist() for target, logits in self.logits(motion).items()}
+        return [{t: self.targets[t][best[t][b]] for t in self.targets} for b in range(len(motion.lengths))]
+
+    def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
+        """Sum over targets of the cross entropy on the clips that have the target; ``given`` is not used.
+
+        Parts: ``<target>`` and ``<target>_accuracy``. A batch without any label has loss zero (and zero gradients).
+        Errors: ConfigError for a label that ``targets`` does not list; DataError without motion or labels.
+        """
+        if batch.motion is None or batch.labels is None:
+            raise DataError("recogniser: the batch has no motion or no labels; train it on a data set with labels")
+        features, lengths = self.features(batch.motion), batch.motion.lengths
+        if self.training:
+            features, lengths = self._augment(features, lengths)
+        embedding = self._embed(features, lengths)
+        total, parts = embedding.sum() * 0.0, {}
+        for target, head in self.heads.items():
+            wanted = torch.tensor([self._index(target, labels) for labels in batch.labels], device=embedding.device)
+            known = wanted >= 0
+            if not known.any():
+                continue
+            logits = head(embedding[known])
+            parts[target] = F.cross_entropy(logits, wanted[known], label_smoothing=self.smoothing)
+            parts[f"{target}_accuracy"] = (logits.argmax(1) == wanted[known]).float().mean().detach()
+            total = total + parts[target]
+        return {"loss": total, **parts}
+
+    def _index(self, target: str, labels: Mapping[str, str]) -> int:
+        """Position of a clip's label; -1 where the clip has none."""
+        label = labels.get(target) if labels else None
+        if label is None:
+            return -1
+        if label not in self.targets[target]:
+            raise ConfigError(f"recogniser.targets.{target}: no {label!r}; {suggest(label, self.targets[target])}")
+        return self.targets[target].index(label)
+
+    def _augment(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Crop every clip in time, play it faster or slower, and shake its joints. (B, T, 67) -> (B, T', 67).
+
+        Random numbers come from torch's global generator, which training seeds and stores for resuming.
+        """
+        batch, frames, _ = features.shape
+        draw = torch.rand(3, batch).to(features.device)
+        kept = (lengths * (self.crop + (1 - self.crop) * draw[0])).clamp(min=1)
+        start = (lengths - kept) * draw[1]
+        speed = 1 + self.speed_change * (2 * draw[2] - 1)
+        new = torch.minimum((kept / speed).round().long().clamp(min=1), 2 * lengths)
+        at = torch.arange(int(new.max()), device=features.device)[None, :] * speed[:, None] + start[:, None]
+        at = torch.minimum(at, (lengths - 1)[:, None].to(at)).clamp(0, frames - 1)
+        low = at.floor().long()
+        high = torch.minimum(low + 1, (lengths - 1)[:, None])
+        part = (at - low)[..., None].to(features)
+        rows = torch.arange(batch, device=features.device)[:, None]
+        moved = features[rows, low] * (1 - part) + features[rows, high] * part
+        moved = torch.cat([moved[..., :-3], moved[..., -3:] * speed[:, None, None].to(moved)], -1)
+        shake = torch.randn(moved[..., :-3].shape).to(moved) * (self.noise / 0.5)
+        moved = torch.cat([moved[..., :-3] + shake, moved[..., -3:]], -1)
+        return moved * length_mask(new, moved.shape[1])[..., None], new
