@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from importlib import resources
 
 import numpy as np
@@ -19,6 +19,7 @@ class Skeleton:
 
     ``parts``: name -> joint names ("upper_body", "lower_body", "left_foot", ...). ``mirror``: joint -> its twin on
     the other side; joints not named are their own twin. ``dims`` is 2 for image-plane skeletons (COCO), else 3.
+    ``extra_edges``: joint pairs that are drawn and convolved over beside the tree's bones (graphs with cycles).
     """
 
     name: str
@@ -28,6 +29,7 @@ class Skeleton:
     parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     mirror: dict[str, str] = field(default_factory=dict)
     dims: int = 3
+    extra_edges: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.joints) != len(self.parents):
@@ -37,6 +39,10 @@ class Skeleton:
         for j, parent in enumerate(self.parents):
             if not (parent < j and (parent >= 0 or (j == 0 and parent == -1))):
                 raise DataError(f"skeleton {self.name}: joint {self.joints[j]!r} must come after its parent")
+        if self.offsets is not None and self.offsets.shape != (len(self.joints), 3):
+            raise DataError(
+                f"skeleton {self.name}: offsets have shape {self.offsets.shape}, not ({len(self.joints)}, 3)"
+            )
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -67,6 +73,24 @@ class Skeleton:
         """(parent, child) pairs."""
         return [(p, j) for j, p in enumerate(self.parents) if p >= 0]
 
+    @cached_property
+    def edges(self) -> list[tuple[int, int]]:
+        """The bones, then ``extra_edges``: what a drawing or a graph convolution connects."""
+        return self.bones + [(self.index(a), self.index(b)) for a, b in self.extra_edges]
+
+    def mirrored(self, joints: np.ndarray) -> np.ndarray:
+        """Swap left and right: (..., J, dims) positions -> the same shape, reflected.
+
+        In 3-D at the plane x = 0; in the image plane, where x is a fraction of the frame, at x = 0.5.
+        """
+        if joints.shape[-2:] != (len(self), self.dims):
+            raise DataError(
+                f"skeleton {self.name}: joints have shape {joints.shape}, not (..., {len(self)}, {self.dims})"
+            )
+        out = np.array(joints[..., self.mirror_indices, :])
+        out[..., 0] = -out[..., 0] if self.dims == 3 else 1 - out[..., 0]
+        return out
+
 
 def skeleton_names() -> list[str]:
     """The skeletons that ship, by name."""
@@ -74,7 +98,7 @@ def skeleton_names() -> list[str]:
     return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def get_skeleton(name: str) -> Skeleton:
     """A named skeleton: humanml3d (22), kit (21), coco_upper (13). UnknownName otherwise."""
     if name not in skeleton_names():
@@ -87,4 +111,5 @@ def get_skeleton(name: str) -> Skeleton:
     offsets = np.array([j["offset"] for j in raw["joints"]], np.float64) if "offset" in raw["joints"][0] else None
     mirror = {a: b for pair in raw.get("mirror", []) for a, b in (pair, pair[::-1])}
     parts = {part: tuple(members) for part, members in raw.get("parts", {}).items()}
-    return Skeleton(name, joints, parents, offsets, parts, mirror, raw.get("dims", 3))
+    extra_edges = tuple((a, b) for a, b in raw.get("extra_edges", []))
+    return Skeleton(name, joints, parents, offsets, parts, mirror, raw.get("dims", 3), extra_edges)
