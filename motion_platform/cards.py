@@ -1,0 +1,59 @@
+"""Find cards (tasks, recipes, motion tokenizers) by name: in the repository, an editable install, or a wheel.
+
+In a repository the cards are the root folders ``tasks/``, ``configs/`` and ``tokenizers/``; a wheel carries the same
+files in ``motion_platform/_cards/``. Cards are YAML and nothing else: reading one never runs anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from motion_platform.errors import UnknownName, UsageError
+
+KINDS = ("tasks", "configs", "tokenizers")
+
+
+def folder(kind: str) -> Path:
+    """The folder that holds the cards of a kind ("tasks", "configs" or "tokenizers")."""
+    if kind not in KINDS:
+        raise UnknownName("kind of card", kind, KINDS)
+    package = Path(__file__).resolve().parent
+    repository = package.parent
+    if (repository / "pyproject.toml").is_file() and (repository / kind).is_dir():
+        return repository / kind
+    return package / "_cards" / kind
+
+
+def names(kind: str) -> list[str]:
+    """All card names of a kind, sorted: ``text_to_motion``, ``smoke/text_to_motion``."""
+    root = folder(kind)
+    return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml"))
+
+
+def find(kind: str, name: str) -> Path:
+    """The file of a card, by name or by path. A path (with a separator or ending in .yaml) that exists wins.
+
+    Errors: UnknownName with the nearest name; UsageError for a path that is not a file.
+    """
+    given = Path(name)
+    if given.suffix in (".yaml", ".yml") and given.is_file():
+        return given
+    if given.suffix in (".yaml", ".yml"):
+        trimmed = given.with_suffix("").as_posix().removeprefix("./").removeprefix(f"{kind}/")
+        if trimmed not in names(kind):
+            raise UsageError(f"{name}: there is no such file; {kind} that can be named: {', '.join(names(kind))}")
+        name = trimmed
+    known = names(kind)
+    if name not in known:
+        raise UnknownName({"tasks": "task", "configs": "recipe", "tokenizers": "tokenizer"}[kind], name, known)
+    return folder(kind) / f"{name}.yaml"
+
+
+def summary(path: Path) -> str:
+    """The first comment line or ``title:`` of a card, for listings; empty when there is none."""
+    for line in path.read_text(encoding="utf-8").splitlines()[:6]:
+        if line.startswith("title:"):
+            return line.partition(":")[2].strip().strip("\"'")
+        if line.startswith("#"):
+            return line.lstrip("# ").strip()
+    return ""

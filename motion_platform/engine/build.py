@@ -1,0 +1,119 @@
+"""From a recipe to a :class:`Run`: the data set, the statistics, the encoders, the model."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motion_platform import __version__, cards, config, model, registry, tasks
+from motion_platform.config import DataRecipe, ModelFile, Recipe
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.errors import ConfigError, DataError, suggest
+from motion_platform.model import MotionModel
+from motion_platform.seeding import seed_everything, seed_of
+from motion_platform.tasks import Task
+
+
+@dataclass
+class Run:
+    """What every command works with: ``assemble`` makes it from a recipe, ``checkpoint.load`` from a folder."""
+
+    model: MotionModel
+    task: Task
+    seed: int
+    data: DataRecipe | None = None
+    dataset: PreparedDataset | None = None
+
+    def open_data(self) -> PreparedDataset:
+        """The prepared data set of this run, opened once. Errors: DataError that says how to prepare it."""
+        if self.dataset is None:
+            self.dataset = open_data(self.data or DataRecipe(name=self.task.data))
+        return self.dataset
+
+
+def data_folder(name: str, folder: str | None = None) -> Path:
+    """Where a prepared data set lies: ``folder``, else ``$MOTION_DATA/<name>``, else ``data/<name>``."""
+    if folder is not None:
+        return Path(folder).expanduser()
+    return Path(os.environ.get("MOTION_DATA", "data")) / name
+
+
+def open_data(data: DataRecipe) -> PreparedDataset:
+    """Open a prepared data set; the packaged sample needs no preparing. Errors: DataError."""
+    if data.name == "sample" and data.folder is None:
+        from motion_platform.data import sample
+
+        return PreparedDataset.open(sample.folder())
+    path = data_folder(data.name, data.folder)
+    if not path.is_dir():
+        raise DataError(
+            f"{path}: no prepared data set {data.name} there; run: motion data prepare {data.name} --source DIR "
+            f"--out {path} (or set data.folder, or MOTION_DATA)"
+        )
+    return PreparedDataset.open(path)
+
+
+def output_folder(recipe: Recipe, name: str) -> Path:
+    """``output`` of the recipe, else ``runs/<name of the recipe>``."""
+    return Path(recipe.output).expanduser() if recipe.output else Path("runs") / name.replace("/", "_")
+
+
+def assemble(recipe: Recipe, *, name: str = "recipe") -> Run:
+    """Build the untrained model of a recipe, its first weights drawn from the recipe's seed. Errors: one line."""
+    task = tasks.load(recipe.task)
+    for slot in recipe.slots:
+        if slot not in task.reads:
+            raise ConfigError(f"{name}: slots.{slot}: task {task.task} has no such slot; {suggest(slot, task.reads)}")
+    conditioned = recipe.model.kind == "generators"
+    for slot in task.required() if conditioned else ():
+        if slot not in recipe.slots:
+            raise ConfigError(f"{name}: slots: task {task.task} needs slot {slot!r}; give it an encoder")
+    dataset = open_data(recipe.data)
+    spec = dataset.spec(recipe.representation)
+    settings = {**recipe.model.settings, **_from_data(recipe, dataset)}
+    card = ModelFile(
+        format=model.FORMAT,
+        name=output_folder(recipe, name).name,
+        task=task.task,
+        motion_platform=__version__,
+        model=recipe.model.model_copy(update={"settings": settings}),
+        slots=recipe.slots,
+        spec=spec.to_dict(),
+        data={"name": recipe.data.name, "licence": dataset.meta.get("licence", "")},
+    )
+    seed_everything(seed_of(recipe.seed, "first weights"))
+    built = model.build(card, spec, where=name)
+    for slot, encoder in built.conditioning.encoders.items():
+        if encoder.reads != task.reads[slot]:
+            raise ConfigError(
+                f"{name}: slots.{slot}: encoder {recipe.slots[slot].encoder} reads {encoder.reads}, but task "
+                f"{task.task} gives {task.reads[slot]} there"
+            )
+    return Run(built, task, recipe.seed, recipe.data, dataset)
+
+
+def load_recipe(name: str, overrides: list[str] = []) -> tuple[Recipe, str]:
+    """A recipe by name or path, with overrides, and the name to call it by. Errors: ConfigError, UnknownName."""
+    path = cards.find("configs", name)
+    recipe = config.load_recipe(path, overrides)
+    folder = cards.folder("configs").resolve()
+    inside = path.resolve().is_relative_to(folder)
+    called = path.resolve().relative_to(folder).with_suffix("").as_posix() if inside else path.stem
+    return recipe, called
+
+
+def _from_data(recipe: Recipe, dataset: PreparedDataset) -> dict[str, Any]:
+    """``targets`` (target -> its labels) read off the training split, for a model that wants them and has none."""
+    cls = registry.get(recipe.model.kind, recipe.model.name)
+    if "targets" not in registry.settings_of(cls) or "targets" in recipe.model.settings:
+        return {}
+    found: dict[str, set[str]] = {}
+    for i in dataset.indices(recipe.data.split):
+        for target, label in dataset.labels(i).items():
+            found.setdefault(target, set()).add(label)
+    targets = {target: sorted(labels) for target, labels in sorted(found.items()) if len(labels) > 1}
+    if not targets:
+        raise ConfigError(f"{recipe.model.name}: data set {recipe.data.name} has no labels to learn; set targets")
+    return {"targets": targets}

@@ -1,0 +1,253 @@
+"""The training loop, one for every model.
+
+**Same numbers on any number of processes.** A step's batch (``train.batch_size`` sequences) is cut into M
+micro-batches. Micro-batch m of step s is the same on whatever process computes it: its clips follow from (seed,
+epoch), and before its forward pass all random generators are seeded from (seed, s, m), so noise, timesteps and dropout
+are too. Process r of W computes m = r, r + W, ...; DDP averages. One process with the same M gives the same gradients.
+
+**Resumed equals uninterrupted**, for the same reason: no random state has to be saved, it follows from the step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from motion_platform.config import Recipe, TrainRecipe
+from motion_platform.data.loader import make_loader
+from motion_platform.engine import checkpoint, evaluate
+from motion_platform.engine.build import Run, assemble, output_folder
+from motion_platform.engine.progress import Reporter
+from motion_platform.errors import MotionPlatformError, UsageError
+from motion_platform.model import CARD, MotionModel
+from motion_platform.nn.ema import EMA
+from motion_platform.seeding import seed_everything, seed_of
+
+
+class Interrupted(MotionPlatformError):
+    """Stopped by a person, with everything saved."""
+
+    exit_code = 130
+
+
+def run(
+    recipe: Recipe,
+    name: str,
+    *,
+    header: str = "",
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str | None = None,
+    quiet: bool = False,
+) -> Path:
+    """Train a recipe (``name``: what to call it) and return the folder of the model.
+
+    Errors: those of ``assemble``; UsageError when the output folder holds a run already; Interrupted on Ctrl-C.
+    """
+    train, output = recipe.train, output_folder(recipe, name)
+    accelerator = Accelerator(mixed_precision=train.precision, cpu=device == "cpu")
+    rank, world = accelerator.process_index, accelerator.num_processes
+    if not (resume or overwrite) and ((output / CARD).exists() or (output / checkpoint.RESUME).exists()):
+        raise UsageError(f"{output}: holds a run already; use --resume, --overwrite, or output=ANOTHER_FOLDER")
+    micro = micro_batches(train, world)
+    state = checkpoint.load_state(output, recipe) if resume else None
+    built = assemble(recipe, name=name)
+    precompute(built, recipe)
+    built.model.to(accelerator.device)
+    loader = make_loader(
+        built.dataset,
+        recipe.data.split,
+        built.model.spec,
+        tuple(recipe.slots),
+        batch_size=train.batch_size // micro,
+        seed=recipe.seed,
+        min_frames=recipe.data.min_frames,
+        max_frames=recipe.data.max_frames,
+        mirror=recipe.data.mirror,
+        train=True,
+    )
+    ema = EMA(built.model, train.ema_decay)
+    optimiser = make_optimiser(built.model, train)
+    step = 0
+    if state is not None:
+        step = restore(state, built.model, ema, optimiser, accelerator)
+    model, optimiser = accelerator.prepare(built.model, optimiser)
+    if state is not None and accelerator.scaler is not None:
+        accelerator.scaler.load_state_dict(state["scaler"])
+    batches = loader.micro_batches(step * micro + rank, stride=world, prefetch=train.prefetch)
+
+    def save(resumable: bool = True) -> None:
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            if resumable:
+                checkpoint.save_state(output, recipe, snapshot(step, built.model, ema, optimiser, accelerator))
+            with ema.applied(built.model):
+                checkpoint.save(built.model, output, recipe, header, step=step)
+        accelerator.wait_for_everyone()
+
+    reporter = Reporter(output, train.steps, step, quiet=quiet or not accelerator.is_main_process)
+    reporter.start(built.model, f"{accelerator.device}, {world} process{'es' * (world > 1)}", micro, train)
+    with reporter, StopFlag() as stop:
+        while step < train.steps:
+            losses = optimise(model, optimiser, batches, accelerator, recipe, step, micro)
+            ema.update(built.model)
+            step += 1
+            reporter.add(losses, train.batch_size)
+            if step % train.log_every == 0 or step == train.steps:
+                reporter.log(step, learning_rate(train, step - 1))
+            if recipe.validation.every and step % recipe.validation.every == 0:
+                reporter.validation(step, validate(built, ema, recipe, rank, world))
+            if agreed(stop.wanted, accelerator, step, train.log_every):
+                save()
+                raise Interrupted(
+                    f"stopped at step {step} of {train.steps}; go on with: motion train {name} ... --resume ({output})"
+                )
+            if step % train.save_every == 0 and step < train.steps:
+                save()
+        save()
+    reporter.end(output)
+    return output
+
+
+def micro_batches(train: TrainRecipe, world: int) -> int:
+    """M: ``gradient_accumulation`` rounded up to a multiple of the processes. UsageError when M does not divide B."""
+    micro = math.ceil(train.gradient_accumulation / world) * world
+    if train.batch_size % micro:
+        raise UsageError(
+            f"train.batch_size: got {train.batch_size}; it must be a multiple of {micro} (gradient_accumulation "
+            f"{train.gradient_accumulation}, {world} processes)"
+        )
+    return micro
+
+
+def optimise(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batches: Any,
+    accelerator: Accelerator,
+    recipe: Recipe,
+    step: int,
+    micro: int,
+) -> dict[str, torch.Tensor]:
+    """One optimiser step; the detached losses of this process, averaged over its micro-batches."""
+    world, train = accelerator.num_processes, recipe.train
+    own = micro // world
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(train, step)
+    optimiser.zero_grad(set_to_none=True)
+    total: dict[str, torch.Tensor] = {}
+    for k in range(own):
+        batch = next(batches).to(accelerator.device)
+        seed_everything(seed_of(recipe.seed, step, k * world + accelerator.process_index))
+        with accelerator.no_sync(model) if k < own - 1 else contextlib.nullcontext():
+            losses = model(batch)
+            accelerator.backward(losses["loss"] / own)
+        for key, value in losses.items():
+            total[key] = total.get(key, 0) + value.detach() / own
+    if train.gradient_clip:
+        total["gradient_norm"] = accelerator.clip_grad_norm_(model.parameters(), train.gradient_clip)
+    optimiser.step()
+    return total
+
+
+def learning_rate(train: TrainRecipe, step: int) -> float:
+    """Linear warm-up from 0, then constant, or down to 0 by a line or half a cosine. ``step`` counts from 0."""
+    if step < train.warmup_steps:
+        return train.learning_rate * (step + 1) / train.warmup_steps
+    done = (step - train.warmup_steps) / max(1, train.steps - train.warmup_steps)
+    factor = {"cosine": 0.5 * (1 + math.cos(math.pi * done)), "linear": 1 - done, "constant": 1.0}[train.schedule]
+    return train.learning_rate * factor
+
+
+def make_optimiser(model: MotionModel, train: TrainRecipe) -> torch.optim.AdamW:
+    """AdamW; weight decay on matrices only (not on biases, norms and other vectors)."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": train.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    fused = trained[0].device.type == "cuda"
+    return torch.optim.AdamW(groups, lr=train.learning_rate, betas=tuple(train.betas), fused=fused)
+
+
+def precompute(built: Run, recipe: Recipe) -> None:
+    """Encode every text of the training split once with the frozen encoders."""
+    texts = {slot: sorted(found) for slot, found in built.dataset.texts(recipe.data.split).items()}
+    built.model.conditioning.precompute({slot: texts[slot] for slot in recipe.slots if slot in texts})
+
+
+def validate(built: Run, ema: EMA, recipe: Recipe, rank: int, world: int) -> dict[str, float]:
+    """``evaluate.run`` on a subset, under the averaged weights."""
+    metrics = recipe.validation.metrics or None
+    with ema.applied(built.model):
+        result = evaluate.run(
+            built,
+            metrics=metrics,
+            split=recipe.validation.split,
+            samples=recipe.validation.samples,
+            rank=rank,
+            world=world,
+        )
+    return result["metrics"]
+
+
+def snapshot(step: int, model: MotionModel, ema: EMA, optimiser: Any, accelerator: Accelerator) -> dict[str, Any]:
+    """All that changes while training."""
+    return {
+        "step": step,
+        "model": {name: t.detach() for name, t in model.own_state().items()},
+        "ema": ema.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else None,
+    }
+
+
+def restore(state: dict[str, Any], model: MotionModel, ema: EMA, optimiser: Any, accelerator: Accelerator) -> int:
+    """The inverse of :func:`snapshot`, before ``prepare``; returns the step."""
+    with torch.no_grad():
+        for name, value in model.own_state().items():
+            value.copy_(state["model"][name])
+    ema.load_state_dict(state["ema"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"])
+
+
+def agreed(wanted: bool, accelerator: Accelerator, step: int, every: int) -> bool:
+    """Does any process want to stop? With several, they ask each other only now and then: it costs a round trip."""
+    if accelerator.num_processes == 1:
+        return wanted
+    if step % min(every, 10):
+        return False
+    flag = torch.tensor(float(wanted), device=accelerator.device)
+    return bool(accelerator.reduce(flag, reduction="sum").item() > 0)
+
+
+class StopFlag:
+    """The first Ctrl-C (or SIGTERM) asks the loop to stop after the step and save; the second stops at once."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopFlag:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, _: object) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True

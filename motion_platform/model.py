@@ -1,0 +1,242 @@
+"""Everything that has weights, and its file format: a folder with ``model.yaml`` and ``model.safetensors``.
+
+``model.yaml`` holds the names and settings that rebuild the model, ``model.safetensors`` the numbers: the weights
+(frozen encoders excluded, they are found again by name and compared by fingerprint) and the statistics of the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motion_platform import __version__, config, registry, weight_files
+from motion_platform.conditioning import Conditioning
+from motion_platform.config import ModelFile, SlotRecipe
+from motion_platform.errors import OutputError, UsageError, WeightsError, suggest
+from motion_platform.schema import Batch, Edit, Encoder, Generator, Motion, MotionSpec, Sampling, Trainable
+from motion_platform.seeding import NoiseSource
+
+FORMAT = 1
+CARD, WEIGHTS = "model.yaml", "model.safetensors"
+
+
+class MotionModel(nn.Module):
+    """Conditioning plus one Trainable. ``card`` says how it was built, in the words of ``model.yaml``."""
+
+    def __init__(self, conditioning: Conditioning, trainable: Trainable, card: ModelFile) -> None:
+        super().__init__()
+        self.conditioning, self.trainable, self.card = conditioning, trainable, card
+
+    @property
+    def spec(self) -> MotionSpec:
+        return self.trainable.spec
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.trainable.parameters()).device
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """{"loss": scalar, ...parts}. The only way through in training: DDP synchronises gradients in forward."""
+        return self.trainable.loss(batch, self.conditioning(batch.raw))
+
+    @torch.no_grad()
+    def generate(
+        self,
+        raw: Mapping[str, Sequence[Any]],
+        lengths: Sequence[int] | Tensor,
+        ids: Sequence[str],
+        *,
+        seed: int = 0,
+        sampling: Sampling | None = None,
+        edit: Edit | None = None,
+    ) -> Motion:
+        """Motions of ``lengths`` (B,) frames in raw units, from raw inputs a slot (None or "": not conditioned).
+
+        The result of a sample depends on its id, the seed and its inputs, not on the rest of the batch.
+        Errors: UsageError when the model does not generate, or for a slot it does not have.
+        """
+        if not isinstance(self.trainable, Generator):
+            raise UsageError(f"{self.card.name} is a {self.card.model.name}: it does not generate motion")
+        for slot in raw:
+            if slot not in self.card.slots:
+                raise UsageError(f"{self.card.name} has no condition {slot!r}; {suggest(slot, self.card.slots)}")
+        full = {slot: list(raw.get(slot, [None] * len(ids))) for slot in self.card.slots}
+        lengths = torch.as_tensor(lengths, dtype=torch.int64, device=self.device)
+        noise = NoiseSource(ids, seed)
+        return self.trainable.generate(
+            self.conditioning(full), lengths, noise=noise, sampling=sampling or Sampling(), edit=edit
+        )
+
+    def own_state(self) -> dict[str, Tensor]:
+        """The tensors a checkpoint holds: all of the state except frozen encoders'."""
+        frozen = set()
+        for encoder in self.conditioning.encoders.values():
+            if encoder.frozen:
+                frozen |= {id(t) for t in (*encoder.parameters(), *encoder.buffers())}
+        return {name: t for name, t in self.state_dict(keep_vars=True).items() if id(t) not in frozen}
+
+    def save_pretrained(self, folder: str | Path, *, dtype: str = "float32", step: int | None = None) -> Path:
+        """Write ``model.yaml`` and ``model.safetensors``; ``dtype`` "float16" halves the file. Returns the folder.
+
+        Both files are complete before either is moved into place. Errors: OutputError, WeightsError (a weight that is
+        NaN or does not fit the type).
+        """
+        from safetensors.torch import save
+
+        folder = Path(folder)
+        kind = {"float32": torch.float32, "float16": torch.float16}[dtype]
+        tensors = {}
+        for name, value in self.own_state().items():
+            value = value.detach().to("cpu", kind if value.is_floating_point() else value.dtype).contiguous()
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise WeightsError(f"{folder}: weight {name} is not finite in {dtype}; nothing was saved")
+            tensors[name] = value.clone()  # its own memory: safetensors refuses shared tensors
+        tensors["spec.mean"], tensors["spec.std"] = self.spec.mean.cpu().clone(), self.spec.std.cpu().clone()
+        data = save(tensors, metadata={"format": "pt"})
+        self.card = self.card.model_copy(
+            update={
+                "weights": {
+                    "file": WEIGHTS,
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                    "dtype": dtype,
+                    "parameters": sum(t.numel() for t in self.own_state().values()),
+                },
+                "step": self.card.step if step is None else step,
+                "fingerprints": {slot: e.fingerprint() for slot, e in self.conditioning.encoders.items() if e.frozen},
+            }
+        )
+        write_files(folder, {WEIGHTS: data, CARD: config.to_yaml(self.card).encode()})
+        return folder
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, *, device: torch.device | str = "cpu") -> MotionModel:
+        """Load a shipped model by name, a folder, or a model hub's ``owner/name``; in eval mode.
+
+        Errors: UnknownName; WeightsError for another format version, a changed weight file, missing or foreign
+        tensors, or an encoder whose weights are not those it was trained with.
+        """
+        from safetensors.torch import load
+
+        folder = weight_files.find_checkpoint(name)
+        card = read_card(folder)
+        data = (folder / WEIGHTS).read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != card.weights.get("sha256"):
+            raise WeightsError(
+                f"{folder / WEIGHTS}: sha256 is {digest[:16]}..., but {CARD} says "
+                f"{str(card.weights.get('sha256'))[:16]}...; the file was changed or is incomplete, fetch it again"
+            )
+        try:
+            tensors = load(data)
+            mean, std = tensors.pop("spec.mean"), tensors.pop("spec.std")
+        except Exception as error:  # safetensors raises its own class for a malformed header
+            raise WeightsError(f"{folder / WEIGHTS}: is not a weight file of this kind: {error}") from error
+        words = {k: card.spec[k] for k in ("representation", "skeleton", "fps", "units")}
+        model = build(card, MotionSpec(**words, mean=mean.float(), std=std.float()), where=str(folder / CARD))
+        model._load(tensors, folder)
+        return model.to(device).eval()
+
+    def _load(self, tensors: dict[str, Tensor], folder: Path) -> None:
+        own = self.own_state()
+        missing, foreign = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+        wrong = [n for n in own.keys() & tensors.keys() if own[n].shape != tensors[n].shape]
+        if missing or foreign or wrong:
+            what = (
+                f"lacks {missing[0]}"
+                if missing
+                else f"has the foreign tensor {foreign[0]}"
+                if foreign
+                else f"has {wrong[0]} in another shape"
+            )
+            raise WeightsError(f"{folder / WEIGHTS}: {what}; it is not of the model that {CARD} describes")
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(tensors[name])
+        for slot, wanted in self.card.fingerprints.items():
+            got = self.conditioning.encoders[slot].fingerprint()
+            if got != wanted:
+                raise WeightsError(
+                    f"{folder}: slot {slot} was trained with encoder {self.card.slots[slot].encoder} {wanted[:16]}, "
+                    f"here it is {got[:16]}; install the same encoder weights"
+                )
+
+    def push_to_hub(self, repository: str, *, private: bool = False) -> str:
+        """Upload to a model hub (only ever when asked), with the credentials of ``hf auth login``. Returns the URL."""
+        import tempfile
+
+        from huggingface_hub import HfApi
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder, dtype=self.card.weights.get("dtype", "float32"))
+            api = HfApi()
+            api.create_repo(repository, private=private, exist_ok=True)
+            return str(api.upload_folder(repo_id=repository, folder_path=folder))
+
+
+def build(card: ModelFile, spec: MotionSpec, *, where: str = "") -> MotionModel:
+    """Build an untrained model from its card. Errors: those of the registry, with ``where`` in front."""
+    given = {"spec": spec, "slots": tuple(card.slots)}
+    place = f"{where}: model" if where else "model"
+    trainable = registry.build(card.model.kind, card.model.name, card.model.settings, where=place, given=given)
+    encoders = build_encoders(card.slots, where=where)
+    dropout = {slot: recipe.dropout for slot, recipe in card.slots.items()}
+    return MotionModel(Conditioning(encoders, trainable.width, dropout), trainable, card)
+
+
+def build_encoders(slots: Mapping[str, SlotRecipe], *, where: str = "") -> dict[str, Encoder]:
+    """One encoder a slot; slots with the same frozen encoder and settings share one instance."""
+    shared: dict[str, Encoder] = {}
+    encoders: dict[str, Encoder] = {}
+    for slot, recipe in slots.items():
+        key = json.dumps([recipe.encoder, recipe.settings], sort_keys=True, default=str)
+        if key in shared:
+            encoders[slot] = shared[key]
+            continue
+        place = f"{where}: slots.{slot}" if where else f"slots.{slot}"
+        encoders[slot] = registry.build("encoders", recipe.encoder, recipe.settings, where=place)
+        if encoders[slot].frozen:
+            shared[key] = encoders[slot]
+    return encoders
+
+
+def read_card(folder: Path) -> ModelFile:
+    """``model.yaml`` of a checkpoint folder. WeightsError when it is missing, malformed or of another version."""
+    import yaml
+
+    path = folder / CARD
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise WeightsError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        got = values.get("format") if isinstance(values, dict) else type(values).__name__
+        raise WeightsError(
+            f"{path}: is of checkpoint format {got}; this version of motion-platform ({__version__}) reads {FORMAT}"
+        )
+    if not (folder / WEIGHTS).is_file():
+        raise WeightsError(f"{folder / WEIGHTS}: is missing")
+    return config.check(ModelFile, values, path)
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files of a folder: all to temporary names first, then moved into place. OutputError on any failure."""
+    mark = uuid.uuid4().hex[:8]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / f".{name}.{mark}.tmp").write_bytes(data)
+        for name in files:
+            os.replace(folder / f".{name}.{mark}.tmp", folder / name)
+    except OSError as error:
+        raise OutputError(f"{folder}: could not be written: {error.strerror or error}") from error
+    finally:
+        for name in files:
+            (folder / f".{name}.{mark}.tmp").unlink(missing_ok=True)

@@ -1,0 +1,61 @@
+"""A task card: what goes in, what comes out, on which data, how it is scored, and with which model by default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from motion_platform import cards, config, registry
+from motion_platform.config import MetricRecipe, Strict
+from motion_platform.errors import ConfigError, UnknownName, suggest
+
+
+class Protocol(Strict):
+    """How the numbers are taken: the split, how often it is repeated, and at most how many clips (None: all)."""
+
+    split: str = "test"
+    repeats: int = Field(default=1, ge=1)
+    samples: int | None = Field(default=None, ge=1)
+
+
+class Task(Strict):
+    """``tasks/<task>.yaml``. reads: slot -> kind of input; ``optional`` lists the slots that may be left out."""
+
+    task: str
+    title: str
+    source: str
+    reads: dict[str, Literal["text", "audio", "label", "motion"]]
+    optional: list[str] = Field(default_factory=list)
+    writes: Literal["motion", "labels"]
+    data: str
+    metrics: list[MetricRecipe] = Field(default_factory=list)
+    protocol: Protocol = Field(default_factory=Protocol)
+    default_model: str | None = None
+
+    def required(self) -> list[str]:
+        """The slots that a person must fill."""
+        return [slot for slot in self.reads if slot not in self.optional]
+
+
+def load(name: str) -> Task:
+    """Read and check a task card by name or path. Errors: UnknownName, ConfigError."""
+    return read(cards.find("tasks", name))
+
+
+def read(path: Path) -> Task:
+    """Read and check a task card from a file; names in it must be registered."""
+    values: dict[str, Any] = config.read_yaml(path)
+    task = config.check(Task, values, path)
+    if task.task != path.stem:
+        raise ConfigError(f"{path}: task: got {task.task!r}; a card is named like its file, {path.stem!r}")
+    for slot in task.optional:
+        if slot not in task.reads:
+            raise ConfigError(f"{path}: optional: no slot {slot!r}; {suggest(slot, task.reads)}")
+    if task.data not in registry.table("data"):
+        raise UnknownName("data set", task.data, registry.table("data"), f"{path}: data")
+    for i, metric in enumerate(task.metrics):
+        if metric.name not in registry.table("metrics"):
+            raise UnknownName("metric", metric.name, registry.table("metrics"), f"{path}: metrics.{i}.name")
+    return task
