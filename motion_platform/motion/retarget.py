@@ -1,0 +1,180 @@
+"""Any body -> the 22 joints of HumanML3D at 20 fps: names, frame rate, bone lengths, place, heading; and mirroring."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motion_platform.errors import DataError, UsageError
+from motion_platform.motion.clip import MAX_FRAMES, Clip
+from motion_platform.motion.io.euler import quaternion_multiply, quaternion_to_matrix
+from motion_platform.motion.joint_names import TARGET, locate
+from motion_platform.motion.skeleton import Skeleton, get_skeleton
+
+
+def to_humanml3d(
+    clip: Clip,
+    *,
+    fps: float = 20.0,
+    names: str | Path | Mapping[str, Any] | None = None,
+    uniform: bool = True,
+) -> Clip:
+    """Retarget a clip with named joints, in metres and Y up, to the 22-joint skeleton.
+
+    Joints are found by the conventions of ``joint_names.yaml`` (``names`` adds to them: a mapping or a YAML file),
+    resampled in time to ``fps``, given HumanML3D's common bone lengths (``uniform``; the source's are kept otherwise),
+    then put on the floor, with the first pelvis above the origin, the first frame facing Z+ (left is X+).
+    ``info`` gains "convention" and "source_fps". Errors: DataError for a joint not found; ConfigError for ``names``.
+    """
+    target = get_skeleton(TARGET)
+    if names is None and clip.skeleton.joints == target.joints:
+        convention, joints = "humanml3d", clip.joints.astype(np.float64)
+    else:
+        convention, joints = _map_joints(clip, names)
+    joints = resample(joints, clip.fps, fps)
+    if uniform:
+        joints = uniform_bones(joints, target)
+    joints = canonical(joints)
+    info = {**clip.info, "convention": convention, "source_fps": float(clip.fps)}
+    for key in ("end_sites", "stretching"):  # they speak of the source's skeleton
+        info.pop(key, None)
+    return Clip(joints.astype(np.float32), float(fps), target, None, clip.name, clip.captions, info)
+
+
+def _map_joints(clip: Clip, names: str | Path | Mapping[str, Any] | None) -> tuple[str, np.ndarray]:
+    """(convention, (T, 22, 3))."""
+    tips = {
+        f"{joint}_end": tip[0] for joint, tip in clip.info.get("end_sites", {}).items() if clip.rotations is not None
+    }
+    sources = [*clip.skeleton.joints, *tips]
+    convention, places = locate(sources, names, f"motion {clip.name!r}")
+    joints = clip.joints.astype(np.float64)
+    used = {name for place in places.values() for name in place[:2]}
+    world = {}
+    for name in used:
+        world[name] = (
+            _tip(clip, name.removesuffix("_end"), tips[name]) if name in tips else joints[:, clip.skeleton.index(name)]
+        )
+    mapped = [
+        world[a] + share * (world[b] - world[a]) for a, b, share in (places[t] for t in get_skeleton(TARGET).joints)
+    ]
+    return convention, np.stack(mapped, axis=1)
+
+
+def _tip(clip: Clip, joint: str, offset: list[float]) -> np.ndarray:
+    """World positions (T, 3) of an End Site."""
+    assert clip.rotations is not None
+    j = clip.skeleton.index(joint)
+    turned = clip.rotations[:, j].astype(np.float64)
+    parent = clip.skeleton.parents[j]
+    while parent >= 0:
+        turned = quaternion_multiply(clip.rotations[:, parent].astype(np.float64), turned)
+        parent = clip.skeleton.parents[parent]
+    return clip.joints[:, j] + quaternion_to_matrix(turned) @ np.asarray(offset)
+
+
+def resample(joints: np.ndarray, source_fps: float, fps: float) -> np.ndarray:
+    """(T, J, 3) at ``source_fps`` -> (T', J, 3) at ``fps``, linear in time, from the same first moment.
+
+    T' = floor((T - 1) fps / source_fps) + 1: no frame is made up after the last one.
+    """
+    if not (np.isfinite(fps) and 0 < fps <= 1000):
+        raise UsageError(f"fps is {fps}; it must be above 0 and at most 1000")
+    if source_fps == fps or len(joints) == 1:
+        return joints
+    count = int(np.floor((len(joints) - 1) * fps / source_fps + 1e-6)) + 1
+    if count > MAX_FRAMES:
+        raise DataError(
+            f"{len(joints)} frames at {source_fps:g} fps are {count} at {fps:g}; at most {MAX_FRAMES} are allowed"
+        )
+    at = np.minimum(np.arange(count) * (source_fps / fps), len(joints) - 1)
+    before = np.minimum(at.astype(int), len(joints) - 2)
+    share = (at - before)[:, None, None]
+    return joints[before] * (1 - share) + joints[before + 1] * share
+
+
+def uniform_bones(joints: np.ndarray, target: Skeleton) -> np.ndarray:
+    """Give every bone the length it has in ``target``, keep its direction, and scale the path of the root by the ratio
+    of the legs (thigh + shin), as HumanML3D does (Guo et al., CVPR 2022, section 3; its ``uniform_skeleton``)."""
+    lengths = np.linalg.norm(target.offsets, axis=-1)
+    vectors = joints - joints[:, [max(p, 0) for p in target.parents]]
+    own = np.linalg.norm(vectors, axis=-1)
+    leg = [target.index("left_knee"), target.index("left_ankle")]
+    own_leg = float(np.median(own[:, leg].sum(-1)))
+    if own_leg < 1e-6:
+        raise DataError("the left leg has no length; the joints are no body")
+    result = np.empty_like(joints)
+    result[:, 0] = joints[:, 0] * (lengths[leg].sum() / own_leg)
+    for j, parent in enumerate(target.parents):
+        if parent >= 0:
+            direction = vectors[:, j] / np.maximum(own[:, j : j + 1], 1e-9)
+            result[:, j] = result[:, parent] + direction * lengths[j]
+    return result
+
+
+def canonical(joints: np.ndarray) -> np.ndarray:
+    """Floor at y = 0, first pelvis above the origin, first frame facing Z+."""
+    skeleton = get_skeleton(TARGET)
+    joints = joints - [0, joints[..., 1].min(), 0]
+    joints = joints - joints[0, 0] * [1, 0, 1]
+    pairs = [("right_hip", "left_hip"), ("right_shoulder", "left_shoulder")]
+    across = sum(joints[0, skeleton.index(a)] - joints[0, skeleton.index(b)] for a, b in pairs)
+    x, z = across[2], -across[0]  # the horizontal forward: Y x across
+    norm = float(np.hypot(x, z))
+    if norm < 1e-9:  # upside down or side on: no heading to turn
+        return joints
+    sine, cosine = x / norm, z / norm
+    turn = np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
+    return joints @ turn.T
+
+
+def mirror(clip: Clip) -> Clip:
+    """The same motion seen in a mirror: left and right joints change places, X changes sign.
+
+    Bones keep their lengths by going with their joint to the other side, rotations and rest pose included. A skeleton
+    without mirror pairs (BVH) gets them from its names (Left/Right, L/R). Errors: DataError when there are none.
+    """
+    skeleton = clip.skeleton
+    pairs = skeleton.mirror or mirror_pairs(skeleton.joints)
+    if not pairs:
+        raise DataError(f"motion {clip.name!r}: skeleton {skeleton.name} has no left and right joints to swap")
+    swap = np.array([skeleton.index(pairs.get(joint, joint)) for joint in skeleton.joints])
+    flip = np.array([-1, 1, 1], np.float32)
+    rotations = None
+    if clip.rotations is not None:
+        rotations = clip.rotations[:, swap] * np.array([1, -1, -1, 1], np.float32)
+        offsets = None if skeleton.offsets is None else skeleton.offsets[swap] * flip
+        skeleton = Skeleton(
+            skeleton.name, skeleton.joints, skeleton.parents, offsets, skeleton.parts, pairs, skeleton.dims
+        )
+    info = dict(clip.info)
+    if "end_sites" in info:
+        info["end_sites"] = {
+            pairs.get(joint, joint): [[-tip[0], *tip[1:]] for tip in tips] for joint, tips in info["end_sites"].items()
+        }
+    return clip.with_(joints=clip.joints[:, swap] * flip, rotations=rotations, skeleton=skeleton, info=info)
+
+
+_SIDES = re.compile(r"left|right|(?<![A-Za-z])[lr](?![a-z])|(?<=[_.\- ])[lr]$|^[lr](?=[A-Z])", re.IGNORECASE)
+_OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
+
+
+def mirror_pairs(joints: tuple[str, ...]) -> dict[str, str]:
+    """Joint -> its twin, from names: Left/Right, L/R at an end or before a capital; CMU's lower-case l/r prefix."""
+
+    def other(found: re.Match[str]) -> str:
+        word = _OTHER[found.group().lower()]
+        return word.upper() if found.group().isupper() else word.capitalize() if found.group()[0].isupper() else word
+
+    there, pairs = set(joints), {}
+    for joint in joints:
+        twin = _SIDES.sub(other, joint, count=1)
+        if twin == joint and joint[:1] in ("l", "r"):
+            twin = _OTHER[joint[0]] + joint[1:]
+        if twin != joint and twin in there:
+            pairs[joint] = twin
+    return pairs
