@@ -1,0 +1,79 @@
+"""Sentence embeddings from any sentence-transformers model; the default needs no download.
+
+Reference: Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084; all-MiniLM-L6-v2 is Apache-2.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from motion_platform import weight_files
+from motion_platform.encoders.bert import Bert, is_plain_bert
+from motion_platform.encoders.text import TextEncoder, quiet_loading
+
+
+class SentenceEncoder(TextEncoder):
+    """Text -> one sentence vector ("mean": the model's own pooling) or its token states ("tokens").
+
+    model: a folder, or a sentence-transformers name; the default comes in a Python package. max_tokens: read at most
+    so many, special tokens included (default: the model's own maximum). frozen: see :class:`TextEncoder`.
+    Errors: WeightsError for weights that are missing or not the original; ValueError for a wrong setting.
+    """
+
+    def __init__(
+        self,
+        model: str = "all-MiniLM-L6-v2",
+        output: Literal["mean", "tokens"] = "mean",
+        max_tokens: int | None = None,
+        frozen: bool = True,
+    ) -> None:
+        if output not in ("mean", "tokens"):
+            raise ValueError(f"output: got {output!r}; allowed: mean, tokens")
+        if max_tokens is not None and max_tokens < 3:
+            raise ValueError(f"max_tokens: got {max_tokens}; a word and two special tokens need at least 3")
+        folder = weight_files.find(model, owner="sentence-transformers")
+        network = Bert(folder, max_tokens) if is_plain_bert(folder) else Stack(folder, max_tokens)
+        super().__init__(model, identity=f"{network.identity} {output}", frozen=frozen)
+        self.output, self.network = output, network
+        self.dim, self.limit = self.network.dim, self.network.limit
+        self.finish()
+
+    def encode(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        return self.network(texts, self.output, self.cut)
+
+
+class Stack(nn.Module):
+    """Any other stack of modules, run by sentence-transformers itself (its import takes seconds)."""
+
+    def __init__(self, folder: Path, max_tokens: int | None) -> None:
+        super().__init__()
+        from sentence_transformers import SentenceTransformer
+
+        with quiet_loading():
+            self.model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        self.model.max_seq_length = min(self.model.max_seq_length or 512, max_tokens or 10**9)
+        self.limit = int(self.model.max_seq_length)
+        # Its name changed between versions of sentence-transformers.
+        self.identity = f"{weight_files.folder_sha256(folder)} {self.limit}"
+        dimension = getattr(self.model, "get_embedding_dimension", None) or self.model.get_sentence_embedding_dimension
+        self.dim = int(dimension())
+
+    def forward(self, texts: list[str], output: str, cut: Callable[[int], None]) -> tuple[Tensor, Tensor]:
+        """b texts -> (b, 1, C) sentence vectors or (b, N, C) token states, and the mask."""
+        long = [text for text in texts if len(text) > self.limit]  # a token is a character or more
+        for ids in self.model.tokenizer(long, verbose=False)["input_ids"] if long else []:
+            if len(ids) > self.limit:
+                cut(len(ids))
+        prepare = getattr(self.model, "preprocess", None) or self.model.tokenize
+        device = next(self.model.parameters()).device
+        inputs = {name: value.to(device) for name, value in prepare(texts).items() if isinstance(value, Tensor)}
+        result = self.model(inputs)
+        if output == "tokens":
+            return result["token_embeddings"], result["attention_mask"].bool()
+        sentence = result["sentence_embedding"][:, None]
+        return sentence, torch.ones(sentence.shape[:2], dtype=torch.bool, device=sentence.device)
