@@ -48,6 +48,8 @@ def get(kind: str, name: str, *, where: str = "") -> type:
 
 def settings_of(cls: type) -> dict[str, inspect.Parameter]:
     """The settings a class takes: the explicit parameters of its constructor. ``**kwargs`` is refused."""
+    if cls.__init__ is object.__init__:  # a class without a constructor takes no settings
+        return {}
     parameters = dict(inspect.signature(cls.__init__).parameters)
     parameters.pop("self", None)
     for parameter in parameters.values():

@@ -14,13 +14,8 @@ from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.schema import Batch, Motion, State, merge_ids
 
 
-def joints_of(prediction: Motion, where: str) -> list[Tensor]:
-    """B tensors (T_b, J, 3) float64: joint positions in metres without padding, Y up, floor at 0.
-
-    Errors: DataError, starting with ``where``, for a NaN or infinite value.
-    """
-    if not torch.isfinite(prediction.x[prediction.mask]).all():
-        raise DataError(f"{where}: the prediction has a NaN or infinite value")
+def joints_of(prediction: Motion) -> list[Tensor]:
+    """B tensors (T_b, J, 3) float64: joint positions in metres without padding, Y up, floor at 0."""
     x = torch.where(prediction.mask[..., None], prediction.x, prediction.x.new_zeros(()))
     joints = get_representation(prediction.spec.representation).decode(x.detach().double().cpu())
     return [joints[b, :length] for b, length in enumerate(prediction.lengths.tolist())]
@@ -33,12 +28,16 @@ def joint_indices(prediction: Motion, names: list[str]) -> list[int]:
 
 
 def check_batch(prediction: Motion, batch: Batch, where: str) -> None:
-    """Errors: DataError unless there is one id for every motion, each id once."""
+    """Errors: DataError unless there is one id for every motion, each id once, and every real frame is finite."""
     if len(batch.ids) != len(prediction.lengths):
         raise DataError(f"{where}: {len(prediction.lengths)} motions but {len(batch.ids)} sample ids")
     if len(set(batch.ids)) != len(batch.ids):
         twice = sorted(i for i in set(batch.ids) if batch.ids.count(i) > 1)
         raise DataError(f"{where}: samples counted twice: {', '.join(twice[:3])}")
+    finite = torch.isfinite(prediction.x).all(-1) | ~prediction.mask
+    if not finite.all():
+        sample = batch.ids[int((~finite).any(1).nonzero()[0])]
+        raise DataError(f"{where}: the prediction for {sample!r} has a NaN or infinite value")
 
 
 @dataclass

@@ -34,7 +34,7 @@ class FootSkating(Metric):
         check_batch(prediction, batch, self.name)
         feet = joint_indices(prediction, ["left_foot", "right_foot"])
         rows = {}
-        for sample, joints in zip(batch.ids, joints_of(prediction, self.name), strict=True):
+        for sample, joints in zip(batch.ids, joints_of(prediction), strict=True):
             foot = joints[:, feet]  # (T, 2, 3)
             low = foot[..., 1] < self.height
             contact = low[:-1] & low[1:]

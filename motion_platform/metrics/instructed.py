@@ -89,7 +89,7 @@ class Instructed(Metric):
         body = _Body(prediction)
         rows: dict[str, dict[str, float]] = {}
         speeds: dict[str, tuple[str, str, float]] = {}
-        for sample, joints, labels in zip(batch.ids, joints_of(prediction, self.name), batch.labels, strict=True):
+        for sample, joints, labels in zip(batch.ids, joints_of(prediction), batch.labels, strict=True):
             content = (labels or {}).get(self.target, "")
             told = content.split("-")
             rows[sample] = {check: float(right) for check, right in body.checks(joints, told).items()}

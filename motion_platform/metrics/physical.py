@@ -23,7 +23,7 @@ class _PerMotion(Metric):
         check_batch(prediction, batch, self.name)
         skeleton = get_skeleton(prediction.spec.skeleton)
         rows = {}
-        for sample, joints in zip(batch.ids, joints_of(prediction, self.name), strict=True):
+        for sample, joints in zip(batch.ids, joints_of(prediction), strict=True):
             frames = self.measure(joints, prediction.spec.fps, skeleton)
             rows[sample] = {self.name: (float(frames.sum()), float(len(frames)))}
         return RatioState(rows)

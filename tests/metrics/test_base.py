@@ -1,0 +1,37 @@
+import pytest
+
+from motion_platform.errors import DataError
+from motion_platform.metrics.base import RatioState
+
+
+def test_pooled_means_and_weights():
+    state = RatioState({"a": {"x": (3.0, 4.0), "y": (1.0, 1.0)}, "b": {"x": (1.0, 1.0)}, "c": {}})
+    assert state.compute() == {"x": 0.8, "y": 1.0}
+    assert state.ids == {"a", "b", "c"}
+
+
+def test_any_order_and_any_sharding_give_the_same_bits():
+    rows = {f"{i:03d}": {"x": (0.1 * i**1.5, 1.0 + 0.01 * i)} for i in range(200)}
+    whole = RatioState(rows).compute()
+    names = list(rows)
+    shards = [RatioState({n: rows[n] for n in reversed(names[rank::7])}) for rank in range(7)]
+    merged = shards[3]
+    for rank in (6, 0, 5, 1, 4, 2):
+        merged = merged.merge(shards[rank])
+    assert merged.compute() == whole
+
+
+def test_a_sample_counted_twice_is_refused():
+    with pytest.raises(DataError, match="counted twice: a"):
+        RatioState({"a": {}}).merge(RatioState({"a": {}, "b": {}}))
+
+
+def test_nothing_to_average():
+    with pytest.raises(DataError, match="no samples"):
+        RatioState({}).compute()
+    assert RatioState({"a": {"x": (0.0, 0.0)}}).compute() == {}
+
+
+def test_nan_is_refused_with_the_sample():
+    with pytest.raises(DataError, match="x: sample 'a' has a NaN"):
+        RatioState({"a": {"x": (float("nan"), 1.0)}})

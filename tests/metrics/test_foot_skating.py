@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from motion_platform.metrics.foot_skating import FootSkating
+
+pytestmark = pytest.mark.usefixtures("joints_as_features")
+
+
+@pytest.fixture
+def values(oracles):
+    def measure(clips, **settings):
+        motion = oracles.motion_of(clips)
+        return FootSkating(**settings).state(motion, oracles.batch_of(motion)).compute()
+
+    return measure
+
+
+@pytest.fixture
+def sliding(oracles):
+    def make(frames, metres_per_frame):
+        joints = oracles.standing(frames)
+        joints[:, oracles.LEFT_FOOT, 0] += metres_per_frame * torch.arange(frames)
+        return joints
+
+    return make
+
+
+def test_a_planted_body_does_not_skate(oracles, values):
+    assert values([oracles.standing(30)]) == {
+        "foot_skating": 0.0,
+        "foot_skating_cm_per_contact_frame": 0.0,
+        "foot_contact": 1.0,
+    }
+
+
+def test_one_foot_that_slides_four_centimetres_a_frame_skates_in_every_frame(values, sliding):
+    got = values([sliding(30, 0.04)])
+    assert got["foot_skating"] == 1.0
+    assert got["foot_skating_cm_per_contact_frame"] == pytest.approx(2.0)  # 4 cm for one of two feet in contact
+
+
+def test_a_slow_slide_is_below_the_threshold_but_still_measured(values, sliding):
+    got = values([sliding(30, 0.02)])  # 0.4 m/s
+    assert got["foot_skating"] == 0.0
+    assert got["foot_skating_cm_per_contact_frame"] == pytest.approx(1.0)
+
+
+def test_a_foot_in_the_air_may_move(oracles, values, sliding):
+    joints = sliding(30, 0.1)
+    joints[:, oracles.LEFT_FOOT, 1] = 0.06
+    assert values([joints])["foot_skating"] == 0.0
+    assert values([joints], height=0.07)["foot_skating"] == 1.0
+
+
+def test_half_of_the_frames(oracles, values):
+    joints = oracles.standing(41)
+    joints[20:, oracles.LEFT_FOOT, 2] += 0.05 * torch.arange(21)  # slides in the steps 20 -> 40
+    assert values([joints])["foot_skating"] == pytest.approx(20 / 40)
+
+
+def test_padding_is_not_measured_and_frames_are_pooled(oracles, values, sliding):
+    got = values([sliding(11, 0.04), oracles.standing(31)])
+    assert got["foot_skating"] == pytest.approx(10 / 40)
+
+
+def test_a_flying_body_has_no_contact_and_no_slide_per_contact(oracles, values):
+    joints = oracles.standing(10) + torch.tensor([0.0, 1.0, 0.0])
+    assert values([joints]) == {"foot_skating": 0.0, "foot_contact": 0.0}

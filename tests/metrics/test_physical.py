@@ -1,0 +1,54 @@
+import pytest
+import torch
+
+from motion_platform.metrics.physical import BoneLengthDrift, Floating, FloorPenetration, Jerk
+
+pytestmark = pytest.mark.usefixtures("joints_as_features")
+
+
+@pytest.fixture
+def value(oracles):
+    def measure(metric, *clips):
+        motion = oracles.motion_of(list(clips))
+        return metric.state(motion, oracles.batch_of(motion)).compute()
+
+    return measure
+
+
+def test_floor(oracles, value):
+    up, down = (oracles.standing(10) + torch.tensor([0.0, dy, 0.0]) for dy in (0.03, -0.02))
+    assert value(FloorPenetration(), oracles.standing(10)) == {"floor_penetration": 0.0}
+    assert value(FloorPenetration(), up) == {"floor_penetration": 0.0}
+    assert value(FloorPenetration(), down)["floor_penetration"] == pytest.approx(2.0, rel=1e-5)
+    assert value(Floating(), up)["floating"] == pytest.approx(3.0, rel=1e-5)
+    assert value(Floating(), down) == {"floating": 0.0}
+
+
+def test_frames_of_all_samples_count_the_same(oracles, value):
+    up = oracles.standing(30) + torch.tensor([0.0, 0.04, 0.0])
+    assert value(Floating(), up, oracles.standing(10))["floating"] == pytest.approx(3.0, rel=1e-5)
+
+
+def test_jerk_of_a_cubic_is_its_third_derivative(oracles, value):
+    t = torch.arange(40, dtype=torch.float64) / oracles.FPS
+    joints = oracles.standing(40).double()
+    joints[:, :, 0] += (0.7 * t**3)[:, None]  # third derivative 0.7 * 6, everywhere
+    assert value(Jerk(), joints.float())["jerk"] == pytest.approx(4.2, rel=0.05)  # float32 features, 3rd difference
+    assert value(Jerk(), oracles.standing(40)) == {"jerk": 0.0}
+    assert value(Jerk(), oracles.standing(3)) == {}
+
+
+def test_jerk_of_steady_motion_is_zero(oracles, value):
+    joints = oracles.standing(20)
+    joints[..., 2] += 0.0625 * torch.arange(20)[:, None]  # exact in binary
+    assert value(Jerk(), joints)["jerk"] == pytest.approx(0.0, abs=0.2)
+
+
+def test_bone_length_drift(oracles, value):
+    joints = oracles.standing(10)
+    assert value(BoneLengthDrift(), joints)["bone_length_drift"] == pytest.approx(0.0, abs=1e-5)
+    joints[:, :, 0] += torch.arange(10)[:, None]  # moving as a whole does not change a bone
+    assert value(BoneLengthDrift(), joints)["bone_length_drift"] == pytest.approx(0.0, abs=1e-4)
+    down = joints[0, oracles.LEFT_WRIST] - joints[0, 18]
+    joints[::2, oracles.LEFT_WRIST] += 0.02 * down / down.norm()  # half of the frames 2 cm longer: 1 cm off the mean
+    assert value(BoneLengthDrift(), joints)["bone_length_drift"] == pytest.approx(1.0 / 21, rel=1e-3)
