@@ -1,0 +1,183 @@
+"""A prepared dataset: one Arrow folder, one row a clip, read without copying.
+
+The folder is a HuggingFace ``datasets`` folder (``datasets.load_from_disk`` opens it) plus ``meta.json``. Motion is a
+bytes column of little-endian float32 (T, D), because array columns of ``datasets`` read a hundred times slower. It is
+read here through Arrow's own buffers: a clip is a numpy view into the memory-mapped file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from motion_platform.errors import DataError, UnknownName, UsageError
+from motion_platform.motion.representations import get_representation
+from motion_platform.schema import MotionSpec
+
+FORMAT_VERSION = 1
+SPLITS = ("train", "val", "test")
+
+
+class PreparedDataset:
+    """Clips of a prepared folder. Rows are numbered 0 .. len-1 in the order of their ids.
+
+    meta: everything in meta.json (name, representation, fps, statistics, licence, report).
+    """
+
+    def __init__(self, folder: Path, meta: Mapping[str, Any], batches: list[Any]) -> None:
+        self.folder, self.meta = folder, dict(meta)
+        self.dim = int(meta["dim"])
+        self._batches = batches
+        self._where = [(b, r) for b, batch in enumerate(batches) for r in range(batch.num_rows)]
+        self._bytes: list[np.ndarray] = []
+        self._offsets: list[np.ndarray] = []
+        for batch in batches:
+            column = batch.column("features")
+            _, offsets, data = column.buffers()
+            self._offsets.append(np.frombuffer(offsets, np.int64)[column.offset :])
+            self._bytes.append(np.frombuffer(data, np.uint8))
+
+        def whole(name: str) -> list[Any]:
+            return [value for batch in batches for value in batch.column(name).to_pylist()]
+
+        self._ids: list[str] = whole("id")
+        self._splits: list[str] = whole("split")
+        self._mirrored: list[bool] = whole("mirrored")
+        self.frames = np.array(whole("frames"), np.int64)
+        order = sorted(range(len(self._ids)), key=self._ids.__getitem__)
+        self._where = [self._where[i] for i in order]
+        self._ids = [self._ids[i] for i in order]
+        self._splits = [self._splits[i] for i in order]
+        self._mirrored = [self._mirrored[i] for i in order]
+        self.frames = self.frames[order]
+        self._row = {name: i for i, name in enumerate(self._ids)}
+
+    @classmethod
+    def open(cls, folder: str | Path) -> PreparedDataset:
+        """Open a prepared folder. DataError when it is missing, incomplete or of another format version."""
+        import pyarrow as pa
+
+        folder = Path(folder)
+        if not (folder / "meta.json").is_file():
+            raise DataError(f"{folder}: no prepared dataset here (no meta.json); make one with: motion data prepare")
+        try:
+            meta = json.loads((folder / "meta.json").read_text())
+            state = json.loads((folder / "state.json").read_text())
+            files = [folder / f["filename"] for f in state["_data_files"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{folder}: meta.json or state.json cannot be read ({error}); prepare again") from error
+        if meta.get("format_version") != FORMAT_VERSION:
+            raise DataError(
+                f"{folder}: format version {meta.get('format_version')!r}, this program reads {FORMAT_VERSION}; "
+                "prepare the data again"
+            )
+        batches: list[Any] = []
+        for file in files:
+            try:
+                batches += pa.ipc.open_stream(pa.memory_map(str(file))).read_all().to_batches()
+            except (OSError, pa.ArrowInvalid) as error:
+                raise DataError(f"{file}: cannot be read as Arrow ({error}); prepare the data again") from error
+        return cls(folder, meta, [b for b in batches if b.num_rows])
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def representation(self) -> str:
+        return self.meta["representation"]
+
+    @property
+    def fps(self) -> float:
+        return float(self.meta["fps"])
+
+    def ids(self, split: str | None = None) -> list[str]:
+        """Sorted ids of a split (None: of all)."""
+        return [self._ids[i] for i in self.indices(split)] if split else list(self._ids)
+
+    def indices(self, split: str | None = None) -> list[int]:
+        """Row numbers of a split, in the order of the ids. UnknownName for a split that is not train, val, test."""
+        if split is None:
+            return list(range(len(self)))
+        if split not in SPLITS:
+            raise UnknownName("split", split, SPLITS, str(self.folder))
+        return [i for i, s in enumerate(self._splits) if s == split]
+
+    def index(self, id: str) -> int:
+        """Row number of an id. UnknownName when there is none (the message does not list thousands of ids)."""
+        if id not in self._row:
+            raise UsageError(
+                f"{self.folder}: no clip {id!r}; the first is {self._ids[0]!r}, the last {self._ids[-1]!r}"
+            )
+        return self._row[id]
+
+    def id(self, i: int) -> str:
+        return self._ids[i]
+
+    def split(self, i: int) -> str:
+        return self._splits[i]
+
+    def mirrored(self, i: int) -> bool:
+        return self._mirrored[i]
+
+    def source(self, i: int) -> str:
+        """Where clip ``i`` came from: data set and file."""
+        return self._value("source", i)
+
+    def features(self, i: int, columns: slice | Sequence[int] | None = None) -> np.ndarray:
+        """(T, D) float32 features in raw units. A read-only view into the file; a list of columns makes a copy."""
+        b, r = self._where[i]
+        start, stop = self._offsets[b][r : r + 2]
+        x = self._bytes[b][start:stop].view("<f4").reshape(-1, self.dim)
+        return x if columns is None else x[:, columns]
+
+    def captions(self, i: int) -> tuple[list[str], list[str]]:
+        """(high-level captions, low-level action sequences) of clip ``i``; either may be empty."""
+        return self._value("captions_high", i), self._value("captions_low", i)
+
+    def labels(self, i: int) -> dict[str, str]:
+        """Labels of clip ``i``, {} where the source has none."""
+        return json.loads(self._value("labels", i))
+
+    def _value(self, column: str, i: int) -> Any:
+        b, r = self._where[i]
+        return self._batches[b].column(column)[r].as_py()
+
+    def columns(self, representation: str | None = None) -> slice:
+        """The stored columns of a representation: all, or the first ones of a representation that is a prefix.
+
+        UsageError when the representation cannot be cut out of what is stored.
+        """
+        if representation in (None, self.representation):
+            return slice(0, self.dim)
+        stored, wanted = get_representation(self.representation), get_representation(representation)
+        prefix = (
+            wanted.skeleton.name == stored.skeleton.name
+            and wanted.fps == stored.fps
+            and wanted.dim <= self.dim
+            and all(stored.groups.get(name) == columns for name, columns in wanted.groups.items())
+        )
+        if not prefix:
+            raise UsageError(
+                f"{self.folder}: holds {self.representation} ({self.dim} columns at {self.fps:g} fps); "
+                f"{representation} is not a prefix of it, so prepare the data in that representation"
+            )
+        return slice(0, wanted.dim)
+
+    def spec(self, representation: str | None = None) -> MotionSpec:
+        """What the numbers mean, with the training split's statistics; for the stored representation or a prefix."""
+        columns = self.columns(representation)
+        chosen = get_representation(representation or self.representation)
+        statistics = self.meta["statistics"]
+        return MotionSpec(
+            representation=chosen.name,
+            skeleton=chosen.skeleton.name,
+            fps=self.fps,
+            mean=torch.tensor(statistics["mean"], dtype=torch.float32)[columns],
+            std=torch.tensor(statistics["std"], dtype=torch.float32)[columns],
+            units=chosen.units,
+        )

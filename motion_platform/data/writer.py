@@ -1,0 +1,238 @@
+"""Writes a prepared dataset: Arrow shards, statistics and meta.json, completely or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motion_platform.data.prepared import FORMAT_VERSION, SPLITS
+from motion_platform.data.statistics import Statistics
+from motion_platform.errors import DataError, OutputError, UnknownName
+from motion_platform.motion.representations import get_representation
+
+ROWS_A_BATCH = 64
+BYTES_A_SHARD = 500_000_000
+
+
+class PreparedWriter:
+    """Writes a prepared folder completely or not at all.
+
+        with PreparedWriter(out, name="mine", representation="humanml3d", licence="CC0") as writer:
+            writer.add(id="a", split="train", source="a.bvh", features=x, captions_high=["a person walks"])
+            writer.finish(report)
+
+    The folder appears under its name when ``finish`` was called and the block ends well. Errors: OutputError when
+    ``out`` exists (unless ``overwrite``) or cannot be written; DataError for a row that cannot be stored.
+    """
+
+    def __init__(
+        self,
+        out: str | Path,
+        *,
+        name: str,
+        representation: str,
+        licence: str,
+        fps: float | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.out = Path(out)
+        self.overwrite = overwrite
+        if self.out.exists() and not overwrite:
+            raise OutputError(f"{self.out}: already exists; remove it or pass --overwrite")
+        if (
+            overwrite
+            and self.out.exists()
+            and not (self.out / "meta.json").is_file()
+            and (self.out.is_file() or any(self.out.iterdir()))
+        ):
+            raise OutputError(
+                f"{self.out}: is not a prepared dataset, so it will not be overwritten; choose another name"
+            )
+        self.name, self.licence = name, licence
+        self.representation = get_representation(representation)
+        self.fps = float(fps or self.representation.fps)
+        self.statistics = Statistics(self.representation)
+        self.counts = dict.fromkeys(SPLITS, 0)
+        self._ids: set[str] = set()
+        self._rows: list[dict[str, Any]] = []
+        self._files: list[str] = []
+        self._sink: Any = None
+        self._bytes = 0
+        self._finished = False
+
+    def __enter__(self) -> PreparedWriter:
+        try:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            self.temporary = self.out.with_name(f".{self.out.name[:100]}.{uuid.uuid4().hex[:8]}.tmp")
+            self.temporary.mkdir()
+        except OSError as error:
+            raise OutputError(f"{self.out}: cannot be written: {error.strerror or error}") from error
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        try:
+            self._close()
+            if kind is None and self._finished:
+                old = None
+                if self.out.exists():
+                    old = self.out.with_name(f".{self.out.name[:100]}.{uuid.uuid4().hex[:8]}.old")
+                    os.replace(self.out, old)
+                os.replace(self.temporary, self.out)
+                if old is not None:
+                    shutil.rmtree(old) if old.is_dir() else old.unlink()
+        except OSError as problem:
+            raise OutputError(f"{self.out}: cannot be written: {problem.strerror or problem}") from problem
+        finally:
+            if self.temporary.exists():
+                shutil.rmtree(self.temporary, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise OutputError(f"{self.out}: cannot be written: {error.strerror or error}") from error
+
+    def add(
+        self,
+        *,
+        id: str,
+        split: str,
+        source: str,
+        features: np.ndarray,
+        captions_high: Sequence[str] = (),
+        captions_low: Sequence[str] = (),
+        labels: Mapping[str, str] | None = None,
+        mirrored: bool = False,
+    ) -> None:
+        """One clip: features (T, D) in raw units. DataError for a wrong shape, a NaN, no frames, a repeated id."""
+        if split not in SPLITS:
+            raise UnknownName("split", split, SPLITS, id)
+        if id in self._ids:
+            raise DataError(f"{self.out}: two clips are called {id!r}; ids must differ")
+        if features.ndim != 2 or features.shape[1] != self.representation.dim or not len(features):
+            raise DataError(
+                f"{id}: features have shape {features.shape}, not (T, {self.representation.dim}) with T > 0"
+            )
+        if not np.isfinite(features).all():
+            raise DataError(f"{id}: features have a NaN or infinite value")
+        self._ids.add(id)
+        self.counts[split] += 1
+        if split == "train":
+            self.statistics.add(features)
+        raw = np.ascontiguousarray(features, "<f4").tobytes()
+        self._rows.append(
+            {
+                "id": id,
+                "split": split,
+                "source": source,
+                "frames": len(features),
+                "features": raw,
+                "captions_high": list(captions_high),
+                "captions_low": list(captions_low),
+                "labels": json.dumps(dict(labels or {}), sort_keys=True),
+                "mirrored": mirrored,
+            }
+        )
+        if len(self._rows) >= ROWS_A_BATCH:
+            self._flush()
+
+    def finish(self, report: Mapping[str, Any] | None = None) -> None:
+        """Write what is left, the statistics and meta.json. DataError when the training split is empty."""
+        self._close()
+        if not self.counts["train"]:
+            raise DataError(f"{self.out}: no clip is in the training split, so there are no statistics")
+        mean, std, per_column = self.statistics.result()
+        meta = {
+            "format": "motion-platform prepared dataset",
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "representation": self.representation.name,
+            "skeleton": self.representation.skeleton.name,
+            "dim": self.representation.dim,
+            "fps": self.fps,
+            "units": self.representation.units,
+            "splits": self.counts,
+            "licence": self.licence,
+            "statistics": {
+                "split": "train",
+                "clips": self.statistics.clips,
+                "frames": self.statistics.frames,
+                "mean": mean.tolist(),
+                "std": std.tolist(),
+                "std_per_column": per_column.tolist(),
+            },
+            "report": dict(report or {}),
+        }
+        state = {
+            "_data_files": [{"filename": f} for f in self._files],
+            "_fingerprint": uuid.uuid4().hex[:16],
+            "_format_columns": None,
+            "_format_kwargs": {},
+            "_format_type": None,
+            "_output_all_columns": False,
+            "_split": None,
+        }
+        (self.temporary / "dataset_info.json").write_text(
+            json.dumps({"features": _hf_features(), "license": self.licence})
+        )
+        (self.temporary / "state.json").write_text(json.dumps(state))
+        (self.temporary / "meta.json").write_text(json.dumps(meta, indent=1))
+        self._finished = True
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if not self._rows:
+            return
+        batch = pa.RecordBatch.from_pylist(self._rows, schema=_schema())
+        self._rows = []
+        if self._sink is None:
+            self._files.append(f"data-{len(self._files):05d}.arrow")
+            self._sink = pa.ipc.new_stream(str(self.temporary / self._files[-1]), _schema())
+        self._sink.write_batch(batch)
+        self._bytes += batch.nbytes
+        if self._bytes > BYTES_A_SHARD:
+            self._sink.close()
+            self._sink, self._bytes = None, 0
+
+    def _close(self) -> None:
+        self._flush()
+        if self._sink is not None:
+            self._sink.close()
+            self._sink = None
+
+
+def _schema() -> Any:
+    """Arrow columns of a row; large_binary has 64-bit offsets."""
+    import pyarrow as pa
+
+    text, texts = pa.string(), pa.list_(pa.string())
+    return pa.schema(
+        [
+            ("id", text),
+            ("split", text),
+            ("source", text),
+            ("frames", pa.int32()),
+            ("features", pa.large_binary()),
+            ("captions_high", texts),
+            ("captions_low", texts),
+            ("labels", text),
+            ("mirrored", pa.bool_()),
+        ]
+    )
+
+
+def _hf_features() -> dict[str, Any]:
+    """The same columns as ``datasets`` writes them into dataset_info.json (a test opens the folder with it)."""
+
+    def value(dtype: str) -> dict[str, str]:
+        return {"dtype": dtype, "_type": "Value"}
+
+    kinds = dict.fromkeys(("id", "split", "source", "labels"), value("string"))
+    lists = {key: {"feature": value("string"), "_type": "List"} for key in ("captions_high", "captions_low")}
+    numbers = {"frames": value("int32"), "features": value("large_binary"), "mirrored": value("bool")}
+    kinds |= lists | numbers
+    return {name: kinds[name] for name in _schema().names}
