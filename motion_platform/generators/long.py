@@ -1,0 +1,129 @@
+"""Motions longer than the training window: overlapping windows denoised together, and how good the seams are.
+
+At every step each window predicts its own clean motion, and where windows overlap the predictions are averaged with
+weights that fade linearly (MultiDiffusion, Bar-Tal et al. 2023; for motion: EDGE, PriorMDM's DoubleTake). The features
+are relative to the root (its velocity, and the pose around it), so windows need no alignment in space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Windows:
+    """P windows of W frames over B motions of up to T frames.
+
+    rows, starts, lengths (P,): whose window, its first frame, its real frames. mask (P, W). index (P, W): frames of the
+    padded motion; weight (P, W): fading weights, 0 outside the mask, that sum to 1 over the windows of a frame.
+    """
+
+    rows: Tensor
+    starts: Tensor
+    lengths: Tensor
+    mask: Tensor
+    index: Tensor
+    weight: Tensor
+    shape: tuple[int, int]
+
+    def cut(self, x: Tensor) -> Tensor:
+        """(B, T, D) -> (P, W, D)."""
+        return x[self.rows[:, None], self.index]
+
+    def blend(self, x: Tensor) -> Tensor:
+        """(P, W, D) -> (B, T, D): weighted mean of the windows over each frame, 0 where there is none."""
+        batch, frames = self.shape
+        flat = (self.rows[:, None] * frames + self.index).flatten()
+        out = x.new_zeros(batch * frames, x.shape[-1])
+        out.index_add_(0, flat, torch.where(self.mask[..., None], x * self.weight[..., None], 0.0).flatten(0, 1))
+        return out.view(batch, frames, -1)
+
+
+def window_starts(length: int, window: int, overlap: int) -> list[int]:
+    """First frames of the fewest evenly spread windows that cover ``length`` and share at least ``overlap`` frames."""
+    if length <= window:
+        return [0]
+    count = 1 + -(-(length - window) // (window - overlap))
+    return [round(k * (length - window) / (count - 1)) for k in range(count)]
+
+
+def plan_windows(lengths: Tensor, window: int, overlap: int) -> Windows | None:
+    """Windows for motions of ``lengths`` (B,); None when all fit into one."""
+    frames = int(lengths.max())
+    if frames <= window:
+        return None
+    overlap = max(min(overlap, window - 1), 1)
+    rows, starts, sizes, weights = [], [], [], []
+    for row, length in enumerate(lengths.tolist()):
+        first = window_starts(length, window, overlap)
+        size = min(length, window)
+        raw = torch.zeros(len(first), window)
+        total = torch.zeros(frames)
+        for k, start in enumerate(first):
+            place = torch.arange(size) + 1.0
+            fade = torch.ones(size)
+            if k > 0:
+                fade = torch.minimum(fade, place / (first[k - 1] + window - start + 1))
+            if k + 1 < len(first):
+                fade = torch.minimum(fade, place.flip(0) / (start + window - first[k + 1] + 1))
+            raw[k, :size] = fade
+            total[start : start + size] += fade
+        for k, start in enumerate(first):
+            raw[k, :size] /= total[start : start + size]
+            rows.append(row)
+            starts.append(start)
+            sizes.append(size)
+            weights.append(raw[k])
+    device = lengths.device
+    first = torch.tensor(starts, device=device)
+    steps = torch.arange(window, device=device)
+    size = torch.tensor(sizes, device=device)
+    return Windows(
+        rows=torch.tensor(rows, device=device),
+        starts=first,
+        lengths=size,
+        mask=steps[None] < size[:, None],
+        index=(first[:, None] + steps).clamp(max=frames - 1),
+        weight=torch.stack(weights).to(device),
+        shape=(len(lengths), frames),
+    )
+
+
+def seams_of(length: int, window: int, overlap: int) -> list[int]:
+    """Frames in the middle of each overlap: where one window hands over to the next."""
+    starts = window_starts(length, window, overlap)
+    return [(starts[k + 1] + starts[k] + window) // 2 for k in range(len(starts) - 1)]
+
+
+def seam_report(joints: np.ndarray, seams: Sequence[int], fps: float, reach: float = 0.5) -> dict[str, float]:
+    """How a motion runs through its seams compared with the rest of it.
+
+    joints (T, J, 3) metres; seams: frames; reach: seconds on both sides that count as the seam. Jump = change of a
+    joint's velocity from a frame to the next (m/s), mean over joints.
+
+    Returns seams, jump_at_seams and jump_elsewhere (means over frames), ratio = their quotient, worst_jump_at_seams,
+    and worst_ratio = the largest jump at a seam by the 99th percentile of the jumps elsewhere.
+    """
+    jump = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(-1) * fps
+    frame = np.arange(1, len(joints) - 1)
+    near = np.zeros(len(jump), dtype=bool)
+    for seam in seams:
+        near |= np.abs(frame - seam) <= reach * fps
+    if not near.any() or near.all():
+        nothing = float("nan")
+        return {"seams": len(seams), "jump_at_seams": nothing, "jump_elsewhere": float(jump.mean()), "ratio": nothing,
+                "worst_jump_at_seams": nothing, "worst_ratio": nothing}  # fmt: skip
+    at, elsewhere = jump[near], jump[~near]
+    return {
+        "seams": len(seams),
+        "jump_at_seams": float(at.mean()),
+        "jump_elsewhere": float(elsewhere.mean()),
+        "ratio": float(at.mean() / max(elsewhere.mean(), 1e-12)),
+        "worst_jump_at_seams": float(at.max()),
+        "worst_ratio": float(at.max() / max(np.percentile(elsewhere, 99), 1e-12)),
+    }
