@@ -13,6 +13,7 @@ from motion_platform.errors import DataError, UsageError
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io.euler import quaternion_multiply, quaternion_to_matrix
 from motion_platform.motion.joint_names import TARGET, locate
+from motion_platform.motion.representations.guo import canonical, uniform_skeleton
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 
@@ -28,7 +29,8 @@ def to_humanml3d(
     Joints are found by the conventions of ``joint_names.yaml`` (``names`` adds to them: a mapping or a YAML file),
     resampled in time to ``fps``, given HumanML3D's common bone lengths (``uniform``; the source's are kept otherwise),
     then put on the floor, with the first pelvis above the origin, the first frame facing Z+ (left is X+).
-    ``info`` gains "convention" and "source_fps". Errors: DataError for a joint not found; ConfigError for ``names``.
+    ``info`` gains "convention" and "source_fps". Errors: DataError for a joint not found or a body without
+    length or heading; ConfigError for ``names``.
     """
     target = get_skeleton(TARGET)
     if names is None and clip.skeleton.joints == target.joints:
@@ -37,7 +39,7 @@ def to_humanml3d(
         convention, joints = _map_joints(clip, names)
     joints = resample(joints, clip.fps, fps)
     if uniform:
-        joints = uniform_bones(joints, target)
+        joints = uniform_skeleton(joints)
     joints = canonical(joints)
     info = {**clip.info, "convention": convention, "source_fps": float(clip.fps)}
     for key in ("end_sites", "stretching"):  # they speak of the source's skeleton
@@ -95,41 +97,6 @@ def resample(joints: np.ndarray, source_fps: float, fps: float) -> np.ndarray:
     before = np.minimum(at.astype(int), len(joints) - 2)
     share = (at - before)[:, None, None]
     return joints[before] * (1 - share) + joints[before + 1] * share
-
-
-def uniform_bones(joints: np.ndarray, target: Skeleton) -> np.ndarray:
-    """Give every bone the length it has in ``target``, keep its direction, and scale the path of the root by the ratio
-    of the legs (thigh + shin), as HumanML3D does (Guo et al., CVPR 2022, section 3; its ``uniform_skeleton``)."""
-    lengths = np.linalg.norm(target.offsets, axis=-1)
-    vectors = joints - joints[:, [max(p, 0) for p in target.parents]]
-    own = np.linalg.norm(vectors, axis=-1)
-    leg = [target.index("left_knee"), target.index("left_ankle")]
-    own_leg = float(np.median(own[:, leg].sum(-1)))
-    if own_leg < 1e-6:
-        raise DataError("the left leg has no length; the joints are no body")
-    result = np.empty_like(joints)
-    result[:, 0] = joints[:, 0] * (lengths[leg].sum() / own_leg)
-    for j, parent in enumerate(target.parents):
-        if parent >= 0:
-            direction = vectors[:, j] / np.maximum(own[:, j : j + 1], 1e-9)
-            result[:, j] = result[:, parent] + direction * lengths[j]
-    return result
-
-
-def canonical(joints: np.ndarray) -> np.ndarray:
-    """Floor at y = 0, first pelvis above the origin, first frame facing Z+."""
-    skeleton = get_skeleton(TARGET)
-    joints = joints - [0, joints[..., 1].min(), 0]
-    joints = joints - joints[0, 0] * [1, 0, 1]
-    pairs = [("right_hip", "left_hip"), ("right_shoulder", "left_shoulder")]
-    across = sum(joints[0, skeleton.index(a)] - joints[0, skeleton.index(b)] for a, b in pairs)
-    x, z = across[2], -across[0]  # the horizontal forward: Y x across
-    norm = float(np.hypot(x, z))
-    if norm < 1e-9:  # upside down or side on: no heading to turn
-        return joints
-    sine, cosine = x / norm, z / norm
-    turn = np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
-    return joints @ turn.T
 
 
 def mirror(clip: Clip) -> Clip:

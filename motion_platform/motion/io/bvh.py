@@ -18,6 +18,7 @@ from motion_platform.errors import DataError, suggest
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io import units as unit
 from motion_platform.motion.io.euler import euler_to_quaternion, forward_kinematics, quaternion_multiply, unroll
+from motion_platform.motion.io.text import LINE_END, number, read_text
 from motion_platform.motion.skeleton import Skeleton
 
 CHANNELS = {f"{axis}{kind}": (kind, k) for k, axis in enumerate("xyz") for kind in ("position", "rotation")}
@@ -50,7 +51,7 @@ def read(
     Errors: DataError, with the line, for anything that is not a complete and finite BVH.
     """
     path = Path(path)
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    text = read_text(path)
     found = re.search(r"^[ \t]*MOTION\b", text, re.IGNORECASE | re.MULTILINE)
     if found is None:
         raise DataError(f"{path}: no MOTION section; the file is truncated or is no BVH")
@@ -63,7 +64,7 @@ def read(
 
 def _hierarchy(text: str, path: Path) -> list[_Node]:
     """The joints in the file's order (parents first)."""
-    lines = re.split(r"\r\n|\r|\n", text)
+    lines = LINE_END.split(text)
     words = [
         (word, n) for n, line in enumerate(lines, 1) for word in line.replace("{", " { ").replace("}", " } ").split()
     ]
@@ -92,12 +93,9 @@ def _hierarchy(text: str, path: Path) -> list[_Node]:
     def numbers(expected: str) -> np.ndarray:
         taken = [take(expected)[0] for _ in range(3)]
         try:
-            found = np.array([float(word) for word in taken])
+            return np.array([number(word) for word in taken])
         except ValueError:
-            raise fail(f"{expected}: got {' '.join(taken)!r}") from None
-        if not np.isfinite(found).all():
-            raise fail(f"{expected}: got {' '.join(taken)!r}")
-        return found
+            raise fail(f"{expected}: got {' '.join(taken)[:60]!r}") from None
 
     if take("HIERARCHY")[0].upper() != "HIERARCHY":
         raise fail(f"a BVH starts with HIERARCHY, got {words[0][0][:40]!r}")
@@ -182,7 +180,7 @@ def _motion(text: str, start: int, channels: int, path: Path) -> tuple[np.ndarra
     if not declared.isascii() or not declared.isdigit() or not 1 <= int(declared[:20]) <= MAX_FRAMES:
         raise DataError(f"{path}: line {line + 1}: Frames must be 1 to {MAX_FRAMES}, got {declared[:40]!r}")
     try:
-        seconds = float(frame_time)
+        seconds = number(frame_time)
     except ValueError:
         seconds = -1.0
     if not 0.001 <= seconds <= 60:
@@ -203,23 +201,21 @@ def _motion(text: str, start: int, channels: int, path: Path) -> tuple[np.ndarra
 
 def _line(text: str, position: int) -> int:
     """Number of the line, from 1, that holds a position; CR LF, LF and CR each end one."""
-    return len(re.findall(r"\r\n|\r|\n", text[:position])) + 1
+    return len(LINE_END.findall(text[:position])) + 1
 
 
 def _what_is_wrong(text: str, start: int, frames: int, channels: int) -> str:
     """Say in which line the motion block goes wrong."""
     first, rows = _line(text, start), 0
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text[start:]), first):
+    for n, line in enumerate(LINE_END.split(text[start:]), first):
         words = line.split()
         for word in words:
             try:
-                good = bool(np.isfinite(float(word)))
+                number(word)
             except ValueError:
-                good = False
-            if not good:
-                return f"line {number}: {word[:40]!r} is not a finite number"
+                return f"line {n}: {word[:40]!r} is not a finite number"
         if words and len(words) != channels:
-            return f"line {number}: {len(words)} values, but the joints have {channels} channels"
+            return f"line {n}: {len(words)} values, but the joints have {channels} channels"
         rows += bool(words)
     return f"line {first}: {frames} frames declared, but {rows} are there"
 
