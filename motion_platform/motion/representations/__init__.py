@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 
 from motion_platform import registry
 from motion_platform.motion.representations.base import Representation

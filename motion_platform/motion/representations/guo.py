@@ -261,7 +261,7 @@ class HumanML3D(GuoRepresentation):
 
 
 class HumanML3DEssential(GuoRepresentation):
-    """The first 67 columns of HumanML3D, root and positions: all that ``decode`` reads (as in MARDM, Meng et al. 2024)."""
+    """The first 67 columns of HumanML3D, root and positions: all ``decode`` reads (as in MARDM, Meng et al. 2024)."""
 
     name, fps, body = "humanml3d_essential", 20.0, HUMANML3D_BODY
     kept = ("root", "positions")
