@@ -38,8 +38,10 @@ class NoiseSource:
 
         The first axis of ``shape`` is drawn row by row, so a longer sample starts with a shorter one's noise.
         """
+        # torch makes normal numbers 16 at a time and redraws an incomplete last block: only whole blocks are prefixes.
+        whole = (-(-shape[0] // 16) * 16, *shape[1:])
         rows = []
         for sample in self.ids:
             generator = torch.Generator().manual_seed(seed_of(self.seed, sample, name))
-            rows.append(torch.randn(tuple(shape), generator=generator))
+            rows.append(torch.randn(whole, generator=generator)[: shape[0]])
         return torch.stack(rows).to(device)
