@@ -90,7 +90,7 @@ class ValidationRecipe(Strict):
 
     every: int = Field(default=0, ge=0)
     samples: int = Field(default=64, ge=1)
-    split: str = "validation"
+    split: str = "val"
     metrics: list[MetricRecipe] = Field(default_factory=list)
 
 
@@ -132,10 +132,7 @@ def read_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    for override in overrides:
-        key, equals, _ = override.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(f"override {override!r}: write it as key=value, for example train.steps=100")
+    _check_overrides(overrides)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -151,6 +148,18 @@ def read_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
         raise ConfigError(f"{path}: got {type(plain).__name__}; a recipe or card is a table of key: value")
     _refuse_interpolation(plain, path, "")
     return plain
+
+
+def settings_from(overrides: Sequence[str]) -> dict[str, Any]:
+    """``["fps=30", "names.x=y"]`` as plain values. ConfigError."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    _check_overrides(overrides)
+    try:
+        return OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)), resolve=False)
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(f"settings {' '.join(overrides)!r}: {_one_line(error)}") from error
 
 
 def check(model: type[Checked], values: Mapping[str, Any], where: str | Path) -> Checked:
@@ -186,6 +195,13 @@ def to_yaml(values: Mapping[str, Any] | BaseModel) -> str:
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
 
 
+def _check_overrides(overrides: Sequence[str]) -> None:
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"override {override!r}: write it as key=value, for example train.steps=100")
+
+
 def _known(kind: str, name: str, where: str) -> None:
     entries = registry.table(kind)
     if name not in entries:
@@ -218,21 +234,22 @@ def _explain(model: type[BaseModel], problem: Mapping[str, Any], where: str | Pa
         parent = _schema_at(model, location[:-1])
         allowed = [str(v) for v in get_args(parent.model_fields[location[-1]].annotation)]
         return f"{where}: {key}: got {got}; {suggest(problem.get('input'), allowed)}"
+    if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{where}: {key}: got {got}; a table of key: value is needed here"
     return f"{where}: {key}: got {got}; {problem['msg'][:1].lower()}{problem['msg'][1:]}"
 
 
 def _schema_at(model: type[BaseModel], location: Sequence[str]) -> type[BaseModel]:
-    """The schema behind a path of keys, through optional, dict and list fields."""
+    """The schema behind a path of keys, through optional fields, tables and lists."""
     current: Any = model
     for part in location:
-        if not (isinstance(current, type) and issubclass(current, BaseModel)):
-            continue  # ``part`` is the key of a table or the index of a list, whose schema was taken already
-        current = current.model_fields[part].annotation
-        while not isinstance(current, type) or get_args(current):
-            inner = [a for a in get_args(current) if a is not type(None)]
-            current = inner[-1]
-        if not issubclass(current, BaseModel):
-            return current
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            current = current.model_fields[part].annotation
+        else:  # dict[str, X] or list[X]: ``part`` is a key or an index
+            current = get_args(current)[-1]
+        inner = [argument for argument in get_args(current) if argument is not type(None)]
+        if type(None) in get_args(current) and len(inner) == 1:
+            current = inner[0]
     return current
 
 

@@ -21,7 +21,7 @@ from motion_platform import __version__, config, registry, weight_files
 from motion_platform.conditioning import Conditioning
 from motion_platform.config import ModelFile, SlotRecipe
 from motion_platform.errors import OutputError, UsageError, WeightsError, suggest
-from motion_platform.schema import Batch, Edit, Encoder, Generator, Motion, MotionSpec, Sampling, Trainable
+from motion_platform.schema import Batch, Condition, Edit, Encoder, Generator, Motion, MotionSpec, Sampling, Trainable
 from motion_platform.seeding import NoiseSource
 
 FORMAT = 1
@@ -45,7 +45,7 @@ class MotionModel(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """{"loss": scalar, ...parts}. The only way through in training: DDP synchronises gradients in forward."""
-        return self.trainable.loss(batch, self.conditioning(batch.raw))
+        return self.trainable.loss(batch, self._encode(batch.raw))
 
     @torch.no_grad()
     def generate(
@@ -72,16 +72,15 @@ class MotionModel(nn.Module):
         lengths = torch.as_tensor(lengths, dtype=torch.int64, device=self.device)
         noise = NoiseSource(ids, seed)
         return self.trainable.generate(
-            self.conditioning(full), lengths, noise=noise, sampling=sampling or Sampling(), edit=edit
+            self._encode(full), lengths, noise=noise, sampling=sampling or Sampling(), edit=edit
         )
 
+    def _encode(self, raw: Mapping[str, Sequence[Any]]) -> dict[str, Condition]:
+        return self.conditioning(raw) if self.card.slots else {}
+
     def own_state(self) -> dict[str, Tensor]:
-        """The tensors a checkpoint holds: all of the state except frozen encoders'."""
-        frozen = set()
-        for encoder in self.conditioning.encoders.values():
-            if encoder.frozen:
-                frozen |= {id(t) for t in (*encoder.parameters(), *encoder.buffers())}
-        return {name: t for name, t in self.state_dict(keep_vars=True).items() if id(t) not in frozen}
+        """The tensors a checkpoint holds, live: frozen encoders are not among them."""
+        return self.state_dict(keep_vars=True)
 
     def save_pretrained(self, folder: str | Path, *, dtype: str = "float32", step: int | None = None) -> Path:
         """Write ``model.yaml`` and ``model.safetensors``; ``dtype`` "float16" halves the file. Returns the folder.
@@ -110,7 +109,7 @@ class MotionModel(nn.Module):
                     "parameters": sum(t.numel() for t in self.own_state().values()),
                 },
                 "step": self.card.step if step is None else step,
-                "fingerprints": {slot: e.fingerprint() for slot, e in self.conditioning.encoders.items() if e.frozen},
+                "fingerprints": dict(self.conditioning.fingerprints),
             }
         )
         write_files(folder, {WEIGHTS: data, CARD: config.to_yaml(self.card).encode()})
@@ -160,13 +159,7 @@ class MotionModel(nn.Module):
         with torch.no_grad():
             for name, value in own.items():
                 value.copy_(tensors[name])
-        for slot, wanted in self.card.fingerprints.items():
-            got = self.conditioning.encoders[slot].fingerprint()
-            if got != wanted:
-                raise WeightsError(
-                    f"{folder}: slot {slot} was trained with encoder {self.card.slots[slot].encoder} {wanted[:16]}, "
-                    f"here it is {got[:16]}; install the same encoder weights"
-                )
+        self.conditioning.check_fingerprints(self.card.fingerprints, str(folder))
 
     def push_to_hub(self, repository: str, *, private: bool = False) -> str:
         """Upload to a model hub (only ever when asked), with the credentials of ``hf auth login``. Returns the URL."""

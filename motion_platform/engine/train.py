@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import signal
 import threading
 from pathlib import Path
@@ -23,6 +24,7 @@ from torch import nn
 
 from motion_platform.config import Recipe, TrainRecipe
 from motion_platform.data.loader import make_loader
+from motion_platform.encoders.feature_cache import FeatureCache
 from motion_platform.engine import checkpoint, evaluate
 from motion_platform.engine.build import Run, assemble, output_folder
 from motion_platform.engine.progress import Reporter
@@ -178,10 +180,16 @@ def make_optimiser(model: MotionModel, train: TrainRecipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=train.learning_rate, betas=tuple(train.betas), fused=fused)
 
 
-def precompute(built: Run, recipe: Recipe) -> None:
-    """Encode every text of the training split once with the frozen encoders."""
-    texts = {slot: sorted(found) for slot, found in built.dataset.texts(recipe.data.split).items()}
-    built.model.conditioning.precompute({slot: texts[slot] for slot in recipe.slots if slot in texts})
+def precompute(built: Run, recipe: Recipe, reporter: Reporter) -> None:
+    """Encode every text of the training split once with the frozen encoders; kept in ``$MOTION_CACHE/features``."""
+    if not built.model.conditioning.slots:
+        return
+    folder = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "features"
+    built.model.conditioning.cache = FeatureCache(folder)
+    texts = built.dataset.texts(recipe.data.split)
+    built.model.conditioning.precompute(
+        {slot: texts[slot] for slot in recipe.slots if slot in texts}, progress=reporter.encoding
+    )
 
 
 def validate(built: Run, ema: EMA, recipe: Recipe, rank: int, world: int) -> dict[str, float]:

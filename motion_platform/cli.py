@@ -1,0 +1,381 @@
+"""The command line: it parses, calls the engine, and prints. Heavy modules are imported by the command that needs them.
+
+Every error raised on purpose is one line on standard error; the exit status is 2 when the request was wrong, 1 when
+something else was, 130 after Ctrl-C. ``--debug``, anywhere, shows the traceback instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from motion_platform.errors import MotionPlatformError, UnknownName, UsageError
+
+app = typer.Typer(
+    help="Words into human motion. Start with: motion generate text_to_motion --text 'a person waves' -o out.html",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog="--debug, anywhere, shows the traceback of an error.",
+)
+data_app = typer.Typer(help="Prepare and inspect data sets.", no_args_is_help=True, rich_markup_mode=None)
+weights_app = typer.Typer(help="The weights on this machine.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+app.add_typer(weights_app, name="weights")
+
+Output = Annotated[
+    list[Path], typer.Option("--output", "-o", help="File to write; repeat for several: .html .bvh .glb .mp4 .png .npz")
+]
+Text = Annotated[list[str], typer.Option("--text", "-t", help="What the body does; repeat for several motions.")]
+LowText = Annotated[list[str], typer.Option(help="The actions one after the other: one for all texts, or one each.")]
+Seed = Annotated[int, typer.Option(help="The same seed and text give the same motion.", min=0)]
+Samples = Annotated[int, typer.Option(help="Motions for each text.", min=1)]
+Guidance = Annotated[
+    list[str], typer.Option(help="How strongly the text counts: 2.5, or SLOT=2.5 for one condition; repeatable.")
+]
+Steps = Annotated[int | None, typer.Option(help="Denoising steps (default: the model's).", min=1)]
+Sampler = Annotated[str | None, typer.Option(help="Name of the sampler (default: the model's).")]
+Model = Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")]
+DataFolder = Annotated[str | None, typer.Option("--data", help="Prepared data folder (default: data/<name>).")]
+
+
+@app.command("list")
+def list_(kind: Annotated[str | None, typer.Argument(help="One kind only: tasks, models, encoders, ...")] = None):
+    """Everything that has a name: tasks, recipes, models, encoders, generators, metrics, data sets."""
+    from motion_platform import cards, listing
+
+    kinds = listing.kinds()
+    if kind is not None and kind not in kinds:
+        raise UnknownName("kind", kind, kinds)
+    for each in [kind] if kind else kinds:
+        rows = listing.rows(each)
+        if kind is None:
+            print(f"{each}:")
+        width = max((len(name) for name, _ in rows), default=0)
+        for name, about in rows:
+            print(f"{'  ' if kind is None else ''}{name:<{width}}  {about}".rstrip())
+    if kind is None:
+        print(f"cards: {cards.folder('tasks').parent}")
+
+
+@app.command()
+def generate(
+    task: Annotated[str, typer.Argument(help="A task card, for example text_to_motion.")],
+    output: Output,
+    text: Text = [],
+    text_file: Annotated[Path | None, typer.Option(help="One text a line, low-level text after a tab.")] = None,
+    low_text: LowText = [],
+    seconds: Annotated[list[float], typer.Option(help="Length: one for all texts, or one each.")] = [6.0],
+    samples: Samples = 1,
+    seed: Seed = 0,
+    guidance: Guidance = [],
+    steps: Steps = None,
+    sampler: Sampler = None,
+    model: Model = None,
+    device: Device = "cpu",
+):
+    """Make motion from text and write it to one or more files."""
+    _check_outputs(output)
+    from motion_platform.engine import generate as engine
+    from motion_platform.motion import io
+
+    texts, lows = list(text), list(low_text)
+    if text_file is not None:
+        if texts or lows:
+            raise UsageError("--text-file: give either a file of texts or --text/--low-text, not both")
+        texts, lows = engine.read_texts(text_file)
+    if not texts:
+        raise UsageError("--text: is missing; say what the body does, for example --text 'a person waves'")
+    run = engine.load(task, model, _device(device))
+    sampling = _sampling(guidance, steps, sampler, run)
+    clips = engine.run(run, texts, lows, seconds=seconds, samples=samples, seed=seed, sampling=sampling)
+    _save(io, clips, output)
+
+
+@app.command()
+def edit(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Any motion file.")],
+    output: Output,
+    keep: Annotated[str, typer.Option(help="prefix, in_between, upper_body, lower_body or keyframes.")],
+    text: Annotated[str | None, typer.Option("--text", "-t", help="What the new part does.")] = None,
+    low_text: Annotated[str | None, typer.Option(help="Its actions one after the other.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length in all, with --keep prefix.")] = None,
+    keep_seconds: Annotated[float, typer.Option(help="How much prefix and in_between keep.")] = 1.0,
+    frames: Annotated[str, typer.Option(help="Key frames at the model's rate: 0,20,60.")] = "",
+    task: Annotated[str, typer.Option(help="Whose model edits.")] = "text_to_motion",
+    samples: Samples = 1,
+    seed: Seed = 0,
+    guidance: Guidance = [],
+    steps: Steps = None,
+    sampler: Sampler = None,
+    model: Model = None,
+    device: Device = "cpu",
+):
+    """Keep a part of a motion and make the rest anew."""
+    _check_outputs(output)
+    from motion_platform.engine import generate as engine
+    from motion_platform.motion import io
+
+    try:
+        numbers = [int(part) for part in frames.split(",") if part.strip()]
+    except ValueError as error:
+        raise UsageError(f"--frames: got {frames!r}; write whole numbers with commas: 0,20,60") from error
+    clip = io.load(source)
+    run = engine.load(task, model, _device(device))
+    sampling = _sampling(guidance, steps, sampler, run)
+    clips = engine.edit(
+        run,
+        clip,
+        keep,
+        text,
+        low_text,
+        seconds=seconds,
+        keep_seconds=keep_seconds,
+        frames=numbers,
+        samples=samples,
+        seed=seed,
+        sampling=sampling,
+    )
+    _save(io, clips, output)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe: a name from `motion list recipes`, or a file.")],
+    overrides: Annotated[list[str], typer.Argument(metavar="[KEY=VALUE]...", help="train.steps=100 output=x")] = [],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in the output folder stopped.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.")] = False,
+    device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
+):
+    """Train a recipe. Several processes: torchrun --nproc_per_node 2 cli.py train RECIPE."""
+    if device not in ("auto", "cpu"):
+        raise UsageError(f"--device: got {device!r}; allowed: auto, cpu (choose GPUs with CUDA_VISIBLE_DEVICES)")
+    from motion_platform import cards
+    from motion_platform.engine import build, checkpoint
+    from motion_platform.engine import train as engine
+
+    found, name = build.load_recipe(recipe, overrides)
+    header = checkpoint.header_of(cards.find("configs", recipe))
+    engine.run(
+        found, name, header=header, resume=resume, overwrite=overwrite, device=None if device == "auto" else device
+    )
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A shipped model's name or a checkpoint folder.")],
+    split: Annotated[str | None, typer.Option(help="Default: the task's.")] = None,
+    samples: Annotated[int | None, typer.Option(help="At most that many clips.", min=1)] = None,
+    metric: Annotated[list[str], typer.Option(help="NAME or NAME=SPACE; repeatable. Default: the task's.")] = [],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    guidance: Guidance = [],
+    steps: Steps = None,
+    sampler: Sampler = None,
+    data: DataFolder = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the numbers here (JSON).")] = None,
+    device: Device = "cpu",
+):
+    """Measure a model with its task's metrics and print JSON."""
+    from motion_platform.config import DataRecipe, MetricRecipe
+    from motion_platform.engine import checkpoint
+    from motion_platform.engine import evaluate as engine
+
+    run = checkpoint.load(model, device=_device(device))
+    if data is not None:
+        run.data = DataRecipe(name=run.data.name if run.data else run.task.data, folder=data)
+    pairs = [each.partition("=") for each in metric]
+    metrics = [MetricRecipe(name=name, space=space or None) for name, _, space in pairs] or None
+    result = engine.run(
+        run, metrics=metrics, split=split, samples=samples, seed=seed, sampling=_sampling(guidance, steps, sampler, run)
+    )
+    text = json.dumps(result, indent=2)
+    print(text)
+    if output is not None:
+        from motion_platform.motion.io.atomic import atomic_path
+
+        with atomic_path(output) as temporary:
+            temporary.write_text(text + "\n")
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Any motion file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The extension says the format.")],
+    retarget: Annotated[bool, typer.Option("--retarget", help="To the 22-joint skeleton at 20 fps first.")] = False,
+    fps: Annotated[float | None, typer.Option(help="Frame rate of IN, where the file does not say.")] = None,
+    skeleton: Annotated[str | None, typer.Option(help="Skeleton of IN, where the file does not say.")] = None,
+):
+    """Turn a motion file into another format."""
+    _check_outputs([target])
+    from motion_platform.motion import io
+
+    clip = io.load(source, skeleton=skeleton, fps=fps)
+    if retarget:
+        from motion_platform.motion.retarget import to_humanml3d
+
+        clip = to_humanml3d(clip)
+    _save(io, [clip], [target])
+
+
+@app.command()
+def render(
+    source: Annotated[list[Path], typer.Argument(metavar="IN...", help="One or more motion files.")],
+    output: Output,
+    fps: Annotated[float | None, typer.Option(help="Frame rate, where a file does not say.")] = None,
+    skeleton: Annotated[str | None, typer.Option(help="Skeleton, where a file does not say.")] = None,
+):
+    """Show motions, side by side, as a web page (.html), film (.mp4), strip of pictures (.png) or .glb."""
+    _check_outputs(output)
+    from motion_platform.motion import io
+
+    _save(io, [io.load(path, skeleton=skeleton, fps=fps) for path in source], output)
+
+
+@app.command()
+def info(
+    path: Annotated[str, typer.Argument(metavar="FILE", help="A motion file, a checkpoint, or a prepared data set.")],
+):
+    """Say what a file or folder holds."""
+    from motion_platform import listing
+
+    for key, value in listing.describe(path).items():
+        print(f"{key:<12} {value}")
+
+
+@data_app.command("prepare")
+def data_prepare(
+    name: Annotated[str, typer.Argument(help="A data set of `motion list data`.")],
+    source: Annotated[Path, typer.Option(help="Folder of the original files.")],
+    settings: Annotated[list[str], typer.Argument(metavar="[KEY=VALUE]...", help="Settings of the data set.")] = [],
+    out: Annotated[Path | None, typer.Option(help="Where to (default: data/<name>).")] = None,
+    mirror: Annotated[bool, typer.Option(help="Add mirrored copies.")] = True,
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).", min=1)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+):
+    """Turn original files into a prepared data set, and report what was kept and dropped."""
+    if not source.is_dir():
+        raise UsageError(f"--source: {source} is not a folder")
+    from motion_platform import config, registry
+    from motion_platform.engine.build import data_folder
+
+    target = out or data_folder(name)
+    maker = registry.build("data", name, config.settings_from(settings), where="motion data prepare")
+    watched = sys.stderr.isatty()
+    print(maker.prepare(source, target, mirror=mirror, progress=watched, workers=workers, overwrite=overwrite))
+    print(f"prepared: {target}")
+
+
+@data_app.command("list")
+def data_list():
+    """The data sets that can be prepared, and where they are prepared already."""
+    from motion_platform import listing
+
+    rows = listing.rows("data")
+    for name, about in rows:
+        print(f"{name:<{max(len(n) for n, _ in rows)}}  {about}".rstrip())
+
+
+@data_app.command("info")
+def data_info(folder: Annotated[Path, typer.Argument(help="A prepared data set.")]):
+    """Say what a prepared data set holds."""
+    info(str(folder))
+
+
+@weights_app.command("list")
+def weights_list():
+    """The models that came with the package or lie in ./runs."""
+    from motion_platform import listing
+
+    rows = listing.rows("models")
+    for name, about in rows:
+        print(f"{name:<{max(len(n) for n, _ in rows)}}  {about}".rstrip())
+
+
+def _check_outputs(paths: list[Path]) -> None:
+    """Refuse a wrong output before any work is done."""
+    formats = (".npz", ".bvh", ".glb", ".mp4", ".png", ".html")
+    for path in paths:
+        if path.suffix.lower() not in formats:
+            raise UsageError(f"{path}: unknown format {path.suffix or '(no extension)'}; allowed: {', '.join(formats)}")
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: the folder {path.parent} does not exist")
+
+
+def _save(io: Any, clips: list, outputs: list[Path]) -> None:
+    for path in outputs:
+        io.save(clips, path)
+        print(path)
+
+
+def _device(name: str) -> str:
+    """A torch device that is there; UsageError otherwise."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except Exception as error:  # torch raises several classes for a device that is not there
+        raise UsageError(f"--device: {name!r} is not on this machine; use cpu or auto") from error
+    return name
+
+
+def _sampling(guidance: list[str], steps: int | None, sampler: str | None, run: Any) -> Any:
+    """--guidance 2.5 is for every condition, --guidance text_low=4 for one."""
+    from motion_platform.errors import suggest
+    from motion_platform.schema import Sampling
+
+    weights: dict[str, float] = {}
+    slots = list(run.model.card.slots)
+    for each in guidance:
+        slot, equals, value = each.rpartition("=")
+        if equals and slot not in slots:
+            raise UsageError(f"--guidance: no condition {slot!r}; {suggest(slot, slots)}")
+        try:
+            weights |= dict.fromkeys([slot] if equals else slots, float(value))
+        except ValueError as error:
+            raise UsageError(f"--guidance: got {each!r}; write a number, or SLOT=NUMBER") from error
+    return Sampling(guidance=weights, steps=steps, sampler=sampler)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    debug = "--debug" in sys.argv[1:]
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    click_error = typer.BadParameter.__mro__[2]  # ClickException, of click or of the copy inside typer
+    try:
+        code = app(args=arguments, prog_name="motion", standalone_mode=False) or 0
+        sys.stdout.flush()
+    except MotionPlatformError as error:
+        code = _fail(str(error), error.exit_code, debug)
+    except click_error as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            code = 2
+        else:
+            where = error.ctx.command_path if getattr(error, "ctx", None) else "motion"
+            code = _fail(f"{error.format_message()} (see: {where} --help)", 2, debug)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail("stopped", 130, debug)
+    except BrokenPipeError:  # the reader of our output went away (motion list | head)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        code = _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1, debug)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    else:
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return code

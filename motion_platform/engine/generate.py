@@ -1,0 +1,209 @@
+"""From words to clips, and from a clip to an edited one: what ``motion generate`` and ``motion edit`` do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from motion_platform.engine import checkpoint
+from motion_platform.engine.build import Run
+from motion_platform.errors import UsageError
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.representations import get_representation
+from motion_platform.motion.retarget import to_humanml3d
+from motion_platform.motion.skeleton import get_skeleton
+from motion_platform.schema import Edit, Generator, Motion, Sampling
+
+LONGEST_TEXT = 2000
+"""Characters; longer texts are refused, because every text encoder would silently cut them."""
+LONGEST_SECONDS = 600.0
+AT_ONCE = 32
+"""Samples made together; the result does not depend on it."""
+KEEP = ("prefix", "in_between", "upper_body", "lower_body", "keyframes")
+
+
+def load(task: str, model: str | None, device: str = "cpu") -> Run:
+    """The model of a task: the named one, or the task's default. UsageError when it was trained for another task."""
+    from motion_platform import tasks
+
+    card = tasks.load(task)
+    name = model or card.default_model
+    if name is None:
+        raise UsageError(f"task {task} has no default model; train one and give --model FOLDER")
+    run = checkpoint.load(name, device=device)
+    if run.task.task != card.task:
+        raise UsageError(f"model {name} was trained for task {run.task.task}, not {card.task}")
+    if not isinstance(run.model.trainable, Generator):
+        raise UsageError(f"model {name} is a {run.model.card.model.name}: it does not generate motion")
+    return run
+
+
+def run(
+    run: Run,
+    texts: Sequence[str],
+    low_texts: Sequence[str | None] = (),
+    *,
+    seconds: Sequence[float] = (6.0,),
+    samples: int = 1,
+    seed: int = 0,
+    sampling: Sampling | None = None,
+    high: str = "text_high",
+    low: str = "text_low",
+) -> list[Clip]:
+    """One clip for each text and sample, in the order text 1 sample 1, text 1 sample 2, ...
+
+    low_texts: none, one for all, or one a text. seconds: one for all, or one a text. A clip depends on its texts,
+    length, sample number and seed alone, not on what else is made in the same call. Errors: UsageError.
+    """
+    spec = run.model.spec
+    texts, low_texts = list(texts), _spread(list(low_texts) or [None], len(texts), "--low-text")
+    frames = [frames_of(s, spec.fps) for s in _spread(list(seconds), len(texts), "--seconds")]
+    for text in [*texts, *[t for t in low_texts if t]]:
+        check_text(text, str(run.model.card.data.get("language", "")))
+    if any(low_texts) and low not in run.model.card.slots:
+        raise UsageError(f"--low-text: model {run.model.card.name} reads no low-level text")
+    if samples < 1:
+        raise UsageError(f"--samples: got {samples}; at least 1 is needed")
+    jobs = [(t, k) for t in range(len(texts)) for k in range(samples)]
+    clips: list[Clip] = []
+    for start in range(0, len(jobs), AT_ONCE):
+        part = jobs[start : start + AT_ONCE]
+        raw = {high: [texts[t] for t, _ in part], low: [low_texts[t] for t, _ in part]}
+        raw = {slot: values for slot, values in raw.items() if slot in run.model.card.slots}
+        ids = [f"{texts[t]}|{low_texts[t] or ''}|{k}" for t, k in part]
+        motion = run.model.generate(raw, [frames[t] for t, _ in part], ids, seed=seed, sampling=sampling)
+        for (t, k), clip in zip(part, clips_of(motion), strict=True):
+            captions = (texts[t], *([low_texts[t]] if low_texts[t] else []))
+            number = t * samples + k + 1
+            info = {"model": run.model.card.name, "seed": seed, "sample": k, "text": texts[t]}
+            clips.append(clip.with_(name=f"motion_{number:03d}", captions=captions, info=info))
+    return clips
+
+
+def edit(
+    run: Run,
+    clip: Clip,
+    keep: str,
+    text: str | None,
+    low_text: str | None = None,
+    *,
+    seconds: float | None = None,
+    keep_seconds: float = 1.0,
+    frames: Sequence[int] = (),
+    samples: int = 1,
+    seed: int = 0,
+    sampling: Sampling | None = None,
+) -> list[Clip]:
+    """Make the rest of a motion anew and keep ``keep`` of it.
+
+    prefix: the first ``keep_seconds``, continued to ``seconds`` in all. in_between: the first and the last
+    ``keep_seconds``. upper_body, lower_body: the features of these joints (the root belongs to the lower body).
+    keyframes: the frames named (at the model's frame rate, from 0). The clip is first retargeted to the model's
+    skeleton, put on the floor at the origin and turned to face Z+. Errors: UsageError, DataError.
+    """
+    spec = run.model.spec
+    if text is not None:
+        check_text(text, str(run.model.card.data.get("language", "")))
+    if spec.skeleton != "humanml3d":
+        raise UsageError(f"model {run.model.card.name} has skeleton {spec.skeleton}; editing needs humanml3d")
+    features = torch.from_numpy(get_representation(spec.representation).encode(to_humanml3d(clip, fps=spec.fps).joints))
+    total = len(features)
+    if seconds is not None:
+        if keep != "prefix":
+            raise UsageError("--seconds: only --keep prefix changes the length of a motion")
+        total = frames_of(seconds, spec.fps)
+    mask = keep_mask(keep, spec.representation, len(features), total, round(keep_seconds * spec.fps), frames)
+    x = torch.zeros(total, spec.dim)
+    x[: len(features)] = features[:total]
+    raw = {"text_high": [text] * samples, "text_low": [low_text] * samples}
+    raw = {slot: values for slot, values in raw.items() if slot in run.model.card.slots}
+    ids = [f"{text or ''}|{low_text or ''}|{k}" for k in range(samples)]
+    spread = Edit(x.expand(samples, -1, -1), mask.expand(samples, -1, -1))
+    motion = run.model.generate(raw, [total] * samples, ids, seed=seed, sampling=sampling, edit=spread)
+    info = {"model": run.model.card.name, "seed": seed, "keep": keep, "source": clip.name}
+    captions = tuple(t for t in (text, low_text) if t)
+    return [
+        made.with_(name=f"{clip.name}_{keep}_{k + 1:03d}", captions=captions, info={**info, "sample": k})
+        for k, made in enumerate(clips_of(motion))
+    ]
+
+
+def keep_mask(keep: str, representation: str, have: int, total: int, edge: int, frames: Sequence[int]) -> torch.Tensor:
+    """(total, D) True where the given motion stays. Errors: UsageError for what leaves nothing to keep or to make."""
+    found = get_representation(representation)
+    mask = torch.zeros(total, found.dim, dtype=torch.bool)
+    if keep in ("prefix", "in_between"):
+        needed = edge if keep == "prefix" else 2 * edge
+        if edge < 1 or needed >= total or edge > have:
+            raise UsageError(
+                f"--keep-seconds: keeps {needed} of {total} frames (the motion has {have}); allowed: at least 1 frame, "
+                "and at least 1 frame left to make"
+            )
+        mask[:edge] = True
+        if keep == "in_between":
+            mask[-edge:] = True
+    elif keep in ("upper_body", "lower_body"):
+        mask[:, found.part_columns(keep)] = True
+    elif keep == "keyframes":
+        wrong = [f for f in frames if not 0 <= f < total]
+        if wrong or not frames:
+            raise UsageError(f"--frames: got {wrong or 'none'}; allowed: frames from 0 to {total - 1}")
+        mask[list(frames)] = True
+    else:
+        from motion_platform.errors import suggest
+
+        raise UsageError(f"--keep: got {keep!r}; {suggest(keep, KEEP)}")
+    return mask
+
+
+def clips_of(motion: Motion) -> list[Clip]:
+    """Decode a padded batch of raw features to clips in metres, without padding."""
+    found = get_representation(motion.spec.representation)
+    skeleton = get_skeleton(motion.spec.skeleton)
+    rows = zip(motion.x.detach().cpu(), motion.lengths.tolist(), strict=True)
+    return [Clip(found.decode(x[:n]).float().numpy(), motion.spec.fps, skeleton) for x, n in rows]
+
+
+def frames_of(seconds: float, fps: float) -> int:
+    """Seconds to frames; UsageError for what is no possible length."""
+    if not math.isfinite(seconds) or not 2 / fps <= seconds <= LONGEST_SECONDS:
+        raise UsageError(f"--seconds: got {seconds:g}; allowed: {2 / fps:g} to {LONGEST_SECONDS:g}")
+    return round(seconds * fps)
+
+
+def check_text(text: str, language: str) -> None:
+    """UsageError for a text that is empty, far too long, or in a script that the model cannot read."""
+    shown = repr(text if len(text) <= 60 else text[:57] + "...")
+    if not text.strip():
+        raise UsageError("--text: is empty; say what the body does")
+    if len(text) > LONGEST_TEXT:
+        raise UsageError(f"--text: {shown} has {len(text)} characters; allowed: at most {LONGEST_TEXT}")
+    letters = [c for c in text if c.isalpha()]
+    if language == "en" and sum(c.isascii() for c in letters) < 0.5 * max(len(letters), 1):
+        raise UsageError(f"--text: {shown} is not in Latin script; this model reads English")
+    if language == "en" and not letters:
+        raise UsageError(f"--text: {shown} holds no word; say what the body does")
+
+
+def read_texts(path: Path) -> tuple[list[str], list[str | None]]:
+    """A file of texts: one a line, a low-level text after a tab; empty lines are skipped. Errors: UsageError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as text: {' '.join(str(error).split())}") from error
+    pairs = [line.partition("\t") for line in lines if line.strip()]
+    if not pairs:
+        raise UsageError(f"{path}: holds no text")
+    return [high.strip() for high, _, _ in pairs], [low.strip() or None for _, _, low in pairs]
+
+
+def _spread(values: list, count: int, option: str) -> list:
+    """One value for all, or one for each."""
+    if len(values) == 1:
+        return values * count
+    if len(values) != count:
+        raise UsageError(f"{option}: got {len(values)} values for {count} texts; give one, or one for each")
+    return values

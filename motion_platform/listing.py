@@ -1,0 +1,115 @@
+"""What ``motion list`` and ``motion info`` say; starts without torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from motion_platform import cards, registry, weight_files
+from motion_platform.catalog import CATALOG
+from motion_platform.errors import UsageError
+
+
+def kinds() -> list[str]:
+    """All kinds of things that have names."""
+    return ["tasks", "recipes", "models", "tokenizers", *CATALOG]
+
+
+def rows(kind: str) -> list[tuple[str, str]]:
+    """[(name, a few words)] of one kind."""
+    if kind == "models":
+        return models()
+    if kind in ("tasks", "recipes", "tokenizers"):
+        folder = "configs" if kind == "recipes" else kind
+        return [(name, cards.summary(cards.find(folder, name))) for name in cards.names(folder)]
+    found = []
+    for name, (_, owner) in sorted(registry.table(kind).items()):
+        about = "" if owner == "motion_platform" else f"(from {owner})"
+        if kind == "data":
+            place = Path(os.environ.get("MOTION_DATA", "data")) / name
+            about = f"{about} prepared in {place}".strip() if (place / "meta.json").is_file() else about
+        found.append((name, about))
+    return found
+
+
+def models() -> list[tuple[str, str]]:
+    """Shipped models, and those in ``runs/``."""
+    found = {name: weight_files.SHIPPED / name for name in weight_files.shipped()}
+    found |= {str(path.parent): path.parent for path in sorted(Path("runs").glob("*/model.yaml"))}
+    lines = []
+    for name, folder in found.items():
+        size = sum(f.stat().st_size for f in folder.glob("model.safetensors"))
+        lines.append((name, f"{_task_of(folder)}  {size / 1e6:.1f} MB".strip()))
+    return lines
+
+
+def describe(path: str) -> dict[str, Any]:
+    """Facts about a motion file, a checkpoint folder (or shipped name), or a prepared data set."""
+    place = Path(path)
+    if (place / "meta.json").is_file():
+        return _data_set(place)
+    if path in weight_files.shipped() or (place / "model.yaml").is_file():
+        return _checkpoint(weight_files.find_checkpoint(path))
+    if place.is_dir():
+        raise UsageError(f"{path}: is neither a prepared data set (meta.json) nor a checkpoint (model.yaml)")
+    from motion_platform.motion import io
+
+    clip = io.load(place)
+    size = clip.joints.max(axis=(0, 1)) - clip.joints.min(axis=(0, 1))
+    facts = {
+        "motion": clip.name,
+        "frames": f"{len(clip)} at {clip.fps:g} fps ({clip.seconds:.2f} s)",
+        "skeleton": f"{clip.skeleton.name}, {len(clip.skeleton)} joints",
+        "rotations": "yes" if clip.rotations is not None else "no, positions only",
+        "extent": " x ".join(f"{side:.2f}" for side in size) + " m (x, y, z)",
+    }
+    if clip.captions:
+        facts["captions"] = " | ".join(clip.captions)
+    return facts | {key: value for key, value in clip.info.items() if isinstance(value, (str, int, float, bool))}
+
+
+def _data_set(folder: Path) -> dict[str, Any]:
+    from motion_platform.data.prepared import SPLITS, PreparedDataset
+
+    dataset = PreparedDataset.open(folder)
+    meta = dataset.meta
+    facts: dict[str, Any] = {
+        "data set": meta.get("name", folder.name),
+        "format": f"{dataset.dim} x {dataset.representation}",
+    }
+    for split in SPLITS:
+        chosen = dataset.indices(split)
+        frames = int(sum(dataset.frames[i] for i in chosen))
+        mirrored = sum(dataset.mirrored(i) for i in chosen)
+        facts[split] = f"{len(chosen)} clips ({mirrored} mirrored), {frames / dataset.fps / 3600:.2f} h"
+    facts["licence"] = meta.get("licence", "")
+    report = meta.get("report")
+    return facts | ({"report": json.dumps(report, ensure_ascii=False)} if report else {})
+
+
+def _checkpoint(folder: Path) -> dict[str, Any]:
+    import yaml
+
+    card = yaml.safe_load((folder / "model.yaml").read_text(encoding="utf-8"))
+    weights = card.get("weights", {})
+    size = f"{weights.get('parameters', 0) / 1e6:.2f} M"
+    return {
+        "model": card.get("name"),
+        "folder": folder,
+        "task": card.get("task"),
+        "class": f"{card['model']['kind']} {card['model']['name']} {card['model']['settings']}",
+        "conditions": ", ".join(f"{slot}: {s['encoder']}" for slot, s in card.get("slots", {}).items()) or "none",
+        "motion": f"{card['spec']['representation']}, {card['spec']['dim']} features at {card['spec']['fps']:g} fps",
+        "weights": f"{size}, {weights.get('dtype')}, sha256 {weights.get('sha256')}",
+        "steps": card.get("step"),
+        "data": card.get("data"),
+    }
+
+
+def _task_of(folder: Path) -> str:
+    for line in (folder / "model.yaml").read_text(encoding="utf-8").splitlines():
+        if line.startswith("task:"):
+            return line.partition(":")[2].strip()
+    return ""
