@@ -186,13 +186,21 @@ class Recogniser(Space):
         """
         if batch.motion is None or batch.labels is None:
             raise DataError("recogniser: the batch has no motion or no labels; train it on a data set with labels")
-        features, lengths = self.features(batch.motion), batch.motion.lengths
+        motion, device = batch.motion, batch.motion.x.device
+        index = {
+            t: torch.tensor([self._index(t, labels) for labels in batch.labels], device=device) for t in self.heads
+        }
+        rows = torch.stack([wanted >= 0 for wanted in index.values()]).any(0)
+        if not rows.any():
+            return {"loss": sum(p.sum() for p in self.parameters()) * 0.0}
+        motion = Motion(motion.x[rows], motion.lengths[rows], motion.spec)  # clips without labels cost nothing
+        features, lengths = self.features(motion), motion.lengths
         if self.training:
             features, lengths = self._augment(features, lengths)
         embedding = self._embed(features, lengths)
         total, parts = embedding.sum() * 0.0, {}
         for target, head in self.heads.items():
-            wanted = torch.tensor([self._index(target, labels) for labels in batch.labels], device=embedding.device)
+            wanted = index[target][rows]
             known = wanted >= 0
             if not known.any():
                 continue

@@ -1,0 +1,81 @@
+"""What the benchmarks share: where and with what a number was measured, tables, and JSON files."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "numpy", "transformers", "sentence-transformers", "diffusers", "accelerate", "datasets")
+
+
+def environment() -> dict[str, Any]:
+    """Hardware, threads, versions of the packages that matter, and the commit. A number means nothing without it."""
+    import torch
+
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": gpu,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": versions,
+        "commit": _commit(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _commit() -> str | None:
+    root = Path(__file__).resolve().parent.parent
+    told = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return told.stdout.strip() or None if told.returncode == 0 else None
+
+
+def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
+    """Columns under their headers, padded, for a terminal."""
+    widths = [max(len(str(row[c])) for row in [header, *rows]) for c in range(len(header))]
+    lines = [header, ["-" * w for w in widths], *rows]
+    return "\n".join("  ".join(str(cell).ljust(w) for cell, w in zip(line, widths, strict=True)) for line in lines)
+
+
+def verdicts(results: Sequence[tuple[str, float, str, float]]) -> tuple[str, bool]:
+    """(what, value, ">=" or "<=", target) -> (a table with pass or MISS, whether all passed)."""
+    rows, good = [], True
+    for what, value, relation, target in results:
+        passed = value >= target if relation == ">=" else value <= target
+        good &= passed
+        rows.append([what, f"{value:.4g}", f"{relation} {target:g}", "pass" if passed else "MISS"])
+    return table(rows, ["what", "measured", "must be", ""]), good
+
+
+def write_json(path: str | Path | None, result: dict[str, Any]) -> None:
+    """Write the result beside its final place and move it there; None: not at all."""
+    if path is None:
+        return
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+    print(f"written: {path}", file=sys.stderr)
