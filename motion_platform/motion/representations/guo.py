@@ -70,7 +70,7 @@ class Body:
         return np.array(self.directions, np.float64) * lengths
 
 
-_X, _Y, _Z, _x, _y, _z = (1, 0, 0), (0, 1, 0), (0, 0, 1), (-1, 0, 0), (0, -1, 0), (0, 0, -1)
+_X, _Y, _Z, _x, _y = (1, 0, 0), (0, 1, 0), (0, 0, 1), (-1, 0, 0), (0, -1, 0)
 
 HUMANML3D_BODY = Body(
     skeleton_name="humanml3d",
