@@ -1,1 +1,123 @@
-"""See docs/architecture.md for what lives here."""
+"""Motion files: :func:`load` and :func:`save` pick the reader or writer by the extension.
+
+A reader is ``read(path, *, skeleton, fps, ...) -> Clip | list[Clip]``, a writer ``write(clips, path, ...)``; the tables
+below name them, and nothing is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from motion_platform.errors import DataError, UsageError, suggest
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.skeleton import Skeleton, get_skeleton
+
+READERS = {
+    ".bvh": "motion_platform.motion.io.bvh:read",
+    ".amc": "motion_platform.motion.io.amc:read",
+    ".npz": "motion_platform.motion.io.npz:read",
+    ".npy": "motion_platform.motion.io.npy:read",
+}
+WRITERS = {
+    ".npz": "motion_platform.motion.io.npz:write",
+    ".bvh": "motion_platform.motion.io.write_bvh:write",
+    ".glb": "motion_platform.motion.io.glb:write",
+    ".html": "motion_platform.motion.render.html:write",
+    ".mp4": "motion_platform.motion.render.video:write",
+    ".png": "motion_platform.motion.render.filmstrip:write",
+}
+
+
+def load(
+    path: str | Path,
+    *,
+    skeleton: Skeleton | str | None = None,
+    fps: float | None = None,
+    units: str | None = None,
+    up: str | None = None,
+    asf: str | Path | None = None,
+    body: str | Path | None = None,
+) -> Clip:
+    """Read one motion: joints in metres, Y up, in the file's own skeleton. See :func:`load_all` for the options.
+
+    Errors: as :func:`load_all`; DataError for a file of several motions.
+    """
+    clips = load_all(path, skeleton=skeleton, fps=fps, units=units, up=up, asf=asf, body=body)
+    if len(clips) > 1:
+        raise DataError(f"{path}: holds {len(clips)} motions; read them with load_all")
+    return clips[0]
+
+
+def load_all(
+    path: str | Path,
+    *,
+    skeleton: Skeleton | str | None = None,
+    fps: float | None = None,
+    units: str | None = None,
+    up: str | None = None,
+    asf: str | Path | None = None,
+    body: str | Path | None = None,
+) -> list[Clip]:
+    """Read every motion of a file (.bvh, .amc, .npz of ours or of AMASS, .npy of HumanML3D or KIT-ML).
+
+    Options overrule what the file says or what is guessed; one that its format does not have is refused. ``skeleton``:
+    a skeleton or the name of one with the file's joints. ``fps``: frames a second. ``units``: m, cm, mm, inch, cmu
+    (.bvh, .amc, .npy). ``up``: y, z (.bvh, .amc, AMASS). ``asf``: the skeleton file of an .amc. ``body``: rest joints
+    for AMASS. Errors: UsageError for an unknown extension or option; DataError for a missing, empty or broken file.
+    """
+    path = Path(path)
+    read = _function(READERS, path, "read")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; give a file")
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    if size == 0:
+        raise DataError(f"{path}: is empty")
+    if isinstance(skeleton, str):
+        skeleton = get_skeleton(skeleton)
+    given = {"skeleton": skeleton, "fps": fps, "units": units, "up": up, "asf": asf, "body": body}
+    taken = inspect.signature(read).parameters
+    for option, value in given.items():
+        if value is not None and option not in taken:
+            raise UsageError(
+                f"{path}: {option}= is not for {path.suffix} files; {suggest(option, taken.keys() & given.keys())}"
+            )
+    try:
+        found = read(path, **{option: value for option, value in given.items() if option in taken})
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return found if isinstance(found, list) else [found]
+
+
+def save(clips: Clip | Sequence[Clip], path: str | Path, *, title: str | None = None) -> Path:
+    """Write one motion or several (.npz .bvh .glb .html .mp4 .png), completely or not at all.
+
+    ``title`` is for formats that show one (.html). Errors: UsageError for an unknown extension or no motion;
+    OutputError when the file cannot be written.
+    """
+    path = Path(path)
+    write = _function(WRITERS, path, "written")
+    clips = [clips] if isinstance(clips, Clip) else list(clips)
+    if not clips:
+        raise UsageError(f"{path}: no motion to write")
+    if title is not None and "title" in inspect.signature(write).parameters:
+        write(clips, path, title=title)
+    else:
+        write(clips, path)
+    return path
+
+
+def _function(table: dict[str, str], path: Path, done: str) -> Callable[..., Any]:
+    """Import the reader or writer of an extension."""
+    target = table.get(path.suffix.lower())
+    if target is None:
+        what = f"extension {path.suffix!r}" if path.suffix else "file without extension"
+        raise UsageError(f"{path}: a {what} cannot be {done}; {suggest(path.suffix.lower(), table)}")
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

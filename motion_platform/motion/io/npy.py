@@ -1,0 +1,81 @@
+"""HumanML3D and KIT-ML .npy files, told apart by shape: joints (T, 22|21, 3) or features (T, 263|67|251)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from motion_platform.errors import DataError
+from motion_platform.motion.clip import MAX_FRAMES, Clip
+from motion_platform.motion.io import arrays
+from motion_platform.motion.io.units import body_height, find_unit
+from motion_platform.motion.skeleton import Skeleton, get_skeleton
+
+FEATURES = {263: "humanml3d", 67: "humanml3d_essential", 251: "kit_ml"}
+JOINTS = {22: ("humanml3d", 20.0), 21: ("kit", 12.5)}
+
+
+def read(
+    path: str | Path, *, skeleton: Skeleton | None = None, fps: float | None = None, units: str | None = None
+) -> Clip:
+    """Read joints or raw (not normalised) features; features become joints by the representation's own decoder.
+
+    ``skeleton``: of joints with another count. ``fps``: else 20 (HumanML3D) or 12.5 (KIT-ML). ``units``: of joints;
+    else metres, and for KIT-ML millimetres of its one-metre person where the numbers say so. Errors: DataError.
+    """
+    path = Path(path)
+    array = arrays.real(arrays.load_array(path), str(path))
+    if array.ndim not in (2, 3) or len(array) == 0 or len(array) > MAX_FRAMES:
+        raise DataError(f"{path}: has shape {array.shape}; {_allowed(skeleton)}")
+    if not np.isfinite(array).all():
+        raise DataError(f"{path}: frame {int(np.argwhere(~np.isfinite(array))[0, 0])} has a NaN or infinite value")
+    if array.ndim == 2 and array.shape[1] in FEATURES:
+        return _features(path, array, skeleton, fps, units)
+    if array.ndim == 2 or array.shape[2] != 3:
+        raise DataError(f"{path}: has shape {array.shape}; {_allowed(skeleton)}")
+    if skeleton is None:
+        if array.shape[1] not in JOINTS:
+            raise DataError(f"{path}: has shape {array.shape}; {_allowed(None)}, or give skeleton=")
+        skeleton = get_skeleton(JOINTS[array.shape[1]][0])
+    elif array.shape[1] != len(skeleton):
+        raise DataError(f"{path}: has shape {array.shape}; {_allowed(skeleton)}")
+    if fps is None:
+        if array.shape[1] not in JOINTS:
+            raise DataError(f"{path}: the frame rate of {array.shape[1]} joints is not known; give fps=")
+        fps = JOINTS[array.shape[1]][1]
+    if units is None:
+        lengths = [float(np.median(np.linalg.norm(array[:, j] - array[:, p], axis=-1))) for p, j in skeleton.bones]
+        height = body_height([0.0, *lengths], skeleton.parents)
+        units = "mm" if skeleton.name == "kit" and height > 100 else "m"
+        if units == "m" and not 0.3 <= height <= 4:
+            raise DataError(f"{path}: a body of {height:.4g} m is no person; say the unit with units=")
+    name, metres = find_unit(0.0, units, str(path))
+    info = {"source": path.name, "unit": name, "up": "y"}
+    return Clip((array * metres).astype(np.float32), fps, skeleton, None, path.stem, (), info)
+
+
+def _features(path: Path, array: np.ndarray, skeleton: Skeleton | None, fps: float | None, units: str | None) -> Clip:
+    import torch
+
+    from motion_platform.motion.representations import get_representation
+
+    representation = get_representation(FEATURES[array.shape[1]])
+    if skeleton is not None and skeleton.joints != representation.skeleton.joints:
+        raise DataError(f"{path}: features of {representation.name} are not of skeleton {skeleton.name}")
+    if units is not None:
+        raise DataError(f"{path}: features of {representation.name} have their own unit; leave units= out")
+    joints = representation.decode(torch.from_numpy(array)).numpy()
+    lengths = np.linalg.norm(joints[:, [j for _, j in representation.skeleton.bones]]
+                             - joints[:, [p for p, _ in representation.skeleton.bones]], axis=-1)  # fmt: skip
+    if not 0.1 <= float(np.median(lengths.sum(-1))) <= 40:
+        raise DataError(f"{path}: its bones are no person's; are the features normalised? give raw ones")
+    info = {"source": path.name, "unit": "m", "up": "y", "representation": representation.name}
+    return Clip(
+        joints.astype(np.float32), fps or representation.fps, representation.skeleton, None, path.stem, (), info
+    )
+
+
+def _allowed(skeleton: Skeleton | None) -> str:
+    joints = f"(T, {len(skeleton)}, 3)" if skeleton else "joints (T, 22, 3) or (T, 21, 3)"
+    return f"allowed: {joints}, features (T, 263), (T, 67) or (T, 251), 1 to {MAX_FRAMES} frames"
