@@ -50,6 +50,9 @@ class Conditioning(nn.Module):
         cache: FeatureCache | None = None,
     ) -> None:
         super().__init__()
+        for slot in encoders:
+            if not slot.isidentifier() or hasattr(nn.ModuleDict, slot):
+                raise ConfigError(f"conditioning: slot name {slot!r}; use letters, digits and _, as in text_high")
         for slot, probability in dropout.items():
             if slot not in encoders:
                 raise UnknownName("slot", slot, encoders, "conditioning.dropout")

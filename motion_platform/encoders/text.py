@@ -107,6 +107,16 @@ def check_texts(raw: Sequence[str]) -> list[str]:
     return list(raw)
 
 
+def token_ids(encoder: TextEncoder, texts: list[str]) -> list[list[int]]:
+    """Token ids of each text by a tokenizer of transformers, cut to the encoder's limit with special tokens kept."""
+    whole = encoder.tokenizer(texts, verbose=False)["input_ids"]
+    longest = max(map(len, whole))
+    if longest <= encoder.limit:
+        return whole
+    encoder.cut(longest)
+    return encoder.tokenizer(texts, truncation=True, max_length=encoder.limit, verbose=False)["input_ids"]
+
+
 def pad(ids: Sequence[Sequence[int]], filler: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Token ids of b texts -> ids (b, N) padded on the right, mask (b, N), True = real."""
     width = max(map(len, ids))
