@@ -1,0 +1,153 @@
+"""One self-contained page with a 3-D player: opens from a file, asks the network for nothing.
+
+The page's data is JSON in ``<script id="motion-data">``::
+
+    version   1
+    motions   a list of motions, shown side by side, each on its own clock, started together:
+        name, caption, notes      text; notes are further captions
+        fps, frames, joints       numbers
+        flat                      true for image-plane skeletons: no floor, seen from the front
+        root                      base64, float32 little-endian (frames, 3): first joint in metres
+        local, scale              base64, int16 little-endian (frames, joints, 3): position relative to the root / scale
+        floor, height             metres: lowest point of the body, and how tall to frame it
+        points                    a body point is a mixture of joints: [joint, weight, joint, weight, ...]
+        parts                     a tapered capsule: [point, point, radius, radius, tone]
+    colours   light and dark: one colour for each tone
+    audio     null. Reserved for sound: {"src": "data:audio/...;base64,...", "offset": seconds,
+              "beats": [seconds, ...]}; a player that knows it plays src from ``offset`` on and marks the beats.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import math
+import re
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motion_platform.errors import UsageError
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.io.atomic import atomic_path
+from motion_platform.motion.render.body import COLOURS, build_body
+
+MAX_FPS = 60
+"""Clips with more frames a second are thinned: no screen shows more, and pages stay small."""
+
+MAX_NUMBERS = 30_000_000
+"""Coordinates in one page (about 80 MB of text); a browser does not open much more."""
+
+SCRIPTS = ("player_motion.js", "player_webgl.js", "player_canvas.js", "player.js")
+
+
+def write(clips: Sequence[Clip] | Clip, path: str | Path, *, title: str | None = None) -> Path:
+    """Write one HTML page that plays the clips side by side.
+
+    Each clip keeps its own frame rate; all start together, and one that has ended holds its last frame. Positions are
+    stored relative to the root as 16-bit numbers (error below 0.1 mm for a person). Frame rates above 60 are divided.
+
+    Errors: UsageError for no clips or more than a page can hold; OutputError when the file cannot be written.
+    """
+    clips = [clips] if isinstance(clips, Clip) else list(clips)
+    if not clips:
+        raise UsageError(f"{path}: there is no motion to show; give at least one")
+    numbers = sum(clip.joints.size // _stride(clip) for clip in clips)
+    if numbers > MAX_NUMBERS:
+        raise UsageError(
+            f"{path}: {sum(map(len, clips))} frames are too many for a page ({numbers:,} coordinates; "
+            f"at most {MAX_NUMBERS:,}); write fewer clips or a shorter one"
+        )
+    page = page_text(clips, title)
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return Path(path)
+
+
+def page_text(clips: Sequence[Clip], title: str | None = None) -> str:
+    """The page as text. Captions and titles are escaped: they are shown, never run."""
+    folder = resources.files("motion_platform.motion.render")
+    shown = title or (clips[0].captions[0] if clips[0].captions else clips[0].name)
+    fields = {
+        "title": html.escape(_tidy(shown)),
+        "heading_class": "seen" if title else "unseen",
+        "style": (folder / "player.css").read_text(encoding="utf-8"),
+        "script": "\n".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        "data": _script_safe(page_data(clips)),
+    }
+    template = (folder / "player.html").read_text(encoding="utf-8")
+    # One pass: a caption that looks like a field is not filled in again.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], template)
+
+
+def page_data(clips: Sequence[Clip]) -> dict[str, Any]:
+    """What the player reads; the format is in this module's docstring."""
+    return {"version": 1, "motions": [_motion(clip) for clip in clips], "colours": COLOURS, "audio": None}
+
+
+def _stride(clip: Clip) -> int:
+    return max(1, math.ceil(clip.fps / MAX_FPS - 1e-6))
+
+
+def _motion(clip: Clip) -> dict[str, Any]:
+    stride = _stride(clip)
+    body = build_body(clip)
+    joints = clip.joints[::stride].astype(np.float64)
+    root = joints[:, 0].astype("<f4")
+    local = joints - root[:, None].astype(np.float64)
+    scale = max(float(np.abs(local).max()) / 32767, 1e-9)
+    floor, height = extent(clip)
+    return {
+        "name": _tidy(clip.name),
+        "caption": _tidy(clip.captions[0]) if clip.captions else "",
+        "notes": [_tidy(caption) for caption in clip.captions[1:4]],
+        "fps": clip.fps / stride,
+        "frames": len(joints),
+        "joints": joints.shape[1],
+        "flat": clip.skeleton.dims == 2,
+        "root": base64.b64encode(root.tobytes()).decode("ascii"),
+        "local": base64.b64encode(np.round(local / scale).astype("<i2").tobytes()).decode("ascii"),
+        "scale": scale,
+        "floor": round(floor, 5),
+        "height": round(height, 5),
+        "points": [
+            [value for j in np.flatnonzero(row) for value in (int(j), round(float(row[j]), 5))] for row in body.weights
+        ],
+        "parts": [
+            [int(a), int(b), round(float(ra), 5), round(float(rb), 5), int(tone)]
+            for (a, b), (ra, rb), tone in zip(body.ends, body.radii, body.tones, strict=True)
+        ],
+    }
+
+
+def extent(clip: Clip) -> tuple[float, float]:
+    """(floor, height) in metres: the lowest level of the body, and how tall a picture must be to hold one pose.
+
+    The floor is the ground at 0 wherever the motion comes near it, else the lowest joint.
+    """
+    joints = clip.joints.astype(np.float64)
+    low = float(joints[..., 1].min())
+    tall = joints[..., 1].max(1) - joints[..., 1].min(1)
+    wide = np.linalg.norm(np.ptp(joints[..., ::2], axis=1), axis=-1)
+    height = max(float(np.quantile(np.maximum(tall, 0.8 * wide), 0.95)), 1e-3)
+    floor = 0.0 if clip.skeleton.dims == 3 and -0.25 * height < low < 0.35 * height else low
+    above = float(np.quantile(joints[..., 1].max(1), 0.95)) - floor
+    return floor, max(height, above if clip.skeleton.dims == 3 else height) * 1.12
+
+
+def _tidy(text: str) -> str:
+    """Text that a page can show: no control characters, no lone surrogates."""
+    text = str(text).encode("utf-8", "replace").decode("utf-8")
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", text)
+
+
+def _script_safe(data: dict[str, Any]) -> str:
+    """JSON that cannot end its script element or start a comment or an entity."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for mark in "<>&\u2028\u2029":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text

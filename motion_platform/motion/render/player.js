@@ -1,0 +1,175 @@
+// The page: time, controls, mouse, touch and keyboard.
+
+const THEMES = {
+  light: { back: "#eef1f5", floor: "#e6eaf0", line: "#c3cbd6", trail: "#c2407a", shadow: 0.8, sky: [0.50, 0.55, 0.62], bounce: [0.24, 0.23, 0.22], sun: 0.78 },
+  dark: { back: "#171b21", floor: "#1f252d", line: "#3a444f", trail: "#ff7fb2", shadow: 0.9, sky: [0.32, 0.36, 0.43], bounce: [0.13, 0.13, 0.14], sun: 0.80 },
+};
+const $ = (id) => document.getElementById(id);
+
+class Player {
+  constructor(data) {
+    this.motions = data.motions.map((raw) => new Motion(raw));
+    this.seconds = Math.max(...this.motions.map((m) => m.seconds));
+    this.step = 1 / Math.max(...this.motions.map((m) => m.fps));
+    this.tones = data.colours;
+    this.flat = this.motions.every((m) => m.flat);
+    this.camera = new Camera(this.flat);
+    this.time = 0; this.speed = 1; this.playing = false; this.dirty = true;
+    this.loop = true; this.follow = true; this.trail = false;
+    this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.dark.addEventListener("change", () => { this.dirty = true; });
+    const settings = new URLSearchParams(location.hash.slice(1));  // #t=1.5&renderer=canvas
+    this.renderer = this.choose(settings.get("renderer"));
+    this.buildStage();
+    this.listen();
+    if (settings.has("t")) this.seek(Number(settings.get("t")) || 0); else if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.play();
+    if (settings.has("path")) this.toggle("trail");
+    requestAnimationFrame((now) => this.tick(now));
+  }
+
+  choose(wanted) {
+    let reason = "it was asked for";
+    if (wanted !== "canvas") {
+      try { return new WebGLRenderer(); } catch (error) { reason = error.message; }
+    }
+    $("notice").textContent = `Simplified drawing (${reason}).`;
+    $("notice").hidden = false;
+    return new CanvasRenderer();
+  }
+
+  buildStage() {
+    const stage = $("stage"), count = this.motions.length;
+    const columns = count <= 3 ? count : count === 4 ? 2 : count <= 9 ? 3 : 4;
+    stage.style.setProperty("--columns", columns);
+    stage.classList.toggle("many", count > 2 * columns);
+    this.views = this.motions.map((motion, i) => {
+      const figure = document.createElement("figure"), box = document.createElement("div"), canvas = document.createElement("canvas"), caption = document.createElement("figcaption");
+      box.className = "view";
+      canvas.tabIndex = 0;
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", `Motion ${i + 1} of ${count}: ${motion.caption || motion.name}`);
+      caption.textContent = motion.caption || motion.name;
+      caption.dir = "auto";
+      for (const line of motion.notes) caption.append(Object.assign(document.createElement("small"), { textContent: line }));
+      box.append(canvas);
+      figure.append(box, caption);
+      stage.append(figure);
+      this.grab(canvas);
+      new ResizeObserver(() => { this.dirty = true; }).observe(box);
+      return { motion, box, canvas, context: canvas.getContext("2d", { alpha: false }) };
+    });
+    $("scrub").max = this.seconds;
+  }
+
+  /** Mouse and touch: one finger turns, two move and zoom; shift or another button moves. */
+  grab(canvas) {
+    const held = new Map();
+    canvas.addEventListener("contextmenu", (e) => e.preventDefault());
+    canvas.addEventListener("pointerdown", (e) => { canvas.setPointerCapture(e.pointerId); held.set(e.pointerId, [e.clientX, e.clientY]); });
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (e) => held.delete(e.pointerId));
+    canvas.addEventListener("pointermove", (e) => {
+      const before = held.get(e.pointerId);
+      if (!before) return;
+      const dx = e.clientX - before[0], dy = e.clientY - before[1], size = canvas.clientHeight || 1;
+      if (held.size === 2) {
+        const other = [...held].find(([id]) => id !== e.pointerId)[1];
+        const a = Math.hypot(before[0] - other[0], before[1] - other[1]), b = Math.hypot(e.clientX - other[0], e.clientY - other[1]);
+        if (a > 0 && b > 0) this.zoom(a / b);
+        this.move(dx / size / 2, dy / size / 2);
+      } else if (e.shiftKey || e.buttons > 1) this.move(dx / size, dy / size);
+      else this.camera.turn(dx, dy);
+      held.set(e.pointerId, [e.clientX, e.clientY]);
+      this.dirty = true;
+    });
+    canvas.addEventListener("wheel", (e) => { e.preventDefault(); this.zoom(Math.exp(Math.sign(e.deltaY) * Math.min(0.25, Math.abs(e.deltaY) * 0.0016))); }, { passive: false });
+    canvas.addEventListener("dblclick", () => this.play(!this.playing));
+  }
+
+  zoom(factor) { this.camera.zoom = Math.min(8, Math.max(0.15, this.camera.zoom * factor)); this.dirty = true; }
+
+  move(dx, dy) { this.camera.pan[0] -= dx * 1.32 * this.camera.zoom; this.camera.pan[1] += dy * 1.32 * this.camera.zoom; this.dirty = true; }
+
+  listen() {
+    $("play").addEventListener("click", () => this.play(!this.playing));
+    $("scrub").addEventListener("input", () => { this.play(false); this.seek(Number($("scrub").value)); });
+    $("speed").addEventListener("change", () => { this.speed = Number($("speed").value); });
+    for (const name of ["loop", "follow", "trail"]) $(name).addEventListener("click", () => this.toggle(name));
+    $("reset").addEventListener("click", () => { this.camera.reset(); this.dirty = true; });
+    $("help").addEventListener("click", () => { $("keys").hidden = !$("keys").hidden; $("help").setAttribute("aria-expanded", String(!$("keys").hidden)); });
+    addEventListener("keydown", (e) => this.key(e));
+  }
+
+  key(e) {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.tagName === "SELECT") return;
+    const onButton = e.target.tagName === "BUTTON";
+    const jump = (by) => { this.play(false); this.seek(this.time + by); };
+    const actions = {
+      " ": () => this.play(!this.playing), k: () => this.play(!this.playing),
+      ArrowLeft: () => jump(e.shiftKey ? -1 : -this.step), ArrowRight: () => jump(e.shiftKey ? 1 : this.step),
+      Home: () => this.seek(0), End: () => { this.play(false); this.seek(this.seconds); },
+      "-": () => this.faster(-1), "+": () => this.faster(1), "=": () => this.faster(1),
+      l: () => this.toggle("loop"), f: () => this.toggle("follow"), t: () => this.toggle("trail"), r: () => $("reset").click(), "?": () => $("help").click(),
+    };
+    const action = actions[e.key.length === 1 ? e.key.toLowerCase() : e.key];
+    if (!action || (onButton && e.key === " ")) return;
+    e.preventDefault();
+    action();
+  }
+
+  faster(by) {
+    const select = $("speed");
+    select.selectedIndex = Math.min(select.options.length - 1, Math.max(0, select.selectedIndex + by));
+    this.speed = Number(select.value);
+  }
+
+  toggle(name) {
+    this[name] = !this[name];
+    $(name).setAttribute("aria-pressed", String(this[name]));
+    this.dirty = true;
+  }
+
+  play(on = true) {
+    if (on && !this.playing && this.time >= this.seconds) this.seek(0);
+    this.playing = on && this.seconds > 0;
+    $("play").setAttribute("aria-label", this.playing ? "Pause" : "Play");
+    $("play-icon").setAttribute("d", this.playing ? "M7 5h4v14H7zM13 5h4v14h-4z" : "M8 5v14l11-7z");
+    this.last = undefined;
+  }
+
+  seek(time) { this.time = Math.min(this.seconds, Math.max(0, time)); this.dirty = true; }
+
+  tick(now) {
+    if (this.playing) {
+      const passed = this.last === undefined ? 0 : Math.min(0.25, (now - this.last) / 1000);
+      this.last = now;
+      this.time += passed * this.speed;
+      // A moment of rest on the last frame before the loop starts again.
+      if (this.time > this.seconds + (this.loop ? 0.35 * this.speed : 0)) { if (this.loop) this.time = 0; else { this.time = this.seconds; this.play(false); } }
+      this.dirty = true;
+    }
+    if (this.dirty) this.draw();
+    requestAnimationFrame((t) => this.tick(t));
+  }
+
+  draw() {
+    this.dirty = false;
+    const dark = this.dark.matches, theme = { ...(dark ? THEMES.dark : THEMES.light), tones: this.tones[dark ? "dark" : "light"] };
+    const time = Math.min(this.time, this.seconds), sharp = Math.min(devicePixelRatio || 1, 2);
+    for (const { motion, box, canvas, context } of this.views) {
+      const width = Math.max(1, Math.round(box.clientWidth * sharp)), height = Math.max(1, Math.round(box.clientHeight * sharp));
+      const edges = box.getBoundingClientRect();
+      if (edges.bottom < 0 || edges.top > innerHeight) continue;
+      if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+      motion.pose(time);
+      this.renderer.draw(context, width, height, motion, time, this.camera.look(motion, time, width / height, this.follow), theme, { trail: this.trail });
+    }
+    $("scrub").value = time;
+    $("scrub").setAttribute("aria-valuetext", `${time.toFixed(2)} seconds`);
+    $("clock").textContent = `${time.toFixed(2)} / ${this.seconds.toFixed(2)} s`;
+    this.drawn = (this.drawn || 0) + 1;
+  }
+}
+
+const player = new Player(JSON.parse($("motion-data").textContent));
+addEventListener("scroll", () => { player.dirty = true; }, { passive: true });
+window.motionPlayer = player;  // for tests and for the curious

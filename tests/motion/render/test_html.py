@@ -1,0 +1,193 @@
+"""The page in a real browser, driven over WebDriver, and what is in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from motion_platform.errors import OutputError, UsageError
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.render import html
+from motion_platform.motion.skeleton import Skeleton
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+NASTY = 'she </script><script>document.title=1</script> & <img src=x onerror="document.title=2"> {{data}} \u2028'
+
+
+def test_positions_in_the_page_are_exact_to_a_tenth_of_a_millimetre(walking: Callable[..., Clip]) -> None:
+    clip = walking(400, captions=("far away",)).with_(
+        joints=walking(400).joints + np.array([300.0, 0, -800.0], np.float32)
+    )
+    motion = html.page_data([clip])["motions"][0]
+    root = np.frombuffer(base64.b64decode(motion["root"]), "<f4").reshape(400, 1, 3)
+    local = np.frombuffer(base64.b64decode(motion["local"]), "<i2").reshape(400, 22, 3)
+    assert np.abs(root + motion["scale"] * local.astype(np.float64) - clip.joints).max() < 1e-4
+
+
+def test_text_cannot_run_or_leave_its_place(tmp_path: Path, walking: Callable[..., Clip]) -> None:
+    html.write(walking(captions=(NASTY, NASTY), name=NASTY), tmp_path / "a.html", title=NASTY)
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert page.count("<script") == 2
+    assert page.count("</script>") == 2
+    assert "<img" not in page
+    data = re.search(r'<script type="application/json" id="motion-data">(.*?)</script>', page, re.S)
+    assert data is not None
+    assert json.loads(data[1])["motions"][0]["caption"] == NASTY
+
+
+def test_the_page_names_no_address(tmp_path: Path, walking: Callable[..., Clip]) -> None:
+    html.write(walking(), tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert not re.search(r"(https?:)?//[a-z0-9]", re.sub(r"(?m)^\s*//.*$|//.*$", "", page))
+    assert not re.search(r"https?://", page)
+    assert "default-src 'none'" in page
+    assert len(page) < 120_000
+
+
+def test_bad_requests_are_refused_and_leave_nothing(tmp_path: Path, walking: Callable[..., Clip]) -> None:
+    with pytest.raises(UsageError, match="no motion"):
+        html.write([], tmp_path / "a.html")
+    with pytest.raises(UsageError, match="too many"):
+        html.write([walking(500_000)], tmp_path / "a.html")
+    with pytest.raises(OutputError, match="does not exist"):
+        html.write(walking(), tmp_path / "nowhere" / "a.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frame_rates_above_sixty_are_divided(walking: Callable[..., Clip]) -> None:
+    motion = html.page_data([walking(241, fps=120.0)])["motions"][0]
+    assert (motion["fps"], motion["frames"]) == (60.0, 121)
+
+
+def test_any_tree_gets_a_body() -> None:
+    snake = Skeleton("snake", tuple(f"s{i}" for i in range(9)), (-1, *range(8)))
+    clips = [
+        Clip(np.cumsum(np.full((3, 9, 3), 0.1, np.float32), 1), 20, snake),
+        Clip(np.zeros((1, 1, 3), np.float32), 20, Skeleton("dot", ("it",), (-1,))),
+        Clip(np.zeros((2, 9, 3), np.float32), 20, snake),
+    ]
+    for motion in html.page_data(clips)["motions"]:
+        assert motion["parts"]
+        assert motion["height"] > 0
+
+
+class Browser:
+    """The few WebDriver commands that the test needs, over plain HTTP."""
+
+    def __init__(self, port: int) -> None:
+        self.base = f"http://127.0.0.1:{port}"
+        flags = "--headless=new --no-sandbox --no-first-run --disable-background-networking --disable-component-update"
+        flags += " --disable-sync --disable-quic --disable-dev-shm-usage --enable-unsafe-swiftshader"
+        flags += " --use-angle=swiftshader --window-size=800,500"
+        options = {"binary": CHROMIUM, "args": flags.split()}
+        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
+        session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+        self.base += f"/session/{session}"
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        request = urllib.request.Request(self.base + path, method=method)
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(request, data, timeout=60) as reply:
+            return json.load(reply)["value"]
+
+    def run(self, script: str) -> Any:
+        return self.call("POST", "/execute/sync", {"script": script, "args": []})
+
+    def until(self, script: str, seconds: float = 20) -> Any:
+        end = time.monotonic() + seconds
+        while not (value := self.run(script)):
+            assert time.monotonic() < end, script
+            time.sleep(0.05)
+        return value
+
+    def log(self, kind: str) -> list[dict[str, Any]]:
+        return self.call("POST", "/se/log", {"type": kind})
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("needs chromium and chromedriver")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    driver = subprocess.Popen([DRIVER, f"--port={port}"], env=dict(os.environ), **quiet)
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=5).close()
+                break
+            except urllib.error.URLError:
+                time.sleep(0.05)
+        browser = Browser(port)
+        yield browser
+        browser.call("DELETE", "")
+    finally:
+        driver.terminate()
+        driver.wait(20)
+
+
+def test_the_page_plays_in_a_browser(browser: Browser, tmp_path: Path, walking: Callable[..., Clip]) -> None:
+    clips = [walking(100, captions=(NASTY,)), walking(30, captions=("shorter",))]
+    html.write(clips, tmp_path / "two.html", title="Two")
+    browser.call("POST", "/url", {"url": (tmp_path / "two.html").as_uri()})
+    assert browser.until("return window.motionPlayer && motionPlayer.drawn > 1") is True
+    assert browser.run("return document.title") == "Two"
+    assert browser.run("return motionPlayer.renderer.name") == "webgl2"
+    assert browser.run("return document.querySelectorAll('figure canvas').length") == 2
+    captions = browser.run("return [...document.querySelectorAll('figcaption')].map((c) => c.firstChild.textContent)")
+    assert captions == [NASTY, "shorter"]
+
+    before = browser.run("return motionPlayer.time")  # it plays by itself
+    browser.until(f"return motionPlayer.time > {before} + 0.3")
+    # A person moves the slider: it stops there, and the joints are those of the frame.
+    browser.run("const s = document.getElementById('scrub'); s.value = 2.5; s.dispatchEvent(new Event('input'))")
+    assert browser.run("return [motionPlayer.time, motionPlayer.playing]") == [2.5, False]
+    browser.until("return document.getElementById('clock').textContent === '2.50 / 4.95 s'")
+    shown = np.reshape(browser.run("return [...motionPlayer.motions[0].now]"), (22, 3))
+    assert np.abs(shown - clips[0].joints[50]).max() < 1e-4
+    shown = np.reshape(browser.run("return [...motionPlayer.motions[1].now]"), (22, 3))
+    assert np.abs(shown - clips[1].joints[-1]).max() < 1e-4  # has ended: holds its last frame
+    # Both pictures hold a body: colours of the left and of the right side.
+    count = """const c = document.querySelectorAll('canvas')[%d];
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        let blue = 0, orange = 0;
+        for (let i = 0; i < d.length; i += 4) { blue += d[i + 2] > d[i] + 60; orange += d[i] > d[i + 2] + 60; }
+        return [blue, orange]"""
+    for view in (0, 1):
+        assert min(browser.run(count % view)) > 100
+    keys = "dispatchEvent(new KeyboardEvent('keydown', {key: '%s', bubbles: true}))"
+    browser.run(f"document.body.{keys % 'ArrowRight'}")
+    assert browser.run("return motionPlayer.time") == pytest.approx(2.55)
+    browser.run(f"document.body.{keys % ' '}")
+    assert browser.run("return motionPlayer.playing") is True
+
+    browser.call("POST", "/url", {"url": (tmp_path / "two.html").as_uri() + "#t=1&renderer=canvas"})
+    browser.call("POST", "/refresh", {})
+    browser.until("return window.motionPlayer && motionPlayer.drawn > 0")
+    assert browser.run("return motionPlayer.renderer.name") == "canvas2d"
+    assert browser.run("return document.getElementById('notice').hidden") is False
+    assert min(browser.run(count % 0)) > 100
+
+    errors = [entry for entry in browser.log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert errors == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.log("performance")]
+    asked = {e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"}
+    assert asked
+    assert all(url.startswith("file://") for url in asked), asked
