@@ -184,7 +184,7 @@ def _scheduler(name: str, alphas_cumprod: np.ndarray):
 
         algorithm = "sde-dpmsolver++" if name == "dpm++sde" else "dpmsolver++"
         scheduler = DPMSolverMultistepScheduler(**common, algorithm_type=algorithm)
-    # float32 betas round 1 - 2e-9 to 1 and would make the last level exactly 0, its logarithm infinite.
-    scheduler.alphas_cumprod = torch.from_numpy(alphas_cumprod).float()
+    # The float32 betas round 1 - 2e-9 to 1, which would make the last level exactly 0 and its logarithm infinite.
+    scheduler.alphas_cumprod = torch.from_numpy(alphas_cumprod)
     scheduler.set_timesteps(steps)
     return scheduler
