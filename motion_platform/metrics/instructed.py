@@ -68,8 +68,8 @@ class Instructed(Metric):
     """Part of the samples that do what their content label tells, for what can be told from joints alone.
 
     turn: the heading changes to the side told ("turn-left": the net turn about Y, unrolled, is positive).
-    hand: every hand told ("raise-up-left-hand", "wave-both-hands") rises above its shoulder, and where one hand is
-    told, it rises higher than the other. speed: who runs or dashes is faster than who walks (see InstructedState).
+    hand: every hand told ("raise-up-left-hand", "wave-both-hands") rises above the upper chest (``spine3``), and a hand
+    that is not told stays below it; the shoulder is too high a bar, as restrained styles lift a hand to it. speed: who runs or dashes is faster than who walks (see InstructedState).
     direction: "walk-back" goes against the heading, "walk-left" and "walk-right" end to that side.
     """
 
@@ -106,6 +106,7 @@ class _Body:
         self.fps = prediction.spec.fps
         self.hips = joint_indices(prediction, ["left_hip", "right_hip"])
         self.shoulders = joint_indices(prediction, ["left_shoulder", "right_shoulder"])
+        self.chest = joint_indices(prediction, ["spine3"])
         self.wrists = joint_indices(prediction, ["left_wrist", "right_wrist"])
 
     def checks(self, joints: Tensor, told: list[str]) -> dict[str, bool]:
@@ -143,11 +144,9 @@ class _Body:
         return float(torch.diff(joints[:, 0, [0, 2]], dim=0).norm(dim=-1).mean()) * self.fps
 
     def _hands(self, joints: Tensor, side: float | None) -> bool:
-        above = (joints[:, self.wrists, 1] - joints[:, self.shoulders, 1]).amax(0)  # (2,) left, right
-        if side is None:
-            return bool((above > 0).all())
-        hand, other = (above[0], above[1]) if side > 0 else (above[1], above[0])
-        return bool(hand > 0 and hand > other)
+        up = (joints[:, self.wrists, 1] - joints[:, self.chest, 1]).amax(0) > 0  # (2,) left, right
+        told = torch.tensor([side != SIDES["right"], side != SIDES["left"]])
+        return bool((up == told).all())
 
     def _travel(self, joints: Tensor) -> tuple[float, float]:
         """Net way of the root in metres (forward, to the left) in the body's own frame, summed over steps."""
