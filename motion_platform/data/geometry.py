@@ -8,19 +8,20 @@ from motion_platform.motion.skeleton import get_skeleton
 
 
 def sides_swapped(joints: np.ndarray) -> bool:
-    """True when "left" joints are on the right of the body: (T, 22, 3) joints in metres, Y up.
+    """True when "left" joints are on the right of the body: (T, 22, 3) joints in metres.
 
-    The toes say where the front is. With forward f and up y, left is y x f; the vector from right hip to left hip must
-    point there in most frames. A file whose joints were named after what the camera sees fails this.
+    Knees say where the front is, whatever the person does: they only bend forwards (toes point back in a sprint).
+    With forward f and up u (pelvis to neck), left is u x f, and the vector from right hip to left hip must point there,
+    summed over the clip so that well-bent knees count most. Files named after what a camera sees fail this.
     """
     at = get_skeleton("humanml3d").index
-    toes = (joints[:, at("left_foot")] - joints[:, at("left_ankle")]) + (
-        joints[:, at("right_foot")] - joints[:, at("right_ankle")]
-    )
-    forward = toes * [1, 0, 1]
-    left = np.cross([0.0, 1.0, 0.0], forward)
+    forward = np.zeros_like(joints[:, 0])
+    for side in ("left", "right"):
+        hip, knee, ankle = (joints[:, at(f"{side}_{joint}")] for joint in ("hip", "knee", "ankle"))
+        forward = forward + knee - (hip + ankle) / 2
+    up = joints[:, at("neck")] - joints[:, at("pelvis")]
     across = joints[:, at("left_hip")] - joints[:, at("right_hip")]
-    return bool(np.mean((left * across).sum(-1) < 0) > 0.5)
+    return bool((np.cross(up, forward) * across).sum() < 0)
 
 
 def contradicts(joints: np.ndarray, content: str) -> bool | None:

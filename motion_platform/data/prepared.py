@@ -17,7 +17,7 @@ import torch
 
 from motion_platform.errors import DataError, UnknownName, UsageError
 from motion_platform.motion.representations import get_representation
-from motion_platform.schema import MotionSpec
+from motion_platform.schema import Batch, MotionSpec
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")
@@ -56,6 +56,8 @@ class PreparedDataset:
         self._mirrored = [self._mirrored[i] for i in order]
         self.frames = self.frames[order]
         self._row = {name: i for i, name in enumerate(self._ids)}
+        self._said: dict[int, tuple[list[str], list[str]]] = {}
+        self._labels: dict[int, dict[str, str]] = {}
 
     @classmethod
     def open(cls, folder: str | Path) -> PreparedDataset:
@@ -86,6 +88,10 @@ class PreparedDataset:
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    @property
+    def name(self) -> str:
+        return self.meta["name"]
 
     @property
     def representation(self) -> str:
@@ -137,11 +143,31 @@ class PreparedDataset:
 
     def captions(self, i: int) -> tuple[list[str], list[str]]:
         """(high-level captions, low-level action sequences) of clip ``i``; either may be empty."""
-        return self._value("captions_high", i), self._value("captions_low", i)
+        if i not in self._said:  # Arrow needs 50 times longer to make the strings than to find them made
+            self._said[i] = self._value("captions_high", i), self._value("captions_low", i)
+        return self._said[i]
+
+    def texts(self, split: str) -> dict[str, list[str]]:
+        """Slot -> every different text that a split can give it, sorted: what a frozen encoder may encode ahead."""
+        high, low = set(), set()
+        for i in self.indices(split):
+            for texts, said in zip((high, low), self.captions(i), strict=True):
+                texts.update(said)
+        return {"text": sorted(high), "text_high": sorted(high), "text_low": sorted(low)}
 
     def labels(self, i: int) -> dict[str, str]:
         """Labels of clip ``i``, {} where the source has none."""
-        return json.loads(self._value("labels", i))
+        if i not in self._labels:
+            self._labels[i] = json.loads(self._value("labels", i))
+        return self._labels[i]
+
+    def collate(
+        self, rows: Sequence[int], spec: MotionSpec, slots: Sequence[str], *, max_frames: int | None = 196
+    ) -> Batch:
+        """The batch of these rows for evaluation: first caption, first frames; see ``loader.Collate``."""
+        from motion_platform.data.loader import Collate
+
+        return Collate(self, spec, slots, max_frames=max_frames)(rows)
 
     def _value(self, column: str, i: int) -> Any:
         b, r = self._where[i]

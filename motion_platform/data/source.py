@@ -26,7 +26,7 @@ from motion_platform.data.report import Report
 from motion_platform.data.sides import swap_labels, swap_sides
 from motion_platform.data.writer import PreparedWriter
 from motion_platform.errors import DataError, MotionPlatformError
-from motion_platform.motion import retarget
+from motion_platform.motion import io, retarget
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.representations.guo import canonical
@@ -197,7 +197,7 @@ def convert_file(item: Item, representation: str, mirror: bool, names: str | Non
     result = Converted(item)
     chosen = get_representation(representation)
     try:
-        clip = retarget.to_humanml3d(_load(item), fps=chosen.fps, names=names)
+        clip = retarget.to_humanml3d(io.load(item.path, fps=item.fps), fps=chosen.fps, names=names)
         if item.start or item.end is not None:
             if item.start >= len(clip):
                 raise DataError(
@@ -231,12 +231,6 @@ def convert_file(item: Item, representation: str, mirror: bool, names: str | Non
         result.rows = []
         result.error = f"{type(error).__name__}: {error}"
     return result
-
-
-def _load(item: Item) -> Clip:
-    from motion_platform.motion.io import amc, bvh
-
-    return (bvh if item.path.endswith(".bvh") else amc).read(item.path, fps=item.fps)
 
 
 def _windows(clip: Clip, id: str, count: int) -> Iterable[tuple[Clip, str]]:

@@ -1,0 +1,206 @@
+"""Batches from a prepared dataset: bucketed by length, and a pure function of (seed, number of the batch).
+
+Nothing about a batch depends on what came before it, on the number of processes or of workers: batch ``n`` of a run is
+the same when a run is resumed there, or when two processes share the work. Its clips follow from (seed, epoch), its
+captions and random windows from (seed, epoch, id).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.errors import DataError, UnknownName, UsageError
+from motion_platform.schema import Batch, Motion, MotionSpec
+from motion_platform.seeding import seed_of
+
+SLOTS = ("text", "text_high", "text_low", "label", "content", "style")
+"""What a prepared dataset can fill. ``text`` and ``text_high`` read the captions, ``text_low`` the action sequences,
+``content`` and ``style`` that label, ``label`` all labels ("walk tired"). A clip that has none gives "", which switches
+the slot off for its row."""
+
+BATCHES_A_BUCKET = 16
+"""Clips are sorted by length within so many batches: little padding, and still a different mixture every epoch."""
+
+
+class Collate:
+    """Rows of a dataset -> Batch. ``seed`` None: for evaluation, the first caption and the first frames are taken."""
+
+    def __init__(
+        self,
+        dataset: PreparedDataset,
+        spec: MotionSpec,
+        slots: Sequence[str],
+        *,
+        max_frames: int | None = 196,
+        seed: int | None = None,
+    ) -> None:
+        self.dataset, self.spec, self.slots = dataset, spec, tuple(slots)
+        self.columns = dataset.columns(spec.representation)
+        self.max_frames = max_frames or np.iinfo(np.int64).max
+        self.seed = seed
+        for slot in self.slots:
+            if slot not in SLOTS:
+                raise UnknownName("slot", slot, SLOTS, "this data set")
+
+    def __call__(self, rows: Sequence[int], epoch: int = 0) -> Batch:
+        """The batch of these rows: motion (B, T, D) raw and zero-padded to the longest, float32."""
+        dataset = self.dataset
+        lengths = np.minimum(dataset.frames[list(rows)], self.max_frames)
+        x = np.empty((len(rows), int(lengths.max()), self.spec.dim), np.float32)
+        for b, row in enumerate(rows):
+            length = lengths[b]
+            start = self._choose(int(dataset.frames[row]) - int(length) + 1, epoch, row, "window")
+            x[b, :length] = dataset.features(row)[start : start + length, self.columns]
+            x[b, length:] = 0
+        captions = [dataset.captions(row) for row in rows]
+        labels = [dataset.labels(row) for row in rows]
+        raw: dict[str, list[Any]] = {}
+        for slot in self.slots:
+            if slot == "label":
+                raw[slot] = [" ".join(of[key] for key in sorted(of)) for of in labels]
+            elif slot in ("content", "style"):
+                raw[slot] = [of.get(slot, "") for of in labels]
+            else:
+                level = 1 if slot == "text_low" else 0
+                raw[slot] = [
+                    said[level][self._choose(len(said[level]), epoch, row, slot)] if said[level] else ""
+                    for said, row in zip(captions, rows, strict=True)
+                ]
+        counts = torch.from_numpy(lengths.astype(np.int64))
+        return Batch(
+            ids=[dataset.id(row) for row in rows],
+            raw=raw,
+            lengths=counts,
+            motion=Motion(torch.from_numpy(x), counts, self.spec),
+            captions=[high for high, _ in captions],
+            labels=labels,
+        )
+
+    def _choose(self, count: int, epoch: int, row: int, what: str) -> int:
+        """0 .. count-1, from (seed, epoch, id); 0 for evaluation."""
+        if self.seed is None or count == 1:
+            return 0
+        return seed_of(self.seed, epoch, self.dataset.id(row), what) % count
+
+
+class Loader:
+    """Batches of one split. ``len``: batches an epoch.
+
+    Training: batches of ``batch_size`` clips (an incomplete rest is left out; which clips that are changes every
+    epoch), process ``rank`` of ``world`` takes rows rank::world of each. Evaluation: sorted ids, each exactly once over
+    all processes, the last batch smaller.
+    """
+
+    def __init__(
+        self, collate: Collate, rows: Sequence[int], batch_size: int, seed: int, train: bool, rank: int, world: int
+    ) -> None:
+        self.collate, self.rows, self.batch_size = collate, np.asarray(rows), batch_size
+        self.seed, self.train, self.rank, self.world = seed, train, rank, world
+        self._planned: tuple[int, list[np.ndarray]] = (-1, [])
+        if train:  # fewer clips than a batch: an epoch is one batch, some clips come twice
+            self.repeats = max(1, -(-batch_size // len(self.rows)))
+            self.length = len(self.rows) * self.repeats // batch_size
+        else:
+            own = len(self.rows[rank::world])
+            self.length = -(-own // batch_size)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """Rows of every batch of an epoch, all processes together for training, own rows for evaluation."""
+        if self._planned[0] != epoch:
+            self._planned = (epoch, self._plan(epoch))
+        return self._planned[1]
+
+    def _plan(self, epoch: int) -> list[np.ndarray]:
+        size = self.batch_size
+        if not self.train:
+            own = self.rows[self.rank :: self.world]
+            return [own[k : k + size] for k in range(0, len(own), size)]
+        random = np.random.default_rng(seed_of(self.seed, "order", epoch))
+        order = np.concatenate([random.permutation(self.rows) for _ in range(self.repeats)])
+        lengths = np.minimum(self.collate.dataset.frames, self.collate.max_frames)
+        batches = []
+        for start in range(0, self.length * size, size * BATCHES_A_BUCKET):
+            bucket = order[: self.length * size][start : start + size * BATCHES_A_BUCKET]
+            bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
+            batches += [bucket[k : k + size] for k in range(0, len(bucket), size)]
+        # Rows go to processes by stride: shuffled, so that no process gets the longer half of every batch.
+        return [random.permutation(batches[k]) for k in random.permutation(len(batches))]
+
+    def batch(self, number: int) -> Batch:
+        """Batch ``number`` since the start of the run, over epochs."""
+        epoch, k = divmod(number, self.length)
+        rows = self.plan(epoch)[k]
+        if self.train:
+            rows = rows[self.rank :: self.world]
+        return self.collate(rows.tolist(), epoch)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One epoch, the first."""
+        return self.epoch(0)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from batch ``start`` on."""
+        for k in range(start, self.length):
+            yield self.batch(epoch * self.length + k)
+
+    def micro_batches(self, start: int = 0, *, stride: int = 1, prefetch: int = 0) -> Iterator[Batch]:
+        """Batches start, start + stride, ... without end; ``prefetch``: so many are made ahead by a thread."""
+        if prefetch <= 0:
+            while True:
+                yield self.batch(start)
+                start += stride
+        ahead: deque[Future[Batch]] = deque()
+        pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        try:
+            while True:
+                while len(ahead) < prefetch:
+                    ahead.append(pool.submit(self.batch, start))
+                    start += stride
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def make_loader(
+    dataset: PreparedDataset,
+    split: str,
+    spec: MotionSpec,
+    slots: Sequence[str],
+    batch_size: int,
+    seed: int = 0,
+    max_frames: int | None = 196,
+    train: bool = True,
+    rank: int = 0,
+    world: int = 1,
+    *,
+    min_frames: int = 1,
+    mirror: bool = True,
+) -> Loader:
+    """A loader over one split.
+
+    slots: of :data:`SLOTS`. batch_size: over all processes in training, of this process in evaluation. max_frames:
+    longer clips give a random window (evaluation: their start); shorter ones than ``min_frames`` are left out of
+    training. mirror False leaves mirrored copies out. Errors: UnknownName for a split or slot; UsageError for sizes
+    that make no batch; DataError when no clip is left.
+    """
+    if batch_size < 1 or not 0 <= rank < world:
+        raise UsageError(f"loader: batch_size {batch_size}, rank {rank} of {world} make no batches")
+    if train and batch_size % world:
+        raise UsageError(f"loader: batch_size {batch_size} must be a multiple of the {world} processes")
+    rows = [i for i in dataset.indices(split) if mirror or not dataset.mirrored(i)]
+    if train:
+        rows = [i for i in rows if dataset.frames[i] >= min_frames]
+    if not rows:
+        raise DataError(f"{dataset.folder}: split {split!r} has no clip of {min_frames} frames or more")
+    collate = Collate(dataset, spec, slots, max_frames=max_frames, seed=seed if train else None)
+    return Loader(collate, rows, batch_size, seed, train, rank, world)
