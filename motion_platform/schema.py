@@ -221,17 +221,60 @@ class State(ABC):
         """{name: value}."""
 
 
+@dataclass
+class Embeddings:
+    """What one space sees in a batch; made once a batch and space, and handed to every metric that measures there.
+
+    motion: (B, E) of the predictions. truth: (B, E) of the real motions of the same ids. text: (B, E) of the captions
+    that the predictions were made from, where the space embeds text. labels: target -> label for every prediction,
+    where the space classifies. Not normalised; row b belongs to ``batch.ids[b]``.
+    """
+
+    motion: Tensor | None = None
+    truth: Tensor | None = None
+    text: Tensor | None = None
+    labels: list[dict[str, str]] | None = None
+
+
+Needs = Literal["recogniser", "space", "truth", "text"]
+
+
 class Metric(ABC):
-    """A number with a definition. Attributes: ``name``, ``unit``, ``higher_is_better``, ``needs`` (a space or None)."""
+    """A number with a definition. Attributes:
+
+    name, unit; higher_is_better (None: the nearer to the number of real motion, the better).
+    needs: what it reads of a space, or None for a metric that looks at motions or words themselves: "space" the
+    embeddings of the predictions, "truth" those of the real motions as well, "text" those of the captions as well,
+    "recogniser" the labels seen. generations: how many predictions it wants of every clip (their ids are made by
+    :func:`generation_id`). clips: from how many clips at most (None: all of the split).
+    What depends on chance takes a setting ``seed``, which the protocol gives (another one in every repeat).
+    """
 
     name: str
     unit: str
-    higher_is_better: bool
-    needs: str | None = None
+    higher_is_better: bool | None
+    needs: Needs | None = None
+    generations: int = 1
+    clips: int | None = None
 
     @abstractmethod
-    def state(self, prediction: Motion, batch: Batch, space: Space | None) -> State:
-        """The state of one batch."""
+    def state(self, prediction: Motion | Sequence[str], batch: Batch, embeddings: Embeddings | None = None) -> State:
+        """The state of one batch. prediction: motions, or B captions for a metric of words."""
+
+    def about(self, value: str) -> tuple[str, bool | None]:
+        """(unit, higher is better) of one of the values that ``compute`` returns; by default those of the metric."""
+        return self.unit, self.higher_is_better
+
+
+def generation_id(sample: str, generation: int) -> str:
+    """The id of one of several predictions for a clip: ``"clip 7#2"``."""
+    return f"{sample}#{generation}"
+
+
+def clip_of(sample: str) -> str:
+    """The clip that a prediction is for: the id without ``#generation``."""
+    clip, mark, generation = sample.rpartition("#")
+    return clip if mark and generation.isdecimal() else sample
 
 
 def merge_ids(a: set[str], b: set[str]) -> set[str]:

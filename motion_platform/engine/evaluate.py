@@ -9,10 +9,11 @@ import torch
 
 from motion_platform import registry
 from motion_platform.config import MetricRecipe
+from motion_platform.data.loader import Collate
 from motion_platform.engine import checkpoint
 from motion_platform.engine.build import Run
 from motion_platform.errors import UsageError
-from motion_platform.schema import Batch, Generator, Motion, Sampling, Space, State
+from motion_platform.schema import Batch, Embeddings, Generator, Motion, Sampling, Space, State
 
 
 @torch.no_grad()
@@ -43,18 +44,20 @@ def run(
         raise UsageError(f"task {run.task.task}: there is no metric to compute; name some in the card or the recipe")
     rows = sorted(dataset.indices(split), key=dataset.id)
     if not rows:
-        raise UsageError(f"data set {dataset.name}: split {split!r} is empty")
+        raise UsageError(f"data set {dataset.folder}: split {split!r} is empty")
     if samples is not None and samples < len(rows):
         rows = [rows[i * len(rows) // samples] for i in range(samples)]
+    longest = run.data.max_frames if run.data else None
+    collate = Collate(dataset, run.model.spec, tuple(run.model.card.slots), max_frames=longest)
     was_training = run.model.training
     run.model.eval()
     states: list[State | None] = [None] * len(judges)
     own = rows[rank::world]
     for start in range(0, len(own), batch_size):
-        batch = dataset.collate(own[start : start + batch_size], run.model.spec, tuple(run.model.card.slots))
+        batch = collate(own[start : start + batch_size])
         motion = predict(run, batch, seed, sampling)
         for i, (metric, space) in enumerate(judges):
-            state = metric.state(motion, batch, space)
+            state = metric.state(motion, batch, embed(space, motion, batch, metric.needs))
             states[i] = state if states[i] is None else states[i].merge(state)
     run.model.train(was_training)
     values: dict[str, float] = {}
@@ -75,6 +78,20 @@ def predict(run: Run, batch: Batch, seed: int, sampling: Sampling | None = None)
     if not isinstance(run.model.trainable, Generator):
         return batch.motion.to(run.model.device)
     return run.model.generate(batch.raw, batch.lengths, batch.ids, seed=seed, sampling=sampling)
+
+
+def embed(space: Space | None, motion: Motion, batch: Batch, needs: str | None) -> Embeddings | None:
+    """What ``space`` sees in a batch, as far as a metric that ``needs`` it reads it. Errors: UsageError."""
+    if space is None or needs is None:
+        return None
+    if needs == "recogniser":
+        if not hasattr(space, "classify"):
+            raise UsageError(f"space {type(space).__name__}: does not classify; name a recogniser")
+        return Embeddings(labels=space.classify(motion))
+    seen = Embeddings(motion=space.embed(motion))
+    if needs in ("truth", "text") and batch.motion is not None:
+        seen.truth = space.embed(batch.motion.to(motion.x.device))
+    return seen
 
 
 def _space(metric: MetricRecipe, run: Run) -> Space | None:

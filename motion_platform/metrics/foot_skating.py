@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from motion_platform.metrics.base import RatioState, check_batch, joint_indices, joints_of
-from motion_platform.schema import Batch, Metric, Motion, Space
+from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
 class FootSkating(Metric):
@@ -29,7 +29,7 @@ class FootSkating(Metric):
     def __init__(self, height: float = 0.05, speed: float = 0.5) -> None:
         self.height, self.speed = height, speed
 
-    def state(self, prediction: Motion, batch: Batch, space: Space | None = None) -> RatioState:
+    def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
         """Errors: DataError for a NaN in the prediction; UnknownName for a skeleton without feet."""
         check_batch(prediction, batch, self.name)
         feet = joint_indices(prediction, ["left_foot", "right_foot"])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from motion_platform.errors import DataError
 from motion_platform.metrics.base import check_batch, joint_indices, joints_of
-from motion_platform.schema import Batch, Metric, Motion, Space, State, merge_ids
+from motion_platform.schema import Batch, Embeddings, Metric, Motion, State, merge_ids
 
 SIDES = {"left": 1.0, "right": -1.0}
 SLOW, FAST = {"walk"}, {"run", "dash"}
@@ -69,7 +69,8 @@ class Instructed(Metric):
 
     turn: the heading changes to the side told ("turn-left": the net turn about Y, unrolled, is positive).
     hand: every hand told ("raise-up-left-hand", "wave-both-hands") rises above the upper chest (``spine3``), and a hand
-    that is not told stays below it; the shoulder is too high a bar, as restrained styles lift a hand to it. speed: who runs or dashes is faster than who walks (see InstructedState).
+    that is not told stays below it; the shoulder is too high a bar, as restrained styles lift a hand to it.
+    speed: who runs or dashes is faster than who walks (see InstructedState).
     direction: "walk-back" goes against the heading, "walk-left" and "walk-right" end to that side.
     """
 
@@ -81,7 +82,7 @@ class Instructed(Metric):
     def __init__(self, target: str = "content") -> None:
         self.target = target
 
-    def state(self, prediction: Motion, batch: Batch, space: Space | None = None) -> InstructedState:
+    def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> InstructedState:
         """Errors: DataError without labels or for a NaN in the prediction."""
         check_batch(prediction, batch, self.name)
         if batch.labels is None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from motion_platform.metrics.base import RatioState, check_batch, joints_of
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
-from motion_platform.schema import Batch, Metric, Motion, Space
+from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
 class _PerMotion(Metric):
@@ -18,7 +18,7 @@ class _PerMotion(Metric):
     higher_is_better = False
     needs = None
 
-    def state(self, prediction: Motion, batch: Batch, space: Space | None = None) -> RatioState:
+    def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
         """Errors: DataError for a NaN in the prediction."""
         check_batch(prediction, batch, self.name)
         skeleton = get_skeleton(prediction.spec.skeleton)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from motion_platform.errors import DataError
 from motion_platform.metrics.base import RatioState, check_batch
-from motion_platform.schema import Batch, Metric, Motion, Space
+from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
 class Recognition(Metric):
@@ -22,16 +22,15 @@ class Recognition(Metric):
     higher_is_better = True
     needs = "recogniser"
 
-    def state(self, prediction: Motion, batch: Batch, space: Space | None) -> RatioState:
+    def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
         """Errors: DataError without labels, without a recogniser, or for a NaN in the prediction."""
         check_batch(prediction, batch, self.name)
-        classify = getattr(space, "classify", None)
-        if classify is None:
-            raise DataError(f"{self.name}: needs a recogniser as its space, got {type(space).__name__}")
+        if embeddings is None or embeddings.labels is None:
+            raise DataError(f"{self.name}: nobody said what the motions show; it needs a recogniser as its space")
         if batch.labels is None:
             raise DataError(f"{self.name}: the batch has no labels; this metric needs a data set with labels")
         rows: dict[str, dict[str, tuple[float, float]]] = {}
-        for sample, answers, labels in zip(batch.ids, classify(prediction), batch.labels, strict=True):
+        for sample, answers, labels in zip(batch.ids, embeddings.labels, batch.labels, strict=True):
             right = {t: float(answers[t] == labels[t]) for t in answers if labels and t in labels}
             rows[sample] = {f"{self.name}_{target}": (value, 1.0) for target, value in right.items()}
             if right:

@@ -1,23 +1,23 @@
 """What every registered metric must do, whatever it measures."""
 
 import math
+import typing
 
 import pytest
 import torch
 
 from motion_platform import registry
 from motion_platform.errors import DataError
+from motion_platform.schema import Embeddings, Needs
 
 CONTENTS = ["walk", "run", "walk-turn-left", "raise-up-left-hand", "bow", "walk-back"]
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
 
 
-class Guess:
+def seen(motion):
     """Stands in for a recogniser: an answer that depends on the motion alone."""
-
-    def classify(self, motion):
-        return [{"content": CONTENTS[int(n) % 6], "style": "normal"} for n in motion.lengths]
+    return Embeddings(labels=[{"content": CONTENTS[int(n) % 6], "style": "normal"} for n in motion.lengths])
 
 
 @pytest.fixture(params=registry.names("metrics"))
@@ -38,7 +38,7 @@ def state(metric, clips, oracles):
         motion = oracles.motion_of([clips[row] for row in rows])
         batch = oracles.batch_of(motion, [{"content": CONTENTS[row], "style": "normal"} for row in rows])
         batch.ids = [f"clip {row}" for row in rows]
-        return metric.state(motion, batch, Guess() if metric.needs == "recogniser" else None)
+        return metric.state(motion, batch, seen(motion) if metric.needs else None)
 
     return make
 
@@ -46,8 +46,8 @@ def state(metric, clips, oracles):
 def test_it_says_what_it_is(metric):
     assert metric.name in registry.names("metrics")
     assert metric.unit
-    assert isinstance(metric.higher_is_better, bool)
-    assert metric.needs is None or metric.needs in registry.names("spaces")
+    assert metric.higher_is_better in (True, False, None)
+    assert metric.needs in (None, *typing.get_args(Needs))
     assert registry.get("metrics", metric.name).__doc__
 
 
@@ -74,7 +74,7 @@ def test_a_sample_is_counted_once(state):
 def test_nan_is_an_error_but_padding_may_hold_anything(metric, clips, oracles):
     motion = oracles.motion_of(clips)
     batch = oracles.batch_of(motion, [{"content": c, "style": "normal"} for c in CONTENTS])
-    space = Guess() if metric.needs == "recogniser" else None
+    space = seen(motion) if metric.needs else None
     before = metric.state(motion, batch, space).compute()
     motion.x[0, 5:] = float("nan")  # padding of the first clip
     assert metric.state(motion, batch, space).compute() == before
@@ -88,11 +88,11 @@ def test_ids_must_match_the_motions(metric, clips, oracles):
     batch = oracles.batch_of(motion, [{}] * 6)
     batch.ids = batch.ids[:-1]
     with pytest.raises(DataError, match="6 motions but 5 sample ids"):
-        metric.state(motion, batch, Guess())
+        metric.state(motion, batch, seen(motion))
 
 
 def test_motions_of_one_frame_do_not_break_it(metric, oracles):
     motion = oracles.motion_of([oracles.standing(1), oracles.standing(2)])
     batch = oracles.batch_of(motion, [{"content": "walk", "style": "sad"}, {"content": "run", "style": "sad"}])
-    values = metric.state(motion, batch, Guess() if metric.needs else None).compute()
+    values = metric.state(motion, batch, seen(motion) if metric.needs else None).compute()
     assert all(math.isfinite(value) for value in values.values())

@@ -2,23 +2,14 @@ import pytest
 
 from motion_platform.errors import DataError
 from motion_platform.metrics.recognition import Recognition
-
-
-class Parrot:
-    """Answers what it was told to."""
-
-    def __init__(self, answers):
-        self.answers = answers
-
-    def classify(self, motion):
-        return self.answers
+from motion_platform.schema import Embeddings
 
 
 @pytest.fixture
 def state(oracles):
     def make(answers, labels):
         motion = oracles.motion_of([oracles.standing(4)] * len(answers))
-        return Recognition().state(motion, oracles.batch_of(motion, labels), Parrot(answers))
+        return Recognition().state(motion, oracles.batch_of(motion, labels), Embeddings(labels=answers))
 
     return make
 
