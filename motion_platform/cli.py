@@ -217,12 +217,12 @@ def convert(
     _check_outputs([target])
     from motion_platform.motion import io
 
-    clip = io.load(source, skeleton=skeleton, fps=fps)
+    clips = io.load_all(source, skeleton=skeleton, fps=fps)
     if retarget:
         from motion_platform.motion.retarget import to_humanml3d
 
-        clip = to_humanml3d(clip)
-    _save(io, [clip], [target])
+        clips = [to_humanml3d(clip) for clip in clips]
+    _save(io, clips, [target])
 
 
 @app.command()
@@ -236,7 +236,7 @@ def render(
     _check_outputs(output)
     from motion_platform.motion import io
 
-    _save(io, [io.load(path, skeleton=skeleton, fps=fps) for path in source], output)
+    _save(io, [clip for path in source for clip in io.load_all(path, skeleton=skeleton, fps=fps)], output)
 
 
 @app.command()
@@ -299,9 +299,19 @@ def weights_list():
         print(f"{name:<{max(len(n) for n, _ in rows)}}  {about}".rstrip())
 
 
+@app.command()
+def doctor():
+    """Say which versions are installed and where, and whether they work together."""
+    from motion_platform import listing
+
+    for key, value in listing.doctor().items():
+        print(f"{key:<22} {value}")
+
+
 def _check_outputs(paths: list[Path]) -> None:
     """Refuse a wrong output before any work is done."""
-    formats = (".npz", ".bvh", ".glb", ".mp4", ".png", ".html")
+    from motion_platform.motion.io import WRITERS as formats
+
     for path in paths:
         if path.suffix.lower() not in formats:
             raise UsageError(f"{path}: unknown format {path.suffix or '(no extension)'}; allowed: {', '.join(formats)}")
@@ -350,7 +360,8 @@ def main() -> None:
     """Run the command line and exit."""
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    click_error = typer.BadParameter.__mro__[2]  # ClickException, of click or of the copy inside typer
+    # ClickException, of click or (in newer versions) of the copy of it inside typer
+    click_error = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
     try:
         code = app(args=arguments, prog_name="motion", standalone_mode=False) or 0
         sys.stdout.flush()

@@ -70,6 +70,27 @@ def describe(path: str) -> dict[str, Any]:
     return facts | {key: value for key, value in clip.info.items() if isinstance(value, (str, int, float, bool))}
 
 
+def doctor() -> dict[str, str]:
+    """Versions and places of what the platform stands on. Errors: UsageError for a folder that hides a package."""
+    import importlib
+    import platform
+
+    import torch
+
+    facts = {"python": f"{platform.python_version()}  {platform.platform()}"}
+    for name in ("motion_platform", "torch", "transformers", "tokenizers", "accelerate", "datasets", "diffusers"):
+        module = importlib.import_module(name)
+        if getattr(module, "__file__", None) is None:
+            place = next(iter(module.__path__), "?")
+            raise UsageError(f"{place}: this folder hides the package {name}; start elsewhere or rename it")
+        facts[name] = f"{module.__version__}  {Path(module.__file__).parent}"
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    facts["devices"] = ", ".join([f"cpu ({torch.get_num_threads()} threads)", *gpus])
+    facts["cards"] = str(cards.folder("tasks").parent)
+    facts["models"] = ", ".join(weight_files.shipped()) or "none shipped"
+    return facts
+
+
 def _data_set(folder: Path) -> dict[str, Any]:
     from motion_platform.data.prepared import SPLITS, PreparedDataset
 

@@ -18,16 +18,22 @@ from motion_platform.model import MotionModel
 class Reporter:
     """Averages losses on the device between two log lines, so that no step waits for the accelerator."""
 
-    def __init__(self, output: Path, steps: int, step: int, *, quiet: bool) -> None:
-        self.output, self.steps, self.first, self.quiet = output, steps, step, quiet
+    def __init__(self, output: Path, steps: int, *, quiet: bool) -> None:
+        self.output, self.steps, self.first, self.quiet = output, steps, 0, quiet
         self._sums: dict[str, torch.Tensor] = {}
         self._counts: dict[str, int] = {}
         self._sequences = 0
         self._clock = self._began = time.perf_counter()
         self._log = self._board = self._bar = self._task = None
 
-    def start(self, model: MotionModel, where: str, micro: int, train: TrainRecipe) -> None:
+    def encoding(self, done: int, total: int) -> None:
+        """Say how far the encoding of the texts is (it happens once; later runs find it in the cache)."""
+        if not self.quiet:
+            print(f"encoded {done} of {total} texts", file=sys.stderr, flush=True)
+
+    def start(self, step: int, model: MotionModel, where: str, micro: int, train: TrainRecipe) -> None:
         """Say what is about to be trained, and open the logs."""
+        self.first = step
         if self.quiet:
             return
         self.output.mkdir(parents=True, exist_ok=True)

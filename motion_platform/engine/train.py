@@ -62,8 +62,10 @@ def run(
     micro = micro_batches(train, world)
     state = checkpoint.load_state(output, recipe) if resume else None
     built = assemble(recipe, name=name)
-    precompute(built, recipe)
+    reporter = Reporter(output, train.steps, quiet=quiet or not accelerator.is_main_process)
     built.model.to(accelerator.device)
+    with accelerator.main_process_first():  # the others find the features in the cache
+        precompute(built, recipe, reporter)
     loader = make_loader(
         built.dataset,
         recipe.data.split,
@@ -95,8 +97,7 @@ def run(
                 checkpoint.save(built.model, output, recipe, header, step=step)
         accelerator.wait_for_everyone()
 
-    reporter = Reporter(output, train.steps, step, quiet=quiet or not accelerator.is_main_process)
-    reporter.start(built.model, f"{accelerator.device}, {world} process{'es' * (world > 1)}", micro, train)
+    reporter.start(step, built.model, f"{accelerator.device}, {world} process{'es' * (world > 1)}", micro, train)
     with reporter, StopFlag() as stop:
         while step < train.steps:
             losses = optimise(model, optimiser, batches, accelerator, recipe, step, micro)
@@ -186,10 +187,12 @@ def precompute(built: Run, recipe: Recipe, reporter: Reporter) -> None:
         return
     folder = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "features"
     built.model.conditioning.cache = FeatureCache(folder)
-    texts = built.dataset.texts(recipe.data.split)
-    built.model.conditioning.precompute(
-        {slot: texts[slot] for slot in recipe.slots if slot in texts}, progress=reporter.encoding
-    )
+    texts: dict[str, set[str]] = {slot: set() for slot in recipe.slots if built.task.reads[slot] == "text"}
+    for row in built.dataset.indices(recipe.data.split):
+        high, low = built.dataset.captions(row)
+        for slot, found in texts.items():
+            found.update(low if slot == "text_low" else high)
+    built.model.conditioning.precompute(texts, progress=reporter.encoding)
 
 
 def validate(built: Run, ema: EMA, recipe: Recipe, rank: int, world: int) -> dict[str, float]:

@@ -1,0 +1,35 @@
+# make demo: a sentence becomes a moving body, from a bare machine. make test, make lint: what a change must pass.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint format clean
+
+demo: .venv/.ready
+	@mkdir -p out
+	@$(BIN)/motion generate text_to_motion --text "a tired person walks and turns left" --seed 7 -o out/demo.html
+	@echo "open in a browser: file://$(CURDIR)/out/demo.html"
+
+test: .venv/.ready-dev
+	$(BIN)/python -m pytest
+
+lint: .venv/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/.ready-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist out *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+# torch first: otherwise the resolver may take its CUDA build and 3 GB with it.
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet torch -c constraints.txt
+	$(BIN)/python -m pip install --quiet -e . -c constraints.txt
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready
+	$(BIN)/python -m pip install --quiet -e ".[dev]" -c constraints.txt
+	@touch $@

@@ -1,0 +1,62 @@
+"""Every way to start must find the real ``tokenizers`` package, not the folder of cards in the repository's root."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MOTION = "import sys; sys.argv[0] = 'motion'; from motion_platform.cli import main; main()"
+WAYS = {
+    "cli.py": [sys.executable, "cli.py"],
+    "module": [sys.executable, "-m", "motion_platform"],
+    "motion": [sys.executable, "-c", MOTION],  # what the console script does; test_packaging runs the script itself
+    "torchrun": [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "1", "cli.py"],
+    "accelerate": [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "cli.py"],
+}
+
+
+def start(way: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    command = [*WAYS[way], *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_real_packages_are_found_from_the_root(way: str) -> None:
+    done = start(way, "doctor")
+    assert done.returncode == 0, done.stderr
+    facts = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if line.strip())
+    for package in ("tokenizers", "transformers"):
+        place = Path(facts[package].split()[-1])
+        assert place.name == package
+        assert place != ROOT / package
+    assert facts["cards"] == str(ROOT)
+
+
+def test_pytest_finds_the_real_packages() -> None:
+    import transformers
+
+    import tokenizers
+
+    assert tokenizers.Tokenizer is not None
+    assert transformers.AutoTokenizer is not None
+    assert Path(tokenizers.__file__).parent != ROOT / "tokenizers"
+
+
+@pytest.mark.parametrize("way", ["cli.py", "module", "motion"])
+def test_help_is_there_at_once(way: str) -> None:
+    start(way, "--help")  # once to compile
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        done = start(way, "--help")
+        times.append(time.perf_counter() - began)
+        assert done.returncode == 0
+        assert "generate" in done.stdout
+    assert min(times) < 0.5, times

@@ -1,0 +1,82 @@
+"""The rooms of the house: who may import whom, how long a file may be, and what a start may cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "motion_platform"
+ROWS = {
+    **dict.fromkeys(("schema", "errors", "registry", "catalog", "config", "cards", "seeding", "weight_files"), 0),
+    "motion": 1,
+    **dict.fromkeys(("data", "nn"), 2),
+    **dict.fromkeys(("encoders", "motion_tokens", "spaces"), 3),
+    **dict.fromkeys(("conditioning", "generators", "metrics"), 4),
+    **dict.fromkeys(("model", "tasks"), 5),
+    "engine": 6,
+    **dict.fromkeys(("cli", "listing", "__main__", "studio"), 7),
+}
+"""The table of docs/architecture.md, from the words that everybody speaks (0) to the command line (7)."""
+LONGEST = 400
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Rooms of this package that a file imports, anywhere in it."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; write the whole name"
+            if node.module == "motion_platform":
+                rooms |= {alias.name for alias in node.names}
+            elif node.module and node.module.startswith("motion_platform."):
+                rooms.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            rooms |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("motion_platform.")}
+    return rooms - {"__version__"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_a_file_imports_only_from_lower_rows(path: Path) -> None:
+    room = room_of(path)
+    if room == "__init__":
+        assert not imported_rooms(path)
+        return
+    assert room in ROWS, f"{path}: give the new room a row in this table and in docs/architecture.md"
+    for other in imported_rooms(path):
+        same = other == room or (ROWS[other] == ROWS[room] == 0) or (ROWS[other] == ROWS[room] == 7)
+        assert same or ROWS[other] < ROWS[room], f"{path} (row {ROWS[room]}) imports {other} (row {ROWS[other]})"
+
+
+def test_the_check_sees_a_wrong_import(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("def f():\n    from motion_platform.engine import train\n    from motion_platform import cli\n")
+    assert imported_rooms(wrong) == {"engine", "cli"}
+
+
+def test_no_file_is_longer_than_a_person_reads() -> None:
+    long = {p.relative_to(ROOT).as_posix(): n for p in FILES if (n := len(p.read_text().splitlines())) > LONGEST}
+    assert not long
+
+
+def test_folders_of_cards_hold_no_python() -> None:
+    """A root folder ``tokenizers/`` with Python in it would hide the package of that name."""
+    for folder in ("tasks", "configs", "tokenizers"):
+        assert not list((ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", ["motion_platform.cli", "motion_platform.listing", "motion_platform.registry"])
+def test_the_command_line_starts_without_heavy_libraries(module: str) -> None:
+    heavy = "('torch', 'transformers', 'datasets', 'matplotlib', 'pydantic', 'omegaconf', 'accelerate')"
+    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
