@@ -3,7 +3,7 @@
 A slot is a named condition ("text_high", "text_low"). Each is encoded by its encoder, projected to the model's width
 and led by a learned null token that is always on. In training a slot is dropped at random, independently a row and a
 slot, which is what lets guidance weigh each slot on its own (classifier-free guidance, Ho and Salimans 2022,
-https://arxiv.org/abs/2207.12598; independent dropping of two texts as in the dual-text model of issue 2).
+https://arxiv.org/abs/2207.12598; each of two texts dropped on its own, as dual-text models do).
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ Reference: Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084; all-Mini
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 from motion_platform import weight_files
 from motion_platform.encoders.bert import Bert, is_plain_bert
 from motion_platform.encoders.text import TextEncoder, quiet_loading
+from motion_platform.errors import WeightsError
 
 
 class SentenceEncoder(TextEncoder):
@@ -54,18 +57,34 @@ class Stack(nn.Module):
         super().__init__()
         from sentence_transformers import SentenceTransformer
 
-        with quiet_loading():
-            self.model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        self.model.max_seq_length = min(self.model.max_seq_length or 512, max_tokens or 10**9)
-        self.limit = int(self.model.max_seq_length)
-        # Its name changed between versions of sentence-transformers.
+        try:
+            with quiet_loading():
+                self.model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+            raise WeightsError(f"{folder}: not a sentence model: {str(error).splitlines()[0]}") from error
+        own = self.model.max_seq_length
+        if own is None or math.isinf(own):  # a bag of words, which reads all of a text
+            if max_tokens is not None:
+                raise ValueError(f"max_tokens: got {max_tokens}, but the model in {folder} reads texts of any length")
+            self.limit = sys.maxsize
+        else:
+            self.limit = int(min(own, max_tokens or own))
+            self.model.max_seq_length = self.limit
+        # What the model puts before every text unless told otherwise, and how many numbers it keeps of a vector.
+        self.prompt = self.model.prompts.get(self.model.default_prompt_name, "")
+        if self.prompt and any(getattr(module, "include_prompt", True) is False for module in self.model):
+            raise WeightsError(
+                f"{folder}: pools without its default prompt, which is not supported; take another model"
+            )
         self.identity = f"{weight_files.folder_sha256(folder)} {self.limit}"
+        # Its name changed between versions of sentence-transformers.
         dimension = getattr(self.model, "get_embedding_dimension", None) or self.model.get_sentence_embedding_dimension
         self.dim = int(dimension())
 
     def forward(self, texts: list[str], output: str, cut: Callable[[int], None]) -> tuple[Tensor, Tensor]:
         """b texts -> (b, 1, C) sentence vectors or (b, N, C) token states, and the mask."""
-        long = [text for text in texts if len(text) > self.limit]  # a token is a character or more
+        texts = [self.prompt + text for text in texts]
+        long = [text for text in texts if len(text) > self.limit - 8]  # a token that is not special has a character
         for ids in self.model.tokenizer(long, verbose=False)["input_ids"] if long else []:
             if len(ids) > self.limit:
                 cut(len(ids))
@@ -74,6 +93,8 @@ class Stack(nn.Module):
         inputs = {name: value.to(device) for name, value in prepare(texts).items() if isinstance(value, Tensor)}
         result = self.model(inputs)
         if output == "tokens":
+            if "token_embeddings" not in result:
+                raise WeightsError("this sentence model has no token states; use output: mean")
             return result["token_embeddings"], result["attention_mask"].bool()
-        sentence = result["sentence_embedding"][:, None]
+        sentence = result["sentence_embedding"][:, None, : self.dim]
         return sentence, torch.ones(sentence.shape[:2], dtype=torch.bool, device=sentence.device)

@@ -40,6 +40,33 @@ def test_parity_with_sentence_transformers(which, request, texts):
         assert (row[mask] - expected).abs().max() <= 1e-5
 
 
+def test_bag_of_words(tmp_path, texts):
+    """A model without a transformer: no maximum, no token states."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import StaticEmbedding
+
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(weight_files.find("all-MiniLM-L6-v2") / "tokenizer.json"))
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu").save(str(tmp_path))
+    vectors = SentenceTransformer(str(tmp_path), device="cpu").encode(texts, convert_to_tensor=True)
+    assert (SentenceEncoder(str(tmp_path))(texts).tokens[:, 0] - vectors).abs().max() <= 1e-6
+    with pytest.raises(WeightsError, match="no token states"):
+        SentenceEncoder(str(tmp_path), output="tokens")(texts)
+    with pytest.raises(ValueError, match="any length"):
+        SentenceEncoder(str(tmp_path), max_tokens=20)
+
+
+def test_default_prompt_is_put_before_each_text(sentence_mean_folder, tmp_path, texts):
+    folder = shutil.copytree(sentence_mean_folder, tmp_path / "copy")
+    settings = {"prompts": {"motion": "walks: "}, "default_prompt_name": "motion"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings))
+    vectors, _ = reference(folder, texts)
+    made = SentenceEncoder(str(folder))(texts).tokens[:, 0]
+    assert (made - vectors).abs().max() <= 1e-5
+    assert (made - SentenceEncoder(str(sentence_mean_folder))(texts).tokens[:, 0]).abs().max() > 1e-3
+
+
 def test_parity_with_stored_numbers():
     """The default model's similarities, as its model card tells them to be: paraphrases near, others far."""
     tokens = SentenceEncoder()(["a person walks", "somebody strolls along", "the stock market fell"]).tokens[:, 0]
