@@ -281,7 +281,9 @@ class MDM(Generator):
             raise UsageError(f"mdm: length {int(lengths.min())} must be at least 1 frame")
         with torch.inference_mode():
             x = self._sample(given, lengths, noise, sampling, edit)
-        return Motion(x.clone(), lengths, self.spec)  # a copy from outside inference mode can take part in autograd
+        return Motion(
+            x.clone(), lengths.to(x.device), self.spec
+        )  # a copy from outside inference mode can take part in autograd
 
     def _sample(
         self, given: Mapping[str, Condition], lengths: Tensor, noise: NoiseSource, sampling: Sampling, edit: Edit | None
@@ -317,8 +319,9 @@ class MDM(Generator):
             view = x if windows is None else windows.cut(x)
             copies = len(coefficients)
             time = times[i].expand(copies * len(view), -1)
-            out = self._denoise(view, time, context, view_mask, copies).unflatten(0, (copies, -1))
-            out = out[0] if copies == 1 else torch.tensordot(coefficients, out, dims=1)
+            # float32 again: the caller may run the network under bfloat16 autocast, guidance weights need the digits
+            out = self._denoise(view, time, context, view_mask, copies).float().unflatten(0, (copies, -1))
+            out = out[0] if copies == 1 else (coefficients.view(-1, 1, 1, 1) * out).sum(0)
             x0 = self.schedule.to_x0(out, view, torch.tensor([t], device=device), self.prediction)
             if windows is not None:
                 x0 = windows.blend(x0)

@@ -375,3 +375,20 @@ def test_an_edit_of_another_shape_is_refused(make):
     edit = Edit(batch.motion.x, torch.zeros_like(batch.motion.x, dtype=torch.bool))
     with pytest.raises(UsageError, match=r"\(1, 5, 67\)"):
         generate(make.model(), make.given(1), [5], edit=edit)
+
+
+def test_bfloat16_autocast_around_sampling(make):
+    """The network may run in bfloat16; guidance, sampler and kept entries stay in float32."""
+    model, given, batch = make.model(patch=4, position_loss=1.0), make.given(4), make.batch()
+    keep = torch.zeros(batch.motion.x.shape, dtype=torch.bool)
+    keep[:, :3] = True
+    lengths, edit = batch.lengths.tolist(), Edit(batch.motion.x, keep)
+    guidance = {"text_high": 2.5, "text_low": 1.5}
+    exact = generate(model, given, lengths, edit=edit, guidance=guidance).x
+    with torch.autocast("cpu", torch.bfloat16):
+        fast = generate(model, given, lengths, edit=edit, guidance=guidance).x
+        parts = model.train().loss(batch, given)
+    assert fast.dtype == torch.float32
+    assert torch.equal(fast[keep], exact[keep])
+    assert 0 < (fast - exact).abs().max() < 0.05 * exact.abs().max()
+    assert all(v.dtype == torch.float32 for v in parts.values())
