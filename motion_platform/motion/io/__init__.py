@@ -70,9 +70,9 @@ def load_all(
     for AMASS. Errors: UsageError for an unknown extension or option; DataError for a missing, empty or broken file.
     """
     path = Path(path)
-    read = _function(READERS, path, "read")
     if path.is_dir():
         raise DataError(f"{path}: is a folder; give a file")
+    read = _function(READERS, path, "read")
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -117,7 +117,7 @@ def _function(table: dict[str, str], path: Path, done: str) -> Callable[..., Any
     """Import the reader or writer of an extension."""
     target = table.get(path.suffix.lower())
     if target is None:
-        what = f"extension {path.suffix!r}" if path.suffix else "file without extension"
-        raise UsageError(f"{path}: a {what} cannot be {done}; {suggest(path.suffix.lower(), table)}")
+        what = f"files with extension {path.suffix!r}" if path.suffix else "files without extension"
+        raise UsageError(f"{path}: {what} cannot be {done}; {suggest(path.suffix.lower(), table)}")
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)

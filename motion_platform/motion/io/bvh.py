@@ -52,7 +52,7 @@ def read(
     """
     path = Path(path)
     text = read_text(path)
-    found = re.search(r"^[ \t]*MOTION\b", text, re.IGNORECASE | re.MULTILINE)
+    found = re.search(r"(?<=[\r\n])[ \t]*MOTION\b", text, re.IGNORECASE)
     if found is None:
         raise DataError(f"{path}: no MOTION section; the file is truncated or is no BVH")
     nodes = _hierarchy(text[: found.start()], path)

@@ -1,0 +1,184 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from motion_platform.errors import DataError
+from motion_platform.motion.io import amc
+
+# name, parent, direction, length, axis (degrees), dof: a person in 1/0.45 inch
+BONES = [
+    ("lhipjoint", "root", (0.67, -0.72, 0.18), 2.64, (0, 0, 0), ""),
+    ("lfemur", "lhipjoint", (0.34, -0.94, 0), 7.41, (0, 0, 20), "rx ry rz"),
+    ("ltibia", "lfemur", (0.34, -0.94, 0), 7.93, (0, 0, 20), "rx"),
+    ("lfoot", "ltibia", (0.08, -0.22, 0.97), 2.29, (-90, 5, 20), "rx rz"),
+    ("ltoes", "lfoot", (0, 0, 1), 1.15, (-90, 5, 20), "rx"),
+    ("rhipjoint", "root", (-0.63, -0.75, 0.19), 2.51, (0, 0, 0), ""),
+    ("rfemur", "rhipjoint", (-0.34, -0.94, 0), 7.61, (0, 0, -20), "rx ry rz"),
+    ("rtibia", "rfemur", (-0.34, -0.94, 0), 7.99, (0, 0, -20), "rx"),
+    ("rfoot", "rtibia", (-0.11, -0.3, 0.95), 2.34, (-90, 0, -20), "rx rz"),
+    ("rtoes", "rfoot", (0, 0, 1), 1.16, (-90, 0, -20), "rx"),
+    ("lowerback", "root", (0.02, 0.99, -0.11), 2.03, (0, 0, 0), "rx ry rz"),
+    ("upperback", "lowerback", (0.02, 1, 0), 2.03, (0, 0, 0), "rx ry rz"),
+    ("thorax", "upperback", (0, 1, 0.06), 2.06, (0, 0, 0), "rx ry rz"),
+    ("lowerneck", "thorax", (0, 0.99, 0.12), 1.72, (0, 0, 0), "rx ry rz"),
+    ("upperneck", "lowerneck", (0.01, 0.99, -0.13), 1.74, (0, 0, 0), "rx ry rz"),
+    ("head", "upperneck", (0, 1, -0.06), 1.74, (0, 0, 0), "rx ry rz"),
+    ("lclavicle", "thorax", (0.95, 0.28, -0.11), 3.53, (0, 0, 0), "ry rz"),
+    ("lhumerus", "lclavicle", (1, 0, 0), 5.07, (180, -30, -90), "rx ry rz"),
+    ("lradius", "lhumerus", (1, 0, 0), 3.6, (180, -30, -90), "rx"),
+    ("lwrist", "lradius", (1, 0, 0), 1.8, (0, 90, 90), "ry"),
+    ("rclavicle", "thorax", (-0.96, 0.22, -0.2), 3.66, (0, 0, 0), "ry rz"),
+    ("rhumerus", "rclavicle", (-1, 0, 0), 5.36, (180, 30, 90), "rz rx ry"),
+    ("rradius", "rhumerus", (-1, 0, 0), 3.58, (180, 30, 90), "rx"),
+    ("rwrist", "rradius", (-1, 0, 0), 1.79, (0, -90, -90), "ry"),
+]  # fmt: skip
+ROOT_DOF = "tx ty tz rx ry rz"
+SCALE = 0.0254 / 0.45
+
+
+def asf_text(radians: bool = False) -> str:
+    turn = np.pi / 180 if radians else 1
+    lines = [
+        "# made for a test", ":version 1.10", ":name X", ":units", "  mass 1.0", "  length 0.45",
+        f"  angle {'rad' if radians else 'deg'}", ":documentation", "   begin nothing here", ":root",
+        "   order TX TY TZ RX RY RZ", "   axis XYZ", "   position 0 0 0", "   orientation 0 0 0", ":bonedata",
+    ]  # fmt: skip
+    for i, (name, _, direction, length, axis, dof) in enumerate(BONES):
+        lines += ["  begin", f"     id {i + 1}", f"     name {name}", f"     direction {' '.join(map(str, direction))}"]
+        lines += [f"     length {length}", f"     axis {' '.join(str(a * turn) for a in axis)}  XYZ"]
+        lines += [f"    dof {dof}", "    limits (-160.0 20.0)", "           (-70.0 70.0)"] if dof else []
+        lines.append("  end")
+    lines += [":hierarchy", "  begin"]
+    for parent in dict.fromkeys(parent for _, parent, *_ in BONES):
+        lines.append(f"    {parent} {' '.join(name for name, p, *_ in BONES if p == parent)}")
+    return "\n".join([*lines, "  end", ""])
+
+
+def motion(frames: int = 4, seed: int = 0) -> list[dict[str, np.ndarray]]:
+    random = np.random.default_rng(seed)
+    made = []
+    for _ in range(frames):
+        frame = {"root": np.concatenate([random.uniform(-1, 1, 3) + np.array([0, 17, 0]), random.uniform(-90, 90, 3)])}
+        frame |= {name: random.uniform(-40, 40, len(dof.split())) for name, *_, dof in BONES if dof}
+        made.append({name: np.round(values, 3) for name, values in frame.items()})
+    return made
+
+
+def amc_text(frames: list[dict[str, np.ndarray]], radians: bool = False) -> str:
+    lines = ["#!OML:ASF nothing", ":FULLY-SPECIFIED", ":RADIANS" if radians else ":DEGREES"]
+    for t, frame in enumerate(frames, 1):
+        lines.append(str(t))
+        for name, values in frame.items():
+            turn = np.array([1, 1, 1, *[np.pi / 180] * 3]) if name == "root" else np.pi / 180
+            values = values * turn if radians else values
+            lines.append(f"{name} {' '.join(f'{v:.12g}' for v in np.atleast_1d(values))}")
+    return "\n".join(lines) + "\n"
+
+
+def slow(frame: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Where each bone starts and ends, bone by bone: M = C R C^-1, fixed axes in the order listed."""
+
+    def fixed(dof: str, values: np.ndarray) -> Rotation:  # lower case: extrinsic, first listed is applied first
+        axes = "".join(word[1] for word in dof.split() if word[0] == "r")
+        return Rotation.from_euler(axes, np.atleast_1d(values), degrees=True) if axes else Rotation.identity()
+
+    world = {"root": fixed(ROOT_DOF, frame["root"][3:])}
+    place = {"root": (frame["root"][:3], frame["root"][:3])}
+    for name, parent, direction, length, axis, dof in BONES:
+        c = Rotation.from_euler("xyz", axis, degrees=True)
+        local = c * fixed(dof, frame[name]) * c.inv() if dof else Rotation.identity()
+        world[name] = world[parent] * local
+        start = place[parent][1]
+        place[name] = (start, start + world[name].apply(np.array(direction) * length))
+    return place
+
+
+def write(folder: Path, motion_text: str, skeleton_text: str | None = None, name: str = "35_01.amc") -> Path:
+    (folder / "35.asf").write_text(asf_text() if skeleton_text is None else skeleton_text)
+    (folder / name).write_text(motion_text)
+    return folder / name
+
+
+@pytest.mark.parametrize("radians", [False, True])
+def test_joints_are_the_starts_of_bones_of_a_slow_independent_reading(tmp_path: Path, radians: bool) -> None:
+    frames = motion()
+    clip = amc.read(write(tmp_path, amc_text(frames, radians), asf_text(radians)), fps=30)
+    assert clip.fps == 30
+    assert clip.info["unit"] == "1/0.45 inch"
+    for t, frame in enumerate(frames):
+        for name, (start, end) in slow(frame).items():
+            j = clip.skeleton.index(name)
+            np.testing.assert_allclose(clip.joints[t, j], start * SCALE, atol=2e-5, err_msg=name)
+            children = [k for k, p in enumerate(clip.skeleton.parents) if p == j and name != "root"]
+            for k in children:
+                np.testing.assert_allclose(clip.joints[t, k], end * SCALE, atol=2e-5)
+
+
+def test_the_tip_of_a_last_bone_follows_from_its_end_site(tmp_path: Path) -> None:
+    from motion_platform.motion.retarget import _tip
+
+    frames = motion()
+    clip = amc.read(write(tmp_path, amc_text(frames)))
+    tip = _tip(clip, "head", clip.info["end_sites"]["head"][0])
+    np.testing.assert_allclose(tip, [slow(frame)["head"][1] * SCALE for frame in frames], atol=2e-5)
+
+
+def test_the_frame_rate_is_assumed_and_told(tmp_path: Path) -> None:
+    clip = amc.read(write(tmp_path, amc_text(motion())))
+    assert clip.fps == 120
+    assert clip.info["fps_assumed"] is True
+
+
+def test_finding_the_skeleton(tmp_path: Path) -> None:
+    path = write(tmp_path, amc_text(motion()))
+    assert amc.find_asf(path).name == "35.asf"
+    with pytest.raises(DataError, match=r"36\.asf is not beside it \(ASF files there: 35\.asf\); give it with asf="):
+        amc.find_asf(tmp_path / "36_01.amc")
+    (tmp_path / "36_01.amc").write_text(amc_text(motion()))
+    assert len(amc.read(tmp_path / "36_01.amc", asf=tmp_path / "35.asf")) == 4
+    assert amc.find_asf(tmp_path / "walk.amc").name == "35.asf"
+    with pytest.raises(DataError, match="no such ASF"):
+        amc.read(path, asf=tmp_path / "none.asf")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: "", "no frame"),
+        (lambda t: ":DEGREES\n", "no frame"),
+        (lambda t: t[: t.rindex("lfemur")], "no line for bone 'lfemur'; the file is truncated|no line for bone"),
+        (lambda t: t.replace("rwrist", "rwhist", 1), r"line \d+: bone 'rwhist' is not in 35\.asf"),
+        (lambda t: t.replace("ltibia ", "ltibia 1 ", 1), r"line \d+: bone 'ltibia' has 2 values"),
+        (lambda t: t.replace("ltibia ", "ltibia nan", 1), r"expected 1 finite numbers"),
+        (lambda t: t.replace("\n2\n", "\n", 1), "two in frame 1"),
+        (lambda t: t.replace("root", "#", 9), "no values of the root"),
+        (lambda t: t.replace("1\nroot", "root", 1), "expected a frame number"),
+    ],
+)
+def test_broken_motions_are_refused(tmp_path: Path, change: object, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        amc.read(write(tmp_path, change(amc_text(motion()))))  # type: ignore[operator]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: "", "no bones"),
+        (lambda t: t[: t.index(":hierarchy") - 8], "not closed"),
+        (lambda t: t[: t.index(":hierarchy")], "does not hang on the root"),
+        (lambda t: t.replace("    thorax lowerneck lclavicle", "    thorax lowerneck lclavicle lfemur"), "two parents"),
+        (lambda t: t.replace("    thorax lowerneck", "    thorax nothing"), "'nothing', which is no bone"),
+        (lambda t: t.replace("     length 7.41", "     length x"), r"line \d+: expected 1 finite"),
+        (lambda t: t.replace("XYZ", "XXZ"), "permutation of XYZ"),
+        (lambda t: t.replace("dof rx ry rz", "dof rx rw", 1), "dof is some of"),
+        (lambda t: t.replace("name ltibia", "name lfemur"), "second bone 'lfemur'"),
+        (lambda t: t.replace("length", "# length").replace("dof", "dof"), "units="),
+    ],
+)
+def test_broken_skeletons_are_refused(tmp_path: Path, change: object, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        amc.read(write(tmp_path, amc_text(motion()), change(asf_text())))  # type: ignore[operator]
+    assert "\n" not in str(caught.value)
