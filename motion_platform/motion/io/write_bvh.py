@@ -1,0 +1,176 @@
+"""Writer of Biovision Hierarchy (BVH) files: centimetres, Y up, rotation channels Z X Y, opens in Blender and Maya."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from motion_platform.errors import UsageError
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.inverse_kinematics import rotations_from_joints
+from motion_platform.motion.io.atomic import atomic_path
+from motion_platform.motion.io.euler import forward_kinematics, quaternion_multiply, quaternion_to_matrix
+from motion_platform.motion.skeleton import Skeleton
+
+CENTIMETRES = 100.0
+
+STRETCH = 0.0005
+"""Metres by which a bone of a clip with rotations may change before its joint gets position channels."""
+
+TIP = 0.5
+"""Length of a bone without a known end (hands, head, toes) as a share of the bone before it."""
+
+
+def write(clips: Sequence[Clip] | Clip, path: str | Path) -> list[Path]:
+    """Write BVH: one motion a file, so several clips become ``walk_1.bvh``, ``walk_2.bvh``, ... Returns their paths.
+
+    A clip with rotations keeps them (and its moving bones, as position channels); for any other, rotations are found
+    by :func:`~motion_platform.motion.inverse_kinematics.rotations_from_joints`. Angles are continuous over time.
+    Errors: UsageError for no clips; OutputError when a file cannot be written.
+    """
+    clips = [clips] if isinstance(clips, Clip) else list(clips)
+    path = Path(path)
+    if not clips:
+        raise UsageError(f"{path}: there is no motion to write; give at least one")
+    paths = [path] if len(clips) == 1 else [path.with_stem(f"{path.stem}_{i + 1}") for i in range(len(clips))]
+    for clip, target in zip(clips, paths, strict=True):
+        text = bvh_text(clip)
+        with atomic_path(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return paths
+
+
+def bvh_text(clip: Clip) -> str:
+    """The whole file as text."""
+    skeleton = clip.skeleton
+    if clip.rotations is not None and skeleton.offsets is not None:
+        local = clip.rotations.astype(np.float64)
+        local /= np.linalg.norm(local, axis=-1, keepdims=True)
+        offsets, positions = _own_bones(clip, local)
+    else:
+        local, offsets = rotations_from_joints(clip.joints, skeleton)
+        positions = {0: clip.joints[:, 0].astype(np.float64)}
+    angles = np.degrees(continuous_euler(quaternion_to_matrix(local)))
+    order = depth_first(skeleton)
+    names = _unique_names(skeleton)
+    columns = []
+    for j in order:
+        if j in positions:
+            columns.append(positions[j] * CENTIMETRES)
+        columns.append(angles[:, j])
+    head = ["HIERARCHY", *_hierarchy(skeleton, names, offsets * CENTIMETRES, set(positions), _tips(clip, offsets))]
+    head += ["MOTION", f"Frames: {len(clip)}", f"Frame Time: {1 / clip.fps:.9f}"]
+    out = io.StringIO()
+    np.savetxt(out, np.concatenate(columns, axis=1), fmt="%.5f")
+    return "\n".join(head) + "\n" + out.getvalue()
+
+
+def _own_bones(clip: Clip, local: np.ndarray) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """(offsets (J, 3), joint -> (T, 3) relative positions of the root and of joints whose bone changes)."""
+    offsets = np.array(clip.skeleton.offsets, np.float64)
+    joints = clip.joints.astype(np.float64)
+    root = joints[:, 0]
+    positions = {0: root}
+    moved = np.broadcast_to(offsets, joints.shape).copy()
+    moved[:, 0] = root
+    if np.abs(forward_kinematics(local, moved, clip.skeleton.parents) - joints).max() > STRETCH:
+        whole = local.copy()
+        for parent, child in clip.skeleton.bones:
+            whole[:, child] = quaternion_multiply(whole[:, parent], local[:, child])
+            turned = quaternion_to_matrix(whole[:, parent])
+            seen = np.einsum("tik,ti->tk", turned, joints[:, child] - joints[:, parent])
+            if np.abs(seen - offsets[child]).max() > STRETCH:
+                positions[child] = seen
+    return offsets, positions
+
+
+def continuous_euler(matrices: np.ndarray) -> np.ndarray:
+    """(T, ..., 3, 3) -> angles (T, ..., 3) about Z, X, Y in radians with R = Rz Rx Ry, without jumps over time.
+
+    Every rotation has two such triples, (z, x, y) and (z + pi, pi - x, y + pi): the one nearer to the frame before is
+    taken, then whole turns are added. At the pole (x = 90 degrees) Y is zero.
+    """
+    sine = np.clip(matrices[..., 2, 1], -1.0, 1.0)
+    z = np.arctan2(-matrices[..., 0, 1], matrices[..., 1, 1])
+    y = np.arctan2(-matrices[..., 2, 0], matrices[..., 2, 2])
+    pole = np.hypot(matrices[..., 0, 1], matrices[..., 1, 1]) < 1e-7
+    z = np.where(pole, np.arctan2(matrices[..., 1, 0], matrices[..., 0, 0]), z)
+    one = np.stack([z, np.arcsin(sine), np.where(pole, 0.0, y)], axis=-1)
+    two = np.stack([one[..., 0] + np.pi, np.pi - one[..., 1], one[..., 2] + np.pi], axis=-1)
+
+    def far(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.abs((a - b + np.pi) % (2 * np.pi) - np.pi).sum(-1)
+
+    # Both triples change places when one step is shorter across than along; the distances are the same from either.
+    across = far(two[1:], one[:-1]) < far(one[1:], one[:-1])
+    second = np.concatenate([np.zeros_like(across[:1]), np.cumsum(across, axis=0) % 2 == 1]) if len(one) > 1 else None
+    chosen = one if second is None else np.where(second[..., None], two, one)
+    return np.unwrap(chosen, axis=0)
+
+
+def depth_first(skeleton: Skeleton) -> list[int]:
+    """Joints in the order in which a nested hierarchy lists them."""
+    order, waiting = [], [0]
+    while waiting:
+        j = waiting.pop()
+        order.append(j)
+        waiting += [child for parent, child in reversed(skeleton.bones) if parent == j]
+    return order
+
+
+def _tips(clip: Clip, offsets: np.ndarray) -> dict[int, list[np.ndarray]]:
+    """End Sites of the joints without children: the source's own, else half a bone further."""
+    known = clip.info.get("end_sites", {}) if clip.rotations is not None else {}
+    inner = {parent for parent, _ in clip.skeleton.bones}
+    tips = {}
+    for j, joint in enumerate(clip.skeleton.joints):
+        if j in inner:
+            continue
+        own = [np.asarray(tip, np.float64) for tip in known.get(joint, [])]
+        guess = TIP * offsets[j] if offsets[j].any() else np.array([0.0, 0.05, 0.0])
+        tips[j] = own or [guess]
+    return tips
+
+
+def _unique_names(skeleton: Skeleton) -> list[str]:
+    names: list[str] = []
+    for joint in skeleton.joints:
+        name = re.sub(r"[\s{}]+", "_", joint).strip("_") or "joint"
+        while name in names:
+            name += "_"
+        names.append(name)
+    return names
+
+
+def _hierarchy(
+    skeleton: Skeleton, names: list[str], offsets: np.ndarray, moving: set[int], tips: dict[int, list[np.ndarray]]
+) -> list[str]:
+    children: dict[int, list[int]] = {}
+    for parent, child in skeleton.bones:
+        children.setdefault(parent, []).append(child)
+    lines: list[str] = []
+    waiting: list[tuple[int, int] | str] = [(0, 0)]
+    while waiting:  # a stack: a tree may be deeper than Python's recursion
+        item = waiting.pop()
+        if isinstance(item, str):
+            lines.append(item)
+            continue
+        j, depth = item
+        tab = "\t" * depth
+        lines += [f"{tab}{'JOINT' if depth else 'ROOT'} {names[j]}", f"{tab}{{", f"{tab}\tOFFSET {_vector(offsets[j])}"]
+        channels = ["Xposition Yposition Zposition"] if j in moving else []
+        channels.append("Zrotation Xrotation Yrotation")
+        lines.append(f"{tab}\tCHANNELS {6 if j in moving else 3} {' '.join(channels)}")
+        for tip in tips.get(j, []):
+            lines += [f"{tab}\tEnd Site", f"{tab}\t{{", f"{tab}\t\tOFFSET {_vector(tip * CENTIMETRES)}", f"{tab}\t}}"]
+        waiting.append(f"{tab}}}")
+        waiting += [(child, depth + 1) for child in reversed(children.get(j, []))]
+    return lines
+
+
+def _vector(values: np.ndarray) -> str:
+    return " ".join(f"{value + 0.0:.6f}" for value in values)
