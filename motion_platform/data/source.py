@@ -85,7 +85,7 @@ class Row:
 
 @dataclass
 class Converted:
-    """What became of an item: rows, or why there are none."""
+    """What became of an item: rows, or why there are none. remarks: (part of the item, why it was left out)."""
 
     item: Item
     rows: list[Row] = field(default_factory=list)
@@ -93,6 +93,7 @@ class Converted:
     dropped: str | None = None
     nan: bool = False
     too_short: bool = False
+    remarks: list[tuple[str, str]] = field(default_factory=list)
     windows: int = 1
     long: bool = False
     side_checked: bool = False
@@ -257,6 +258,8 @@ def _note(result: Converted, report: Report) -> None:
         report.failed.append({"what": id, "why": result.error})
     if result.dropped is not None:
         report.drop(id, result.dropped)
+    for what, why in result.remarks:
+        report.drop(what, why)
     for happened, where in (
         (result.nan, report.nan),
         (result.too_short, report.too_short),
