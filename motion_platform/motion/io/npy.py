@@ -30,6 +30,8 @@ def read(
         raise DataError(f"{path}: has shape {array.shape}; {_allowed(skeleton)}")
     if not np.isfinite(array).all():
         raise DataError(f"{path}: frame {int(np.argwhere(~np.isfinite(array))[0, 0])} has a NaN or infinite value")
+    if np.abs(array).max() > 1e9:  # beyond any unit; squares of more would overflow
+        raise DataError(f"{path}: a value of {np.abs(array).max():.4g} is no position of a person")
     if array.ndim == 2 and array.shape[1] in FEATURES:
         return _features(path, array, skeleton, fps, units)
     if array.ndim == 2 or array.shape[2] != 3:

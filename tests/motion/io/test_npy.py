@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motion_platform.errors import DataError
+from motion_platform.motion.io import npy
+from motion_platform.motion.representations import get_representation
+from motion_platform.motion.skeleton import get_skeleton
+
+
+def joints(name: str, frames: int = 30) -> np.ndarray:
+    """The rest pose, wandering and turning on the floor."""
+    skeleton = get_skeleton(name)
+    rest = np.zeros((len(skeleton), 3))
+    for parent, j in skeleton.bones:
+        rest[j] = rest[parent] + skeleton.offsets[j]
+    rest[:, 1] -= rest[:, 1].min()
+    angle = np.linspace(0, 1, frames)[:, None]
+    x, y, z = rest.T
+    turned = np.stack(
+        [x * np.cos(angle) + z * np.sin(angle), y + 0 * angle, z * np.cos(angle) - x * np.sin(angle)], axis=-1
+    )
+    return turned + np.linspace(0, 1, frames)[:, None, None] * [0.3, 0, 1]
+
+
+def read(tmp_path: Path, array: np.ndarray, **options: object):
+    np.save(tmp_path / "a.npy", array)
+    return npy.read(tmp_path / "a.npy", **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "fps", "scale", "unit"), [("humanml3d", 20, 1, "m"), ("kit", 12.5, 1, "m"), ("kit", 12.5, 1000, "mm")]
+)
+def test_joints_are_told_by_their_shape(tmp_path: Path, name: str, fps: float, scale: float, unit: str) -> None:
+    made = joints(name)
+    clip = read(tmp_path, (made * scale).astype(np.float32))
+    np.testing.assert_allclose(clip.joints, made, atol=1e-5)
+    assert (clip.fps, clip.skeleton.name, clip.info["unit"]) == (fps, name, unit)
+
+
+@pytest.mark.parametrize("name", ["humanml3d", "humanml3d_essential", "kit_ml"])
+def test_features_become_the_joints_they_were_made_of(tmp_path: Path, name: str) -> None:
+    representation = get_representation(name)
+    made = joints(representation.skeleton.name)
+    clip = read(tmp_path, representation.encode(made))
+    assert clip.fps == representation.fps
+    np.testing.assert_allclose(np.diff(clip.joints, axis=0)[:, :, 1], np.diff(made[:-1], axis=0)[:, :, 1], atol=1e-4)
+    for a, b in [(0, 5), (3, 9), (8, 20)]:  # distances do not depend on where the clip starts
+        expected = np.linalg.norm(made[:-1, a] - made[:-1, b], axis=-1)
+        np.testing.assert_allclose(np.linalg.norm(clip.joints[:, a] - clip.joints[:, b], axis=-1), expected, atol=1e-4)
+
+
+def test_other_skeletons_and_units_may_be_given(tmp_path: Path) -> None:
+    made = joints("humanml3d")
+    assert read(tmp_path, made * 100, units="cm").joints == pytest.approx(made, abs=1e-5)
+    assert read(tmp_path, made, fps=30).fps == 30
+    with pytest.raises(DataError, match="units="):
+        read(tmp_path, made * 100)
+    with pytest.raises(DataError, match=r"allowed: \(T, 21, 3\)"):
+        read(tmp_path, made, skeleton=get_skeleton("kit"))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((0, 22, 3)), "has shape"),
+        (np.zeros((5, 23, 3)), r"has shape \(5, 23, 3\); allowed: joints"),
+        (np.zeros((5, 22, 2)), "has shape"),
+        (np.zeros((5, 262)), "has shape"),
+        (np.zeros(()), "has shape"),
+        (np.full((5, 263), np.nan), "frame 0 has a NaN"),
+        (np.zeros((5, 22, 3), complex), "not real numbers"),
+        (np.array(["a"]), "not real numbers"),
+        (np.zeros((5, 22, 3)), "no person"),
+        (np.zeros((5, 263)), "no person"),
+        (np.zeros((1_000_001, 22, 3), np.int8), "has shape"),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path: Path, array: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, array)
+
+
+def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(DataError, match="no readable"):
+        npy.read(tmp_path / "a.npy")
