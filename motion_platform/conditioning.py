@@ -191,7 +191,12 @@ class Conditioning(nn.Module):
             projected = projected * condition.mask[..., None]  # padding is zero, whatever the bias
             null = self.null[slot].to(projected.dtype).expand(len(projected), 1, -1)
             on = condition.mask.new_ones(len(projected), 1)
-            whole = Condition(torch.cat([null, projected], 1), torch.cat([on, condition.mask], 1), condition.rate_hz)
+            whole = Condition(
+                torch.cat([null, projected], 1),
+                torch.cat([on, condition.mask], 1),
+                condition.rate_hz,
+                condition.tokens,
+            )
             if self.training:
                 dropped = torch.rand(len(projected), generator=generator) < self.dropout[slot]
                 whole = whole.drop(dropped.to(whole.mask.device))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from motion_platform.errors import DataError
+from motion_platform.errors import DataError, UsageError
 from motion_platform.seeding import NoiseSource
 
 Reads = Literal["text", "audio", "label", "motion"]
@@ -94,11 +94,15 @@ class Condition:
 
     An encoder returns its real tokens only. After conditioning, C is the model's width and token 0 is a learned null
     token that is always on: a dropped condition keeps token 0 alone, so no attention row is ever empty.
+    encoded: after conditioning, the encoder's own tokens (B, N, C), neither projected nor dropped, for a model that asks
+    how alike two inputs are or that was published with its own input layers; its real tokens are ``mask[:, 1:]`` (in
+    evaluation mode, where nothing is dropped).
     """
 
     tokens: Tensor
     mask: Tensor
     rate_hz: float | None = None
+    encoded: Tensor | None = None
 
     def drop(self, rows: Tensor | None = None) -> Condition:
         """Switch off everything but the null token, in all rows or where ``rows`` (B,) is True."""
@@ -110,7 +114,8 @@ class Condition:
         return replace(self, mask=mask)
 
     def to(self, device: torch.device | str) -> Condition:
-        return replace(self, tokens=self.tokens.to(device), mask=self.mask.to(device))
+        encoded = None if self.encoded is None else self.encoded.to(device)
+        return replace(self, tokens=self.tokens.to(device), mask=self.mask.to(device), encoded=encoded)
 
 
 @dataclass
@@ -205,6 +210,13 @@ class Space(Trainable):
     @abstractmethod
     def embed(self, motion: Motion) -> Tensor:
         """(B, E) embeddings, not normalised."""
+
+    def embed_condition(self, given: Mapping[str, Condition]) -> Tensor:
+        """(B, E) embeddings of conditions (slot -> Condition of the conditioning), in the same space as motions.
+
+        Errors: UsageError for a space that embeds motion alone.
+        """
+        raise UsageError(f"space {type(self).__name__}: embeds motion, not conditions; name one that does both")
 
 
 class State(ABC):
