@@ -59,6 +59,60 @@ def _into_body(x: Tensor, z: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
     return cos * x - sin * z, sin * x + cos * z
 
 
+def read_joints(motion: Motion, spec: MotionSpec, who: str) -> Tensor:
+    """(B, T, 22, 3) metres, of a motion in any representation of the skeleton and frame rate of ``spec``.
+
+    Errors: DataError, with ``who`` in front, for another skeleton, another frame rate, or a NaN.
+    """
+    given = motion.spec
+    if given.skeleton != spec.skeleton or given.fps != spec.fps:
+        raise DataError(
+            f"{who}: the motion has skeleton {given.skeleton} at {given.fps:g} fps, but this {who} was "
+            f"trained on {spec.skeleton} at {spec.fps:g} fps; retarget the motion first"
+        )
+    if not torch.isfinite(motion.x[motion.mask]).all():
+        raise DataError(f"{who}: the motion has a NaN or infinite value")
+    x = torch.where(motion.mask[..., None], motion.x, motion.x.new_zeros(()))
+    return get_representation(given.representation).decode(x)
+
+
+def hold_last(speeds: Tensor, lengths: Tensor) -> Tensor:
+    """(B, T, K) speeds: the step into the padding is no movement, so the last real frame repeats the one before."""
+    last = (lengths - 1).clamp(min=1)
+    rows = torch.arange(len(last), device=speeds.device)
+    speeds = speeds.clone()
+    speeds[rows, lengths - 1] = speeds[rows, last - 1] * (lengths > 1)[:, None]
+    return speeds
+
+
+def augment(
+    features: Tensor, lengths: Tensor, *, speeds: int, crop: float, speed_change: float, noise: float
+) -> tuple[Tensor, Tensor]:
+    """Crop every clip in time, play it faster or slower, and shake its joints. (B, T, K) -> (B, T', K), new lengths.
+
+    speeds: how many of the last columns are speeds, which change with the playing speed and are not shaken. crop: the
+    smallest part to keep. speed_change: the fraction. noise: standard deviation. Random numbers come from torch's
+    global generator, which training seeds.
+    """
+    batch, frames, _ = features.shape
+    draw = torch.rand(3, batch).to(features.device)
+    kept = (lengths * (crop + (1 - crop) * draw[0])).clamp(min=1)
+    start = (lengths - kept) * draw[1]
+    speed = 1 + speed_change * (2 * draw[2] - 1)
+    new = torch.minimum((kept / speed).round().long().clamp(min=1), 2 * lengths)
+    at = torch.arange(int(new.max()), device=features.device)[None, :] * speed[:, None] + start[:, None]
+    at = torch.minimum(at, (lengths - 1)[:, None].to(at)).clamp(0, frames - 1)
+    low = at.floor().long()
+    high = torch.minimum(low + 1, (lengths - 1)[:, None])
+    part = (at - low)[..., None].to(features)
+    rows = torch.arange(batch, device=features.device)[:, None]
+    moved = features[rows, low] * (1 - part) + features[rows, high] * part
+    places, velocities = moved[..., :-speeds], moved[..., -speeds:] * speed[:, None, None].to(moved)
+    places = places + torch.randn(places.shape).to(places) * noise
+    moved = torch.cat([places, velocities], -1)
+    return moved * length_mask(new, moved.shape[1])[..., None], new
+
+
 class _Block(nn.Module):
     """Depthwise convolution over time, LayerNorm, a feed-forward pair, added to the input."""
 
@@ -116,6 +170,8 @@ class Recogniser(Space):
         ]:
             if not low <= value <= high:
                 raise ConfigError(f"recogniser.{setting}: got {value}; allowed: {low} to {high}")
+        if kernel % 2 == 0 or patch < 1:
+            raise ConfigError(f"recogniser: kernel {kernel} must be odd and patch {patch} at least 1")
         self.spec, self.slots, self.width = spec, tuple(slots), width
         self.targets = {target: list(labels) for target, labels in targets.items()}
         self.patch, self.smoothing = patch, smoothing
@@ -128,25 +184,13 @@ class Recogniser(Space):
         self.heads = nn.ModuleDict({target: nn.Linear(embedding, len(labels)) for target, labels in targets.items()})
 
     def joints(self, motion: Motion) -> Tensor:
-        """(B, T, 22, 3) metres. Errors: DataError for another skeleton, another frame rate, or a NaN."""
-        spec = motion.spec
-        if spec.skeleton != self.spec.skeleton or spec.fps != self.spec.fps:
-            raise DataError(
-                f"recogniser: the motion has skeleton {spec.skeleton} at {spec.fps:g} fps, but this recogniser was "
-                f"trained on {self.spec.skeleton} at {self.spec.fps:g} fps; retarget the motion first"
-            )
-        if not torch.isfinite(motion.x[motion.mask]).all():
-            raise DataError("recogniser: the motion has a NaN or infinite value")
-        x = torch.where(motion.mask[..., None], motion.x, motion.x.new_zeros(()))
-        return get_representation(spec.representation).decode(x)
+        """(B, T, 22, 3) metres; see :func:`read_joints`."""
+        return read_joints(motion, self.spec, "recogniser")
 
     def features(self, motion: Motion) -> Tensor:
         """(B, T, 67), zero on padding."""
         features = body_features(self.joints(motion), self.spec.fps)
-        last = (motion.lengths - 1).clamp(min=1)  # the step into the padding is no movement: repeat the one before
-        rows = torch.arange(len(last), device=features.device)
-        speeds = features[..., -3:].clone()
-        speeds[rows, motion.lengths - 1] = speeds[rows, last - 1] * (motion.lengths > 1)[:, None]
+        speeds = hold_last(features[..., -3:], motion.lengths)
         return torch.cat([features[..., :-3], speeds], -1) * motion.mask[..., None]
 
     def embed(self, motion: Motion) -> Tensor:
@@ -220,24 +264,6 @@ class Recogniser(Space):
         return self.targets[target].index(label)
 
     def _augment(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Crop every clip in time, play it faster or slower, and shake its joints. (B, T, 67) -> (B, T', 67).
-
-        Random numbers come from torch's global generator, which training seeds and stores for resuming.
-        """
-        batch, frames, _ = features.shape
-        draw = torch.rand(3, batch).to(features.device)
-        kept = (lengths * (self.crop + (1 - self.crop) * draw[0])).clamp(min=1)
-        start = (lengths - kept) * draw[1]
-        speed = 1 + self.speed_change * (2 * draw[2] - 1)
-        new = torch.minimum((kept / speed).round().long().clamp(min=1), 2 * lengths)
-        at = torch.arange(int(new.max()), device=features.device)[None, :] * speed[:, None] + start[:, None]
-        at = torch.minimum(at, (lengths - 1)[:, None].to(at)).clamp(0, frames - 1)
-        low = at.floor().long()
-        high = torch.minimum(low + 1, (lengths - 1)[:, None])
-        part = (at - low)[..., None].to(features)
-        rows = torch.arange(batch, device=features.device)[:, None]
-        moved = features[rows, low] * (1 - part) + features[rows, high] * part
-        moved = torch.cat([moved[..., :-3], moved[..., -3:] * speed[:, None, None].to(moved)], -1)
-        shake = torch.randn(moved[..., :-3].shape).to(moved) * (self.noise / 0.5)
-        moved = torch.cat([moved[..., :-3] + shake, moved[..., -3:]], -1)
-        return moved * length_mask(new, moved.shape[1])[..., None], new
+        return augment(
+            features, lengths, speeds=3, crop=self.crop, speed_change=self.speed_change, noise=self.noise / 0.5
+        )
