@@ -18,6 +18,7 @@ CATALOG: dict[str, dict[str, str]] = {
     },
     "spaces": {
         "recogniser": "motion_platform.spaces.recogniser:Recogniser",
+        "text_motion": "motion_platform.spaces.text_motion:TextMotion",
     },
     "metrics": {
         "recognition": "motion_platform.metrics.recognition:Recognition",
