@@ -36,7 +36,9 @@ class Conditioning(nn.Module):
 
     encoders: slot -> encoder, in the model's order; slots whose frozen encoders have equal fingerprints share one.
     width: of the model. dropout: slot -> probability of dropping it in training (a missing slot: 0). cache: where
-    features of frozen encoders are kept (default: in memory).
+    features of frozen encoders are kept (default: in memory). noise: slot -> size of the Gaussian noise added to its
+    tokens in training, as a share of their root mean square (a missing slot: 0): a caption then stands for the
+    wordings around it, and not for its exact point alone.
 
     Only projections, null tokens and encoders that are trained are parameters of this module. A frozen encoder moves
     to this module's device when it is used.
@@ -48,8 +50,10 @@ class Conditioning(nn.Module):
         width: int,
         dropout: Mapping[str, float],
         cache: FeatureCache | None = None,
+        noise: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
+        noise = noise or {}
         for slot in encoders:
             if not slot.isidentifier() or hasattr(nn.ModuleDict, slot):
                 raise ConfigError(f"conditioning: slot name {slot!r}; use letters, digits and _, as in text_high")
@@ -58,8 +62,14 @@ class Conditioning(nn.Module):
                 raise UnknownName("slot", slot, encoders, "conditioning.dropout")
             if not 0 <= probability <= 1:
                 raise ConfigError(f"conditioning.dropout.{slot}: got {probability}; allowed: 0 to 1")
+        for slot, size in noise.items():
+            if slot not in encoders:
+                raise UnknownName("slot", slot, encoders, "conditioning.noise")
+            if not size >= 0:
+                raise ConfigError(f"conditioning.noise.{slot}: got {size}; allowed: 0 or more")
         self.slots, self.width = tuple(encoders), width
         self.dropout = {slot: float(dropout.get(slot, 0.0)) for slot in self.slots}
+        self.noise = {slot: float(noise.get(slot, 0.0)) for slot in self.slots}
         self.cache = cache or FeatureCache()
         self.frozen, self.trained = Frozen(), nn.ModuleDict()
         shared: dict[str, Encoder] = {}
@@ -187,7 +197,12 @@ class Conditioning(nn.Module):
         given = {}
         for slot in self.slots:
             condition = encoded[slot]
-            projected = self.projections[slot](condition.tokens)
+            tokens = condition.tokens
+            if self.training and self.noise[slot]:
+                size = self.noise[slot] * tokens.pow(2).mean(-1, keepdim=True).sqrt()
+                drawn = torch.randn(tokens.shape, generator=generator).to(tokens)
+                tokens = tokens + size * drawn
+            projected = self.projections[slot](tokens)
             projected = projected * condition.mask[..., None]  # padding is zero, whatever the bias
             null = self.null[slot].to(projected.dtype).expand(len(projected), 1, -1)
             on = condition.mask.new_ones(len(projected), 1)

@@ -181,7 +181,8 @@ def build(card: ModelFile, spec: MotionSpec, *, where: str = "") -> MotionModel:
     trainable = registry.build(card.model.kind, card.model.name, card.model.settings, where=place, given=given)
     encoders = build_encoders(card.slots, where=where)
     dropout = {slot: recipe.dropout for slot, recipe in card.slots.items()}
-    return MotionModel(Conditioning(encoders, trainable.width, dropout), trainable, card)
+    noise = {slot: recipe.noise for slot, recipe in card.slots.items()}
+    return MotionModel(Conditioning(encoders, trainable.width, dropout, noise=noise), trainable, card)
 
 
 def build_encoders(slots: Mapping[str, SlotRecipe], *, where: str = "") -> dict[str, Encoder]:

@@ -269,3 +269,22 @@ def test_on_an_accelerator():
         assert (condition.tokens.cpu() - expected[slot].tokens).abs().max() < 1e-4
     conditioning.train()(raw)
     assert conditioning.unconditional(2)["high"].mask.is_cuda
+
+
+def test_noise_is_added_in_training_only_and_in_proportion():
+    def made(noise, seed=0):
+        torch.manual_seed(seed)
+        conditioning = Conditioning({"label": LabelEncoder(labels=["walk"], dim=512)}, 8, {}, noise={"label": noise})
+        conditioning.projections["label"] = torch.nn.Identity()
+        return conditioning
+
+    conditioning = made(0.5)
+    encoded = {"label": Condition(torch.full((64, 1, 512), 3.0), torch.ones(64, 1, dtype=torch.bool))}
+    conditioning.null["label"] = torch.nn.Parameter(torch.zeros(512))
+    conditioning.eval()
+    assert torch.equal(conditioning.project(encoded)["label"].tokens[:, 1:], encoded["label"].tokens)
+    conditioning.train()
+    added = conditioning.project(encoded)["label"].tokens[:, 1:] - 3.0
+    assert added.std().item() == pytest.approx(1.5, rel=0.02)
+    with pytest.raises(ConfigError, match="noise"):
+        made(-1.0)
