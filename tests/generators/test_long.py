@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform.generators.long import plan_windows, seam_report, seams_of, window_starts
+from motion_platform.generators.long import HAND_OVER, plan_windows, seam_report, seams_of, window_starts
 from motion_platform.schema import Sampling
 from motion_platform.seeding import NoiseSource
 
@@ -34,11 +34,22 @@ def test_blending_restores_what_was_cut_and_windows_are_weighted_means():
         torch.testing.assert_close(total[row, :length], torch.ones(int(length)))
     assert (plan.weight >= 0).all()
     assert (plan.weight[~plan.mask] == 0).all()
-    # from one window's constant to the next one's: monotone, without a step larger than the fade's own
+    # from one window's constant to the next one's: monotone, in the few frames of the hand-over
     values = torch.arange(len(plan.rows)).float()[:, None, None].expand(-1, 48, 1)
     ramp = plan.blend(values)[0, :, 0].diff()
     assert ramp.min() >= -1e-6
-    assert ramp.max() < 0.12
+    assert ramp.max() < 1 / HAND_OVER + 1e-6
+    seams = seams_of(150, 48, 10)
+    for frame in (ramp > 0).nonzero().flatten().tolist():
+        assert min(abs(frame + 1 - seam) for seam in seams) <= HAND_OVER / 2 + 1
+
+
+@pytest.mark.parametrize(("window", "overlap"), [(48, 24), (8, 1), (3, 2), (2, 1), (1, 0)])
+def test_weights_sum_to_one_for_any_lengths(window, overlap):
+    for length in range(1, 4 * window + 3):
+        plan = plan_windows(torch.tensor([length, window + 1]), window, overlap)
+        x = torch.randn(2, max(length, window + 1), 1)
+        torch.testing.assert_close(plan.blend(plan.cut(x))[0, :length], x[0, :length])
 
 
 def test_nothing_to_plan_when_all_fit():
