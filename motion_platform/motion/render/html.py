@@ -22,7 +22,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import math
 import re
 from collections.abc import Sequence
 from importlib import resources
@@ -35,9 +34,7 @@ from motion_platform.errors import UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io.atomic import atomic_path
 from motion_platform.motion.render.body import COLOURS, build_body
-
-MAX_FPS = 60
-"""Clips with more frames a second are thinned: no screen shows more, and pages stay small."""
+from motion_platform.motion.render.scene import extent, stride
 
 MAX_NUMBERS = 30_000_000
 """Coordinates in one page (about 80 MB of text); a browser does not open much more."""
@@ -56,15 +53,14 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path, *, title: str | None =
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: there is no motion to show; give at least one")
-    numbers = sum(clip.joints.size // _stride(clip) for clip in clips)
+    numbers = sum(clip.joints.size // stride(clip) for clip in clips)
     if numbers > MAX_NUMBERS:
         raise UsageError(
             f"{path}: {sum(map(len, clips))} frames are too many for a page ({numbers:,} coordinates; "
             f"at most {MAX_NUMBERS:,}); write fewer clips or a shorter one"
         )
-    page = page_text(clips, title)
     with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page_text(clips, title), encoding="utf-8")
     return Path(path)
 
 
@@ -89,14 +85,10 @@ def page_data(clips: Sequence[Clip]) -> dict[str, Any]:
     return {"version": 1, "motions": [_motion(clip) for clip in clips], "colours": COLOURS, "audio": None}
 
 
-def _stride(clip: Clip) -> int:
-    return max(1, math.ceil(clip.fps / MAX_FPS - 1e-6))
-
-
 def _motion(clip: Clip) -> dict[str, Any]:
-    stride = _stride(clip)
+    every = stride(clip)
     body = build_body(clip)
-    joints = clip.joints[::stride].astype(np.float64)
+    joints = clip.joints[::every].astype(np.float64)
     root = joints[:, 0].astype("<f4")
     local = joints - root[:, None].astype(np.float64)
     scale = max(float(np.abs(local).max()) / 32767, 1e-9)
@@ -105,7 +97,7 @@ def _motion(clip: Clip) -> dict[str, Any]:
         "name": _tidy(clip.name),
         "caption": _tidy(clip.captions[0]) if clip.captions else "",
         "notes": [_tidy(caption) for caption in clip.captions[1:4]],
-        "fps": clip.fps / stride,
+        "fps": clip.fps / every,
         "frames": len(joints),
         "joints": joints.shape[1],
         "flat": clip.skeleton.dims == 2,
@@ -122,21 +114,6 @@ def _motion(clip: Clip) -> dict[str, Any]:
             for (a, b), (ra, rb), tone in zip(body.ends, body.radii, body.tones, strict=True)
         ],
     }
-
-
-def extent(clip: Clip) -> tuple[float, float]:
-    """(floor, height) in metres: the lowest level of the body, and how tall a picture must be to hold one pose.
-
-    The floor is the ground at 0 wherever the motion comes near it, else the lowest joint.
-    """
-    joints = clip.joints.astype(np.float64)
-    low = float(joints[..., 1].min())
-    tall = joints[..., 1].max(1) - joints[..., 1].min(1)
-    wide = np.linalg.norm(np.ptp(joints[..., ::2], axis=1), axis=-1)
-    height = max(float(np.quantile(np.maximum(tall, 0.8 * wide), 0.95)), 1e-3)
-    floor = 0.0 if clip.skeleton.dims == 3 and -0.25 * height < low < 0.35 * height else low
-    above = float(np.quantile(joints[..., 1].max(1), 0.95)) - floor
-    return floor, max(height, above if clip.skeleton.dims == 3 else height) * 1.12
 
 
 def _tidy(text: str) -> str:

@@ -1,0 +1,154 @@
+"""Motions as an mp4 film: H.264, drawn in software, so that it works without a screen or a graphics card."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from motion_platform.errors import OutputError, UsageError
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.io.atomic import atomic_path
+from motion_platform.motion.render.body import build_body
+from motion_platform.motion.render.lettering import wrap, write_centred
+from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body, tones
+from motion_platform.motion.render.scene import PITCH, YAW, extent, look_at, pose_at, smooth_root, stride
+
+MAX_CLIPS = 25
+MAX_VIDEO_FRAMES = 200_000
+
+
+def write(clips: Sequence[Clip] | Clip, path: str | Path, *, size: int | None = None) -> Path:
+    """Write an mp4 (H.264, yuv420p) of the clips side by side, each with its caption.
+
+    The film has the highest frame rate of the clips (above 60: divided); others are interpolated, all start together,
+    and one that has ended holds its last frame. ``size``: side of one picture in pixels (640 for one clip, less for
+    many). Errors: UsageError for no clips, too many, or a size out of 64..4096; OutputError when it cannot be written.
+    """
+    clips = [clips] if isinstance(clips, Clip) else list(clips)
+    if not clips:
+        raise UsageError(f"{path}: there is no motion to show; give at least one")
+    if len(clips) > MAX_CLIPS:
+        raise UsageError(f"{path}: {len(clips)} motions are too many for one film; at most {MAX_CLIPS}")
+    if size is not None and not 64 <= size <= 4096:
+        raise UsageError(f"{path}: size is {size}; it must be between 64 and 4096 pixels")
+    fps = max(clip.fps / stride(clip) for clip in clips)
+    count = _count(clips, fps)
+    if count > MAX_VIDEO_FRAMES:
+        raise UsageError(f"{path}: {count} frames are too many for a film; at most {MAX_VIDEO_FRAMES}")
+    with atomic_path(path) as temporary:
+        stage = _Stage(clips, size or _default_size(len(clips)))
+        _encode(temporary, str(path), (stage.frame(i / fps) for i in range(count)), stage.size, fps)
+    return Path(path)
+
+
+def frames(clips: Sequence[Clip], size: int = 640) -> Iterator[np.ndarray]:
+    """The pictures of a film, (H, W, 3) uint8 with even sides."""
+    fps = max(clip.fps / stride(clip) for clip in clips)
+    stage = _Stage(list(clips), size)
+    return (stage.frame(i / fps) for i in range(_count(clips, fps)))
+
+
+def _count(clips: Sequence[Clip], fps: float) -> int:
+    return int(max((len(clip) - 1) / clip.fps for clip in clips) * fps + 1e-6) + 1
+
+
+def _default_size(count: int) -> int:
+    return 640 if count == 1 else 480 if count <= 4 else 360
+
+
+class _Stage:
+    """Panels in a grid, each with a camera, a floor and a caption that are made once."""
+
+    def __init__(self, clips: list[Clip], size: int, theme: Theme | None = None) -> None:
+        theme = theme or Theme()
+        size += size % 2
+        columns = len(clips) if len(clips) <= 3 else math.ceil(math.sqrt(len(clips)))
+        rows = math.ceil(len(clips) / columns)
+        points = max(11, size // 30)
+        self.panels = [_Panel(clip, size, theme) for clip in clips]
+        texts = [wrap(clip.captions[0] if clip.captions else clip.name, size - 2 * points, points, 3) for clip in clips]
+        caption = round((max(len(t) for t in texts) * 1.35 + 1.1) * points)
+        caption += caption % 2
+        self.size = (columns * size, rows * (size + caption))
+        blank = np.array(theme.back) * 255 + 0.5
+        self.picture = np.empty((self.size[1], self.size[0], 3), np.uint8)
+        self.picture[:] = blank.astype(np.uint8)
+        self.places = []
+        for i, text in enumerate(texts):
+            x, y = (i % columns) * size, (i // columns) * (size + caption)
+            strip = self.picture[y + size : y + size + caption, x : x + size]
+            write_centred(strip, text, round(0.5 * points), points, theme.ink)
+            self.places.append((slice(y, y + size), slice(x, x + size)))
+
+    def frame(self, seconds: float) -> np.ndarray:
+        for panel, place in zip(self.panels, self.places, strict=True):
+            self.picture[place] = panel.draw(seconds)
+        return self.picture
+
+
+class _Panel:
+    def __init__(self, clip: Clip, size: int, theme: Theme) -> None:
+        self.clip, self.side, self.theme = clip, size, theme
+        self.body = build_body(clip)
+        self.colours = tones("light")
+        self.floor, self.height = extent(clip)
+        self.flat = clip.skeleton.dims == 2
+        self.path = smooth_root(clip)
+        low, high = self.path.min(0), self.path.max(0)
+        if np.linalg.norm((high - low)[::2]) < 0.6 * self.height:  # stays in place: so does the camera
+            self.path = np.broadcast_to((low + high) / 2, self.path.shape)
+        self.view = self._view(0.0)
+        self.backdrop = Backdrop(self.view, theme, None if self.flat else self.floor, self.height)
+
+    def _view(self, seconds: float):
+        at = min(max(seconds * self.clip.fps, 0.0), len(self.path) - 1.0)
+        i, j = int(at), min(int(at) + 1, len(self.path) - 1)
+        target = (1 - (at - i)) * self.path[i] + (at - i) * self.path[j]
+        if not self.flat:
+            target = np.array([target[0], self.floor + 0.5 * self.height, target[2]])
+        yaw, pitch = (0.0, 0.0) if self.flat else (YAW, PITCH)
+        return look_at(target, 1.2 * self.height, (self.side, self.side), yaw=yaw, pitch=pitch)
+
+    def draw(self, seconds: float) -> np.ndarray:
+        """(size, size, 3) uint8."""
+        view = self._view(seconds)
+        points = self.body.place(pose_at(self.clip, seconds).astype(np.float64))
+        image = self.backdrop.image(view.eye)
+        depth = np.full(image.shape[:2], np.inf, np.float32)
+        if not self.flat:
+            cast_shadow(image, view, self.body, points, self.floor, self.height, self.theme.shadow)
+        draw_body(image, depth, view, self.body, points, self.colours, self.height)
+        image *= np.float32(255)
+        image += np.float32(0.5)
+        return image.astype(np.uint8)
+
+
+def _encode(target: Path, shown: str, pictures: Iterator[np.ndarray], size: tuple[int, int], fps: float) -> None:
+    """Pipe raw pictures into ffmpeg. OutputError with its last words when it fails."""
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+    command += ["-s", f"{size[0]}x{size[1]}", "-r", f"{fps:.6f}", "-i", "-", "-an", "-c:v", "libx264"]
+    command += ["-pix_fmt", "yuv420p", "-crf", "20", "-preset", "veryfast", "-movflags", "+faststart", str(target)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stderr is not None
+    try:
+        for picture in pictures:
+            process.stdin.write(picture.tobytes())
+        process.stdin.close()
+    except BrokenPipeError:  # ffmpeg has given up: its message says why
+        pass
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    words = process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+    process.stderr.close()
+    if process.wait() != 0:
+        said = words[-1] if words else f"ffmpeg ended with status {process.returncode}"
+        raise OutputError(f"{shown}: could not be written: {said.replace(str(target), shown)}")

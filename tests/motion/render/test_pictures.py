@@ -1,0 +1,114 @@
+"""Film-strips and films: sizes, contents, and what happens when they cannot be made."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image
+
+from motion_platform.errors import OutputError, UsageError
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.render import filmstrip, video
+from motion_platform.motion.render.lettering import font, wrap
+from motion_platform.motion.skeleton import get_skeleton
+
+
+def film(path: Path) -> tuple[str, np.ndarray]:
+    """(ffmpeg's description, frames (T, H, W, 3)) of an mp4."""
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    about = subprocess.run([ffmpeg, "-i", str(path)], capture_output=True, text=True, check=False).stderr
+    size = re.search(r", (\d+)x(\d+)", about)
+    assert size is not None
+    command = [ffmpeg, "-loglevel", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    return about, np.frombuffer(raw, np.uint8).reshape(-1, int(size[2]), int(size[1]), 3)
+
+
+def test_a_film_has_every_frame_and_both_bodies(walking: Callable[..., Clip], tmp_path: Path) -> None:
+    clips = [walking(12, captions=("one",)), walking(9, fps=10.0, captions=("two " * 200,))]
+    video.write(clips, tmp_path / "a.mp4", size=129)
+    about, pictures = film(tmp_path / "a.mp4")
+    assert "h264" in about
+    assert "yuv420p" in about
+    assert "20 fps" in about
+    assert len(pictures) == 17  # 0.8 s of the slower clip, first and last frame included
+    assert pictures.shape[1] % 2 == 0
+    assert pictures.shape[2] == 260
+    for half in (pictures[:, :, :130], pictures[:, :, 130:]):
+        change = half.astype(int)
+        assert ((change[..., 2] - change[..., 0]) > 60).any()  # left: blue
+        assert ((change[..., 0] - change[..., 2]) > 60).any()  # right: orange
+    assert np.abs(np.diff(pictures.astype(int), axis=0)).max() > 20
+
+
+def test_films_of_one_frame_and_in_the_image_plane(tmp_path: Path, walking: Callable[..., Clip]) -> None:
+    video.write(walking(1), tmp_path / "a.mp4", size=64)
+    assert len(film(tmp_path / "a.mp4")[1]) == 1
+    joints = np.random.default_rng(0).normal(size=(3, 13, 3)).astype(np.float32)
+    joints[..., 2] = 0
+    flat = Clip(joints, 15, get_skeleton("coco_upper"))
+    video.write(flat, tmp_path / "b.mp4", size=64)
+    filmstrip.write(flat, tmp_path / "b.png", width=300, height=100)
+    assert np.asarray(Image.open(tmp_path / "b.png").convert("L")).std() > 2
+
+
+def test_a_film_strip_shows_every_key_frame(walking: Callable[..., Clip], tmp_path: Path) -> None:
+    clip = walking(40, captions=("a $person$ walks",))
+    filmstrip.write([clip, clip], tmp_path / "a.png", frames=5, width=900, height=220)
+    picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
+    assert picture.shape[1] == 900
+    blue = (picture[:220, :, 2] - picture[:220, :, 0] > 60).any(0)
+    starts = np.flatnonzero(blue[1:] & ~blue[:-1])
+    assert 5 <= len(starts) <= 15  # an arm and a leg for each of five bodies
+    row, marks = filmstrip.strip(clip, 5, 900, 220)
+    assert row.shape == (220, 900, 3)
+    assert np.allclose([seconds for _, seconds in marks], np.linspace(0, 1.95, 5))
+    assert len(filmstrip.strip(walking(2), 8, 300, 100)[1]) == 2
+
+
+def test_the_state_of_pyplot_is_not_touched(walking: Callable[..., Clip], tmp_path: Path) -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    filmstrip.write(walking(3), tmp_path / "a.png", frames=1, width=200, height=100)
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("write", [video.write, filmstrip.write])
+def test_bad_requests_leave_nothing(write: Callable[..., Path], walking: Callable[..., Clip], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no motion"):
+        write([], tmp_path / "a.mp4")
+    with pytest.raises(UsageError, match="too many"):
+        write([walking(1)] * 40, tmp_path / "a.mp4")
+    with pytest.raises(OutputError, match="does not exist"):
+        write(walking(2), tmp_path / "nowhere" / "a.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encoder_that_fails_leaves_nothing_and_says_why(
+    walking: Callable[..., Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "ffmpeg"
+    broken.write_text("#!/bin/sh\nhead -c 100 > /dev/null\necho 'No space left on device' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(broken))
+    (tmp_path / "out").mkdir()
+    with pytest.raises(OutputError, match=r"a\.mp4: could not be written: No space left on device"):
+        video.write(walking(30), tmp_path / "out" / "a.mp4", size=200)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_captions_are_broken_into_lines_that_fit() -> None:
+    lines = wrap("a person walks forward and then turns around to the left " * 3, 200, 14, 3)
+    assert len(lines) == 3
+    assert lines[-1].endswith("…")
+    assert all(font(14).getlength(line) <= 200 for line in lines)
+    assert all(font(14).getlength(line) <= 100 for line in wrap("x" * 500, 100, 14, 4))
+    assert wrap("", 100, 14, 2) == [""]
+    assert wrap("short", 100, 14, 2) == ["short"]

@@ -1,0 +1,127 @@
+"""The software renderer against shapes whose picture is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.render.body import Body, bone_lengths, build_body, human_roles, side_of
+from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body
+from motion_platform.motion.render.scene import extent, look_at, pose_at, smooth_root
+from motion_platform.motion.skeleton import Skeleton, get_skeleton
+
+WHITE = np.ones((4, 3), np.float32)
+
+
+def capsule(start: list[float], end: list[float], ra: float, rb: float) -> tuple[Body, np.ndarray]:
+    body = Body(np.eye(2), np.array([0, 1]), np.array([[0, 1]]), np.array([[ra, rb]]), np.array([0]))
+    return body, np.array([start, end], float)
+
+
+def picture(body: Body, points: np.ndarray, side: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    # A very long lens 1 000 m away: one metre is 100 pixels everywhere.
+    view = look_at(np.zeros(3), 3.0, (side, side), yaw=0.0, pitch=0.0, field_of_view=0.003)
+    image, depth = np.zeros((side, side, 3), np.float32), np.full((side, side), np.inf, np.float32)
+    draw_body(image, depth, view, body, points, WHITE, 1.0)
+    return image, depth - (view.eye @ view.back)
+
+
+def nearest_surface(x: float, y: float, body: Body, points: np.ndarray) -> float:
+    """Greatest z of the union of 4 001 spheres along the capsule: an independent, slow way to the same number."""
+    s = np.linspace(0, 1, 4001)[:, None]
+    centre = points[0] + s * (points[1] - points[0])
+    radius = body.radii[0, 0] + s[:, 0] * (body.radii[0, 1] - body.radii[0, 0])
+    inside = radius**2 - (x - centre[:, 0]) ** 2 - (y - centre[:, 1]) ** 2
+    return float(np.where(inside >= 0, centre[:, 2] + np.sqrt(np.maximum(inside, 0)), -np.inf).max())
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "ra", "rb"),
+    [
+        ([-0.7, -0.3, 0.0], [0.6, 0.4, 0.0], 0.30, 0.15),
+        ([-0.3, 0.2, -0.8], [0.4, -0.1, 0.9], 0.20, 0.35),
+        ([0.1, 0.0, 0.5], [-0.2, 0.3, -0.6], 0.35, 0.10),
+        ([0.0, 0.0, -0.5], [0.02, 0.0, 0.5], 0.40, 0.20),  # seen along its axis
+        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], 0.50, 0.50),  # a sphere
+    ],
+)
+def test_depth_is_that_of_the_spheres_along_the_capsule(
+    start: list[float], end: list[float], ra: float, rb: float
+) -> None:
+    body, points = capsule(start, end, ra, rb)
+    _, depth = picture(body, points)
+    hits = 0
+    for row in range(0, 300, 7):
+        for column in range(0, 300, 7):
+            z = nearest_surface((column + 0.5 - 150) / 100, (149.5 - row) / 100, body, points)
+            shown = -float(depth[row, column])
+            if np.isfinite(z) and np.isfinite(shown):
+                hits += 1
+                assert shown == pytest.approx(z, abs=0.06)
+    assert hits > 20
+
+
+def test_area_of_a_sphere_is_smooth_at_its_edge() -> None:
+    body, points = capsule([0.003, 0.004, 0], [0.003, 0.004, 0], 0.5, 0.5)
+    image, depth = picture(body, points)
+    assert np.isfinite(depth).sum() == pytest.approx(np.pi * 50**2, rel=0.01)
+    assert ((image.max(-1) > 0.02) & (image.max(-1) < 0.3)).any()  # pixels that are covered in part
+
+
+def test_floor_lines_stay_on_the_floor_when_the_camera_moves() -> None:
+    views = [look_at(np.array([x, 1.0, 0.0]), 2.2, (200, 200)) for x in (0.0, 1.0)]
+    backdrop = Backdrop(views[0], Theme(), 0.0, 1.9)
+    again = Backdrop(views[1], Theme(), 0.0, 1.9)
+    assert np.allclose(backdrop.image(views[1].eye), again.image(views[1].eye), atol=1e-3)
+    # One metre on is a whole number of cells: the picture is the same; a quarter on, it is not.
+    assert np.allclose(backdrop.image(views[0].eye), backdrop.image(views[1].eye), atol=1e-3)
+    aside = backdrop.image(views[0].eye + np.array([0.25, 0, 0]))
+    assert np.abs(backdrop.image(views[0].eye) - aside).max() > 0.05
+
+
+def test_shadows_darken_the_floor_beside_a_body(walking: Callable[..., Clip]) -> None:
+    clip = walking(1)
+    view = look_at(np.array([0, 0.9, 0]), 2.2, (200, 200))
+    image = np.ones((200, 200, 3), np.float32)
+    body = build_body(clip)
+    cast_shadow(image, view, body, body.place(clip.joints[0].astype(float)), 0.0, 1.8, 0.4)
+    assert 0.55 <= image.min() < 0.75
+    assert (image[:60] == 1).all()
+
+
+def test_sides_are_read_from_names() -> None:
+    left = ["left_knee", "LeftKnee", "l_knee", "UpperLeg_L", "arm.l", "LHipJoint", "mixamorig:LeftArm"]
+    assert [side_of(name) for name in left] == [1] * len(left)
+    assert [side_of(name.replace("eft", "ight").replace("l_k", "r_k")) for name in ["LeftKnee", "l_knee"]] == [0, 2]
+    assert [side_of(name) for name in ("RightKnee", "Toes_R", "RThumb", "pelvis", "lower_spine", "Head")] == [
+        2,
+        2,
+        2,
+        0,
+        0,
+        0,
+    ]
+
+
+def test_human_bodies_are_the_same_on_both_sides(walking: Callable[..., Clip]) -> None:
+    body = build_body(walking(2))
+    assert (body.tones == 1).sum() == (body.tones == 2).sum() > 8
+    assert np.allclose(body.weights.sum(1), 1)
+    assert human_roles(get_skeleton("coco_upper")) is None
+    assert bone_lengths(walking(3))[1:].min() > 0.05
+    snake = Skeleton("snake", tuple("abcdefgh"), (-1, *range(7)))
+    clip = Clip(np.cumsum(np.full((2, 8, 3), 0.1, np.float32), 1), 20, snake)
+    assert len(build_body(clip).ends) == 7
+
+
+def test_poses_between_frames(walking: Callable[..., Clip]) -> None:
+    clip = walking(30)
+    assert np.allclose(pose_at(clip, 0.525), (clip.joints[10] + clip.joints[11]) / 2)
+    assert np.allclose(pose_at(clip, 99), clip.joints[-1])
+    assert np.allclose(smooth_root(clip)[15], clip.joints[15, 0], atol=1e-5)
+    floor, height = extent(clip)
+    assert floor == 0.0
+    assert 1.5 < height < 1.9
