@@ -67,7 +67,6 @@ take move step wave go make hold place stretch cross start begin look get come c
 shake pull push grab point bow clap crouch lie fall touch extend lay circle twist continue return do
 """
 VERBS = frozenset([*(word for word, group in SPECIAL.items() if group == "Act_VIP"), *OTHER_VERBS.split()])
-)
 
 
 def tag(sentence: str, vocabulary: Collection[str]) -> list[str]:
