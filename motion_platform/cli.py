@@ -110,6 +110,7 @@ def edit(
     seconds: Annotated[float | None, typer.Option(help="Length in all, with --keep prefix.")] = None,
     keep_seconds: Annotated[float, typer.Option(help="How much prefix and in_between keep.")] = 1.0,
     frames: Annotated[str, typer.Option(help="Key frames at the model's rate: 0,20,60.")] = "",
+    number: Annotated[int, typer.Option(help="Which motion of a file of several, from 1.")] = 1,
     task: Annotated[str, typer.Option(help="Whose model edits.")] = "text_to_motion",
     samples: Samples = 1,
     seed: Seed = 0,
@@ -128,12 +129,14 @@ def edit(
         numbers = [int(part) for part in frames.split(",") if part.strip()]
     except ValueError as error:
         raise UsageError(f"--frames: got {frames!r}; write whole numbers with commas: 0,20,60") from error
-    clip = io.load(source)
+    clips = io.load_all(source)
+    if not 1 <= number <= len(clips):
+        raise UsageError(f"--number: got {number}; {source} holds {len(clips)} motion(s), counted from 1")
     run = engine.load(task, model, _device(device))
     sampling = _sampling(guidance, steps, sampler, run)
     clips = engine.edit(
         run,
-        clip,
+        clips[number - 1],
         keep,
         text,
         low_text,

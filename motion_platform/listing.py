@@ -56,7 +56,12 @@ def describe(path: str) -> dict[str, Any]:
         raise UsageError(f"{path}: is neither a prepared data set (meta.json) nor a checkpoint (model.yaml)")
     from motion_platform.motion import io
 
-    clip = io.load(place)
+    clips = io.load_all(place)
+    facts = _clip(clips[0])
+    return facts if len(clips) == 1 else {"motions": f"{len(clips)}; the first:"} | facts
+
+
+def _clip(clip: Any) -> dict[str, Any]:
     size = clip.joints.max(axis=(0, 1)) - clip.joints.min(axis=(0, 1))
     facts = {
         "motion": clip.name,

@@ -81,7 +81,11 @@ def assemble(recipe: Recipe, *, name: str = "recipe") -> Run:
         model=recipe.model.model_copy(update={"settings": settings}),
         slots=recipe.slots,
         spec=spec.to_dict(),
-        data={"name": recipe.data.name, "licence": dataset.meta.get("licence", "")},
+        data={
+            "name": recipe.data.name,
+            "licence": dataset.meta.get("licence", ""),
+            "language": dataset.meta.get("language", "en"),
+        },
     )
     seed_everything(seed_of(recipe.seed, "first weights"))
     built = model.build(card, spec, where=name)
