@@ -55,6 +55,9 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def __str__(self) -> str:
+        return self.text()
+
     def text(self) -> str:
         """A page for a person."""
         splits = ", ".join(f"{name} {count}" for name, count in self.splits.items())

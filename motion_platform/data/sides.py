@@ -19,7 +19,7 @@ _SWAP |= {b: a for a, b in _SWAP.items()} | {"anticlockwise": "clockwise", "coun
 _HANDED = re.compile(r"\b(counter-clockwise|[a-z]+)\b", re.IGNORECASE)
 _NOT_A_SIDE = re.compile(
     r"\b(?:all right|right (?:away|after|before|now|then|there|where|angles?|when|through)|upright|"
-    r"(?:has|have|had|is|are|was|what's) left (?:of|over|the)|left ?over|left off)\b",
+    r"(?:has|have|had|is|are|was|what's) left (?:of|over|the)|left ?over|left off|(?:nothing|no \w+|none) left)\b",
     re.IGNORECASE,
 )
 

@@ -1,0 +1,39 @@
+"""Left and right by geometry, on real clips: right as recorded, wrong once joints or names are swapped."""
+
+from pathlib import Path
+
+import pytest
+
+from motion_platform.data.geometry import contradicts, sides_swapped
+from motion_platform.motion import io, retarget
+from motion_platform.motion.skeleton import get_skeleton
+
+
+@pytest.fixture(scope="module")
+def clips(sample_root: Path):
+    files = sorted((sample_root / "bandai-namco").glob("*.bvh"))
+    return {path.stem.split("_", 1)[1]: retarget.to_humanml3d(io.load(path)).joints for path in files}
+
+
+def test_no_real_clip_is_called_swapped_and_every_relabelled_body_is(clips):
+    swap = get_skeleton("humanml3d").mirror_indices
+    assert len(clips) == 40
+    for name, joints in clips.items():
+        assert not sides_swapped(joints), name
+        assert sides_swapped(joints[:, swap]), name
+        assert not sides_swapped(joints[:, swap] * [-1, 1, 1]), name  # a true mirror image is a proper body
+
+
+def test_names_agree_with_motions_and_contradict_mirror_images(clips):
+    swap = get_skeleton("humanml3d").mirror_indices
+    checked = 0
+    for name, joints in clips.items():
+        content = name.split("_")[0]
+        found = contradicts(joints, content)
+        if "left" in content or "right" in content:
+            assert found is False, name
+            assert contradicts(joints[:, swap] * [-1, 1, 1], content) is True, name
+            checked += 1
+        else:
+            assert found is None
+    assert checked >= 10

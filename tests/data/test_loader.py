@@ -1,0 +1,175 @@
+"""Batches: complete, repeatable, shared fairly, cropped and worded by seed, and fast enough."""
+
+import numpy as np
+import pytest
+import torch
+
+from motion_platform.data.loader import Collate, make_loader
+from motion_platform.errors import DataError, UnknownName, UsageError
+
+SLOTS = ("text_high", "text_low")
+
+
+@pytest.fixture(scope="module")
+def spec(sample_dataset):
+    return sample_dataset.spec("humanml3d_essential")
+
+
+def loader(dataset, spec, **more):
+    settings = {"slots": SLOTS, "batch_size": 8, "seed": 3, "max_frames": 60} | more
+    split = settings.pop("split", "train")
+    return make_loader(dataset, split, spec, **settings)
+
+
+def same(a, b):
+    return (
+        a.ids == b.ids
+        and a.raw == b.raw
+        and torch.equal(a.lengths, b.lengths)
+        and torch.equal(a.motion.x, b.motion.x)
+        and a.captions == b.captions
+        and a.labels == b.labels
+    )
+
+
+def test_an_epoch_shows_no_clip_twice_and_leaves_out_less_than_a_batch(sample_dataset, spec):
+    batches = loader(sample_dataset, spec)
+    ids = [id for batch in batches.epoch(0) for id in batch.ids]
+    assert len(ids) == len(set(ids)) == len(batches) * 8
+    assert set(ids) <= set(sample_dataset.ids("train"))
+    assert len(sample_dataset.ids("train")) - len(ids) < 8
+    seen = {id for epoch in range(6) for batch in batches.epoch(epoch) for id in batch.ids}
+    assert seen == set(sample_dataset.ids("train"))  # what is left out changes
+
+
+def test_same_seed_same_batches_other_epoch_or_seed_others(sample_dataset, spec):
+    first = list(loader(sample_dataset, spec).epoch(2))
+    again = list(loader(sample_dataset, spec).epoch(2))
+    assert all(map(same, first, again))
+    for other in (loader(sample_dataset, spec).epoch(3), loader(sample_dataset, spec, seed=4).epoch(2)):
+        assert not any(map(same, first, other))
+
+
+def test_resuming_at_any_batch_gives_the_rest(sample_dataset, spec):
+    batches = loader(sample_dataset, spec)
+    n = len(batches)
+    straight = batches.micro_batches(0)
+    whole = [next(straight) for _ in range(2 * n + 3)]
+    for start in (1, n - 1, n, n + 2):
+        resumed = loader(sample_dataset, spec).micro_batches(start)
+        assert all(same(next(resumed), batch) for batch in whole[start:])
+    assert all(map(same, batches.epoch(1, start=2), whole[n + 2 : 2 * n]))
+    ahead = loader(sample_dataset, spec).micro_batches(1, stride=2, prefetch=3)
+    assert all(same(next(ahead), batch) for batch in whole[1::2])
+    ahead.close()
+
+
+def test_processes_share_each_global_batch(sample_dataset, spec):
+    alone = loader(sample_dataset, spec)
+    shares = [loader(sample_dataset, spec, rank=rank, world=2) for rank in range(2)]
+    for number in range(len(alone) + 2):
+        whole = alone.batch(number)
+        parts = [share.batch(number) for share in shares]
+        assert parts[0].ids == whole.ids[0::2]
+        assert parts[1].ids == whole.ids[1::2]
+        assert parts[1].raw["text_high"] == whole.raw["text_high"][1::2]
+
+
+def test_evaluation_counts_every_id_once_in_order(sample_dataset, spec):
+    one = [id for batch in loader(sample_dataset, spec, split="test", train=False) for id in batch.ids]
+    assert one == sample_dataset.ids("test")
+    for world in (2, 3):
+        ids = []
+        for rank in range(world):
+            batches = loader(sample_dataset, spec, split="test", train=False, rank=rank, world=world)
+            ids += [id for batch in batches for id in batch.ids]
+        assert sorted(ids) == one
+    batch = next(iter(loader(sample_dataset, spec, split="test", train=False)))
+    assert batch.raw["text_high"][0] == batch.captions[0][0]
+    row = sample_dataset.index(batch.ids[0])
+    n = int(batch.lengths[0])
+    np.testing.assert_array_equal(batch.motion.x[0, :n].numpy(), sample_dataset.features(row)[:n, :67])
+
+
+def test_long_clips_give_different_windows_and_padding_is_zero(sample_dataset, spec):
+    batches = loader(sample_dataset, spec, max_frames=20)
+    starts = {}
+    for epoch in range(8):
+        for batch in batches.epoch(epoch):
+            assert batch.motion.x.shape[1] == int(batch.lengths.max()) <= 20
+            for b, id in enumerate(batch.ids):
+                row, n = sample_dataset.index(id), int(batch.lengths[b])
+                assert n == min(20, sample_dataset.frames[row])
+                assert (batch.motion.x[b, n:] == 0).all()
+                x, piece = sample_dataset.features(row)[:, :67], batch.motion.x[b, :n].numpy()
+                found = [s for s in range(len(x) - n + 1) if np.array_equal(x[s : s + n], piece)]
+                assert found, id
+                starts.setdefault(id, set()).add(found[0])
+    assert sum(len(s) > 1 for s in starts.values()) > len(starts) // 2
+
+
+def test_captions_change_with_the_epoch_and_belong_to_the_clip(sample_dataset, spec):
+    batches = loader(sample_dataset, spec, slots=("text_high", "text_low", "label", "content", "style"))
+    told = {}
+    for epoch in range(5):
+        for batch in batches.epoch(epoch):
+            for b, id in enumerate(batch.ids):
+                high, low = sample_dataset.captions(sample_dataset.index(id))
+                labels = sample_dataset.labels(sample_dataset.index(id))
+                assert batch.raw["text_high"][b] in high
+                assert batch.raw["text_low"][b] in (low or [""])
+                assert batch.raw["content"][b] == labels.get("content", "")
+                assert batch.raw["label"][b].split() == [labels[k] for k in sorted(labels)]
+                told.setdefault(id, set()).add(batch.raw["text_high"][b])
+    assert sum(len(t) > 1 for t in told.values()) > 0.9 * len(told)
+
+
+def test_lengths_are_bucketed(tmp_path, spec):
+    """On a set large enough for buckets, padding wastes little."""
+    from motion_platform.data.prepared import PreparedDataset
+    from motion_platform.data.writer import PreparedWriter
+
+    random = np.random.default_rng(0)
+    with PreparedWriter(tmp_path / "s", name="s", representation="humanml3d_essential", licence="CC0") as writer:
+        for k in range(600):
+            x = np.ones((int(random.integers(10, 196)), 67), np.float32)
+            writer.add(id=f"{k:04d}", split="train", source="", features=x)
+        writer.finish()
+    dataset = PreparedDataset.open(tmp_path / "s")
+    batches = make_loader(dataset, "train", dataset.spec(), SLOTS, batch_size=16, seed=0)
+    real = sum(int(b.lengths.sum()) for b in batches.epoch(0))
+    padded = sum(b.motion.x.shape[0] * b.motion.x.shape[1] for b in batches.epoch(0))
+    assert real / padded > 0.9
+    firsts = [float(b.lengths.float().mean()) for b in batches.epoch(0)]
+    assert firsts != sorted(firsts)  # short and long batches come mixed
+    assert set(next(iter(batches)).raw["text_high"]) == {""}
+
+
+def test_mirrored_and_short_clips_can_be_left_out(sample_dataset, spec):
+    batches = loader(sample_dataset, spec, mirror=False, min_frames=40, max_frames=None)
+    ids = [id for batch in batches.epoch(0) for id in batch.ids]
+    assert ids
+    assert not any(id.endswith("_m") for id in ids)
+    assert all(sample_dataset.frames[sample_dataset.index(id)] >= 40 for id in ids)
+
+
+def test_a_set_smaller_than_a_batch_still_makes_one(sample_dataset, spec):
+    batches = loader(sample_dataset, spec, split="val", batch_size=16)
+    assert len(batches) >= 1
+    assert len(batches.batch(0).ids) == 16
+
+
+def test_what_makes_no_batch_is_refused(sample_dataset, spec):
+    with pytest.raises(UsageError, match="multiple of the 3 processes"):
+        loader(sample_dataset, spec, world=3)
+    with pytest.raises(UsageError, match="rank 2 of 2"):
+        loader(sample_dataset, spec, rank=2, world=2)
+    with pytest.raises(DataError, match="no clip of 1000 frames"):
+        loader(sample_dataset, spec, min_frames=1000)
+    with pytest.raises(UnknownName, match="did you mean 'text_high'"):
+        loader(sample_dataset, spec, slots=("text_hgh",))
+
+
+def test_collate_of_the_dataset_is_for_evaluation(sample_dataset, spec):
+    rows = sample_dataset.indices("test")[:3]
+    assert same(sample_dataset.collate(rows, spec, SLOTS), Collate(sample_dataset, spec, SLOTS)(rows))

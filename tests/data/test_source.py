@@ -1,0 +1,164 @@
+"""A preparation as a whole: reports instead of surprises, the same result whatever the number of processes."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motion_platform.data.bandai_namco import BandaiNamco
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.report import Report
+from motion_platform.data.source import WINDOW, Item, Words, convert_file
+from motion_platform.errors import DataError, OutputError
+from motion_platform.motion import io, retarget
+from motion_platform.motion.representations import get_representation
+from motion_platform.motion.skeleton import get_skeleton
+
+WALK = "dataset-2_walk-turn-left_normal_001"
+
+
+@pytest.fixture
+def few(tmp_path, sample_root: Path) -> Path:
+    """Eight clips."""
+    folder = tmp_path / "few"
+    folder.mkdir()
+    for path in sorted((sample_root / "bandai-namco").glob("*.bvh"))[:8]:
+        shutil.copy(path, folder)
+    return folder
+
+
+def item(path: Path, **more) -> Item:
+    return Item(**({"id": path.stem, "path": str(path), "split": "train", "source": "", "words": Words()} | more))
+
+
+def test_mirrored_copies_are_the_features_of_the_mirror_image_and_swap_the_words(sample_dataset, sample_root):
+    skeleton = get_skeleton("humanml3d")
+    representation = get_representation("humanml3d")
+    turns = [id for id in sample_dataset.ids() if id.endswith("_m")]
+    assert len(turns) * 2 == len(sample_dataset)
+    for id in turns[::6]:
+        mine, other = sample_dataset.index(id), sample_dataset.index(id.removesuffix("_m"))
+        assert sample_dataset.mirrored(mine)
+        assert not sample_dataset.mirrored(other)
+        assert sample_dataset.split(mine) == sample_dataset.split(other)
+        image = representation.to_joints(sample_dataset.features(other))[:, skeleton.mirror_indices] * [-1, 1, 1]
+        np.testing.assert_allclose(representation.to_joints(sample_dataset.features(mine)), image, atol=2e-3)
+    id = next(id for id in sample_dataset.ids() if "walk-turn-left_normal" in id and id.endswith("_m"))
+    row = sample_dataset.index(id)
+    high, low = sample_dataset.captions(row)
+    assert sample_dataset.labels(row) == {"content": "walk-turn-right", "style": "normal"}
+    assert any("right" in c.lower() for c in high)
+    assert not any("left" in c.lower().split() for c in [*high, *low])
+    joints = representation.to_joints(sample_dataset.features(row))
+    assert joints[-1, 0, 0] < -1  # left is X+: it really ends on the right
+
+
+def test_windows_cover_a_long_clip_without_gap_or_overlap(sample_root):
+    path = sample_root / "bandai-namco" / "dataset-1_kick_normal_001.bvh"
+    result = convert_file(item(path, repeats=True), "humanml3d", False, None)
+    whole = retarget.to_humanml3d(io.load(path))
+    lengths = [len(row.features) for row in result.rows]
+    assert result.windows == len(lengths) == 2
+    assert sum(lengths) == len(whole) - 1
+    assert max(lengths) <= WINDOW
+    assert max(lengths) - min(lengths) <= 1
+    assert [row.id for row in result.rows] == ["dataset-1_kick_normal_001_w1", "dataset-1_kick_normal_001_w2"]
+    kept = convert_file(item(path), "humanml3d", False, None)
+    assert [len(row.features) for row in kept.rows] == [len(whole) - 1]
+    assert kept.long
+
+
+def test_a_part_of_a_file_starts_at_the_origin_on_the_floor(sample_root):
+    path = sample_root / "cmu" / "08_08.bvh"
+    whole = retarget.to_humanml3d(io.load(path))
+    result = convert_file(item(path, start=10, end=30), "humanml3d", False, None)
+    joints = get_representation("humanml3d").to_joints(result.rows[0].features)
+    assert len(joints) == 19
+    np.testing.assert_allclose(joints[0, 0, [0, 2]], 0, atol=1e-6)
+    expected = np.linalg.norm(whole.joints[28, 0, [0, 2]] - whole.joints[10, 0, [0, 2]])
+    assert np.linalg.norm(joints[-1, 0, [0, 2]]) == pytest.approx(expected, abs=1e-3)
+    late = convert_file(item(path, start=5000), "humanml3d", False, None)
+    assert "the part starts at 5000" in late.error
+
+
+def test_a_clip_named_after_the_wrong_side_is_dropped_and_reported(tmp_path, sample_root, few):
+    original = next((sample_root / "bandai-namco").glob("dataset-2_walk-turn-left_normal_*.bvh"))
+    shutil.copy(original, few / original.name.replace("left", "right"))
+    report = BandaiNamco().prepare(few, tmp_path / "out")
+    wrong = original.stem.replace("left", "right")
+    assert report.sides_swapped == [wrong]
+    assert wrong in {entry["what"] for entry in report.dropped}
+    assert wrong not in PreparedDataset.open(tmp_path / "out").ids()
+    assert "1 swapped" in report.text()
+
+
+def test_one_bad_file_is_reported_and_not_fatal(tmp_path, few):
+    (few / "dataset-1_walk_happy_099.bvh").write_text("HIERARCHY\nROOT")
+    report = BandaiNamco().prepare(few, tmp_path / "out")
+    assert [entry["what"] for entry in report.failed] == ["dataset-1_walk_happy_099"]
+    assert report.clips == 2 * 8
+    meta = PreparedDataset.open(tmp_path / "out").meta
+    assert meta["report"]["failed"] == report.failed
+    assert "failed: 1" in report.text()
+
+
+def test_too_many_bad_files_are_fatal_and_nothing_is_written(tmp_path, few):
+    for take in range(4):
+        (few / f"dataset-1_walk_happy_{take:03d}.bvh").write_text("")
+    with pytest.raises(
+        DataError, match="4 of 12 clips failed, so nothing was written; the first: dataset-1_walk_happy_000"
+    ):
+        BandaiNamco().prepare(few, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_too_short_clips_are_dropped_by_the_rule(tmp_path, few):
+    source = next(few.glob("*.bvh"))
+    lines = source.read_text().splitlines()
+    at = next(k for k, line in enumerate(lines) if line.startswith("Frames:"))
+    short = [*lines[:at], "Frames: 12", *lines[at + 1 : at + 2 + 12]]
+    (few / "dataset-1_bow_old_001.bvh").write_text("\n".join(short) + "\n")
+    report = BandaiNamco().prepare(few, tmp_path / "out")
+    assert report.too_short == ["dataset-1_bow_old_001"]
+    assert any("shorter than 10 frames" in entry["why"] for entry in report.dropped)
+
+
+@pytest.mark.slow
+def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path, few):
+    one = BandaiNamco().prepare(few, tmp_path / "one", workers=1)
+    two = BandaiNamco().prepare(few, tmp_path / "two", workers=2)
+    assert (one.clips, one.frames, one.splits) == (two.clips, two.frames, two.splits)
+    assert (tmp_path / "one" / "data-00000.arrow").read_bytes() == (tmp_path / "two" / "data-00000.arrow").read_bytes()
+
+
+def test_without_mirrored_copies(tmp_path, few):
+    report = BandaiNamco().prepare(few, tmp_path / "out", mirror=False)
+    assert (report.clips, report.mirrored) == (8, 0)
+
+
+def test_missing_source_and_existing_output_are_refused_before_any_work(tmp_path, few):
+    with pytest.raises(DataError, match="does not exist"):
+        BandaiNamco().prepare(tmp_path / "nowhere", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no dataset-N_CONTENT_STYLE_TAKE"):
+        BandaiNamco().prepare(tmp_path / "empty", tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(OutputError, match="already exists"):
+        BandaiNamco().prepare(few, tmp_path / "out")
+
+
+def test_the_report_counts_captions():
+    report = Report("x")
+    report.count_captions(
+        [
+            ("a", ["A person walks.", "someone walks"], {"style": "sad"}),
+            ("b", ["a person walks", "walk"], {"style": "sad"}),
+            ("c", ["walk!"], {"style": "old"}),
+        ]
+    )
+    assert report.captions == 5
+    assert report.captions_distinct == 3  # capitals and full stops aside
+    assert report.captions_shared == 2
+    assert report.captions_ambiguous == 1

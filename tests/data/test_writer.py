@@ -1,0 +1,176 @@
+"""Writing: all or nothing, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.writer import PreparedWriter
+from motion_platform.errors import DataError, OutputError, UnknownName
+
+
+def features(frames=20, seed=0):
+    return np.random.default_rng(seed).normal(size=(frames, 263)).astype(np.float32)
+
+
+def writer(out, **more):
+    return PreparedWriter(out, name="test", representation="humanml3d", licence="CC0", **more)
+
+
+def add(out, *rows, finish=False, then=None, **more):
+    """Write rows given by what differs from a good one; ``then`` is raised before the end."""
+    with writer(out, **more) as w:
+        for row in rows:
+            w.add(**({"id": "new", "split": "train", "source": "", "features": features()} | row))
+        if then is not None:
+            raise then
+        if finish:
+            w.finish()
+
+
+def write(out, count=3, **more):
+    with writer(out, **more) as w:
+        for k in range(count):
+            w.add(id=f"c{k}", split="train", source="here", features=features(10 + k, k), captions_high=["walk"])
+        w.finish()
+
+
+def test_what_is_written_is_read(tmp_path):
+    with writer(tmp_path / "set") as w:
+        w.add(id="b", split="train", source="x.bvh", features=features(7, 1), captions_high=["a", "b"], mirrored=True)
+        w.add(
+            id="a",
+            split="test",
+            source="y.bvh",
+            features=features(9, 2),
+            captions_low=["walk"],
+            labels={"style": "sad"},
+        )
+        w.finish({"anything": 1})
+    dataset = PreparedDataset.open(tmp_path / "set")
+    assert dataset.ids() == ["a", "b"]
+    assert (dataset.ids("train"), dataset.ids("val")) == (["b"], [])
+    np.testing.assert_array_equal(dataset.features(0), features(9, 2))
+    np.testing.assert_array_equal(dataset.features(1, [3, 1]), features(7, 1)[:, [3, 1]])
+    assert dataset.captions(0) == ([], ["walk"])
+    assert dataset.captions(1) == (["a", "b"], [])
+    assert (dataset.labels(0), dataset.labels(1)) == ({"style": "sad"}, {})
+    assert (dataset.mirrored(1), dataset.source(1), dataset.split(0)) == (True, "x.bvh", "test")
+    assert dataset.meta["report"] == {"anything": 1}
+    np.testing.assert_allclose(dataset.meta["statistics"]["mean"], features(7, 1).mean(0), atol=1e-6)  # train only
+
+
+def test_shards_are_one_dataset(tmp_path, monkeypatch):
+    monkeypatch.setattr("motion_platform.data.writer.BYTES_A_SHARD", 100_000)
+    monkeypatch.setattr("motion_platform.data.writer.ROWS_A_BATCH", 4)
+    write(tmp_path / "set", count=30)
+    assert len(list((tmp_path / "set").glob("*.arrow"))) > 2
+    dataset = PreparedDataset.open(tmp_path / "set")
+    assert len(dataset) == 30
+    for i in range(30):
+        k = int(dataset.id(i)[1:])
+        np.testing.assert_array_equal(dataset.features(i), features(10 + k, k))
+
+
+def test_the_folder_opens_with_huggingface_datasets(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    write(tmp_path / "set", count=5)
+    loaded = datasets.load_from_disk(str(tmp_path / "set"))
+    assert loaded.num_rows == 5
+    row = loaded[3]
+    x = np.frombuffer(row["features"], "<f4").reshape(row["frames"], -1)
+    np.testing.assert_array_equal(x, features(13, 3))
+    assert row["captions_high"] == ["walk"]
+
+
+def test_an_existing_folder_is_kept_unless_told(tmp_path):
+    write(tmp_path / "set")
+    with pytest.raises(OutputError, match="already exists"):
+        write(tmp_path / "set", count=1)
+    assert len(PreparedDataset.open(tmp_path / "set")) == 3
+    write(tmp_path / "set", count=1, overwrite=True)
+    assert len(PreparedDataset.open(tmp_path / "set")) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["set"]
+
+
+def test_overwrite_never_deletes_what_is_no_prepared_dataset(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    with pytest.raises(OutputError, match="is not a prepared dataset"):
+        write(tmp_path / "thesis", overwrite=True)
+    assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_failure_leaves_nothing_behind_and_an_old_folder_as_it_was(tmp_path, overwrite):
+    if overwrite:
+        write(tmp_path / "set")
+    with pytest.raises(RuntimeError):
+        add(tmp_path / "set", {}, then=RuntimeError("power cut"), overwrite=overwrite)
+    left = [p.name for p in tmp_path.iterdir()]
+    assert left == (["set"] if overwrite else [])
+    if overwrite:
+        assert len(PreparedDataset.open(tmp_path / "set")) == 3
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PreparedWriter, "_flush", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        write(tmp_path / "set")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_rows_that_would_poison_a_training(tmp_path):
+    bad = features()
+    bad[3, 4] = np.nan
+    cases = [
+        ({"features": bad}, DataError, "NaN"),
+        ({"features": features()[:, :262]}, DataError, "shape"),
+        ({"features": features()[:0]}, DataError, "shape"),
+        ({"split": "training"}, UnknownName, "did you mean 'train'"),
+        ({"id": "twice"}, DataError, "twice"),
+    ]
+    for change, error, message in cases:
+        with pytest.raises(error, match=message):
+            add(tmp_path / "set", {"id": "twice"}, change)
+    with pytest.raises(DataError, match="no clip is in the training split"):
+        add(tmp_path / "set", {"split": "test"}, finish=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda f: (f / "meta.json").unlink(), "no prepared dataset here"),
+        (lambda f: (f / "meta.json").write_text("{"), "cannot be read"),
+        (lambda f: (f / "state.json").unlink(), "cannot be read"),
+        (lambda f: (f / "data-00000.arrow").unlink(), "cannot be read as Arrow"),
+        (lambda f: (f / "data-00000.arrow").write_bytes(b"not arrow at all"), "cannot be read as Arrow"),
+        (
+            lambda f: (f / "meta.json").write_text(
+                json.dumps(json.loads((f / "meta.json").read_text()) | {"format_version": 99})
+            ),
+            "format version 99, this program reads 1",
+        ),
+    ],
+)
+def test_a_broken_folder_is_one_line(tmp_path, break_it, message):
+    write(tmp_path / "set")
+    break_it(tmp_path / "set")
+    with pytest.raises(DataError, match=message) as caught:
+        PreparedDataset.open(tmp_path / "set")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_file_is_one_line(tmp_path):
+    write(tmp_path / "set", count=40)
+    file = tmp_path / "set" / "data-00000.arrow"
+    whole = file.read_bytes()
+    for share in (0.0, 0.1, 0.5, 0.9):
+        file.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(DataError):
+            PreparedDataset.open(tmp_path / "set")
