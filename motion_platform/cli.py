@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from motion_platform.cli_search import search
 from motion_platform.errors import MotionPlatformError, UnknownName, UsageError
 
 app = typer.Typer(
@@ -206,6 +207,9 @@ def evaluate(
 
         with atomic_path(output) as temporary:
             temporary.write_text(text + "\n")
+
+
+app.command()(search)
 
 
 @app.command()
