@@ -1,0 +1,46 @@
+"""Every smoke recipe runs on the packaged clips, and every recipe builds its model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from motion_platform import cards, config, tasks
+from motion_platform.engine import build, checkpoint, train
+
+NAMES = cards.names("configs")
+SMOKE = [name for name in NAMES if name.startswith("smoke/")]
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_a_smoke_recipe_runs(name: str, sample_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path / "cache"))
+    overrides = [f"data.folder={sample_folder}", f"output={tmp_path / 'run'}", "data.mirror=false"]
+    recipe = config.load_recipe(cards.find("configs", name), overrides)
+    folder = train.run(recipe, name, device="cpu", quiet=True)
+    run = checkpoint.load(folder)
+    assert run.model.card.step == recipe.train.steps
+    assert run.task.task == recipe.task
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_builds_its_model(name: str, sample_folder: Path) -> None:
+    recipe = config.load_recipe(cards.find("configs", name), [f"data.folder={sample_folder}"])
+    run = build.assemble(recipe, name=name)
+    assert run.model.spec.representation == recipe.representation
+    assert tuple(run.model.card.slots) == tuple(recipe.slots)
+
+
+def test_every_shipped_recipe_has_one_that_runs_in_seconds() -> None:
+    trained = {config.load_recipe(cards.find("configs", name)).model.name for name in SMOKE}
+    wanted = {config.load_recipe(cards.find("configs", name)).model.name for name in NAMES}
+    assert trained == wanted
+
+
+@pytest.mark.parametrize("name", cards.names("tasks"))
+def test_the_metrics_of_every_task_can_be_built(name: str) -> None:
+    from motion_platform import registry
+
+    for metric in tasks.load(name).metrics:
+        assert registry.build("metrics", metric.name, metric.settings).name
