@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from motion_platform.seeding import seed_of
 
@@ -30,15 +30,4 @@ def stratified(
         val = round(shares["val"] * count) if count >= 4 else 0
         for k, group in enumerate(members):
             found[group] = "test" if k < test else "val" if k < test + val else "train"
-    return found
-
-
-def hashed(groups: Iterable[str], *, seed: str = "split", shares: Mapping[str, float] = SHARES) -> dict[str, str]:
-    """Group -> split by a hash of its name alone: adding clips later never moves the others."""
-    found = {}
-    for group in groups:
-        place = seed_of(seed, group) / 2**63
-        found[group] = (
-            "test" if place < shares["test"] else "val" if place < shares["test"] + shares["val"] else "train"
-        )
     return found
