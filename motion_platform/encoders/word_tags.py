@@ -58,8 +58,7 @@ IRREGULAR = {
     "thrown": "throw", "went": "go", "gone": "go", "goes": "go", "bent": "bend", "swung": "swing", "held": "hold",
     "brought": "bring", "caught": "catch", "knelt": "kneel", "laid": "lay", "lying": "lie", "made": "make",
     "feet": "foot", "people": "people", "men": "man", "women": "woman", "children": "child", "knees": "knee",
-    "hands": "hand", "leaves": "leave", "halves": "half", "is": "be", "are": "be", "was": "be", "were": "be",
-    "did": "do", "does": "do", "has": "have", "had": "have", "got": "get", "came": "come", "began": "begin",
+    "hands": "hand", "leaves": "leave", "halves": "half", "got": "get", "came": "come", "began": "begin",
     "fell": "fall", "shook": "shake", "shaken": "shake", "spun": "spin", "stepped": "step", "crept": "creep",
 }  # fmt: skip
 OTHER_VERBS = """
@@ -78,8 +77,7 @@ def tag(sentence: str, vocabulary: Collection[str]) -> list[str]:
     tokens = []
     for word in re.findall(r"[^\W\d_]+", sentence.lower().replace("-", "")):
         if word in CLOSED:
-            kind = CLOSED[word]
-            tokens.append(f"{IRREGULAR.get(word, word) if kind == 'AUX' else word}/{kind}")
+            tokens.append(f"{word}/{CLOSED[word]}")
             continue
         base = base_form(word, vocabulary)
         if base in VERBS:

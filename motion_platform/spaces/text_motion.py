@@ -109,9 +109,9 @@ class TextMotion(Space):
         layers: int = 4,
         heads: int = 4,
         feed_forward: int = 1024,
-        text_layers: int = 2,
+        text_layers: int = 1,
         patch: int = 4,
-        embedding: int = 256,
+        embedding: int = 128,
         dropout: float = 0.1,
         temperature: float = 0.1,
         near_equal: float = 0.9,
@@ -177,8 +177,10 @@ class TextMotion(Space):
 
     def logits(self, text: Tensor, motion: Tensor) -> Tensor:
         """(B, B'): minus the squared distance of sentence i and motion j over the temperature and the width E."""
-        squares = text.square().sum(1)[:, None] - 2 * text @ motion.T + motion.square().sum(1)[None]
-        return -squares * self.scale.clamp(max=math.log(100)).exp() / text.shape[1]
+        with torch.autocast(text.device.type, enabled=False):  # a difference of large numbers: not in half precision
+            text, motion = text.float(), motion.float()
+            squares = text.square().sum(1)[:, None] - 2 * text @ motion.T + motion.square().sum(1)[None]
+            return -squares * self.scale.float().clamp(max=math.log(100)).exp() / text.shape[1]
 
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
         """Contrast of the batch's captions and clips, both ways, plus the optional terms.
@@ -199,7 +201,7 @@ class TextMotion(Space):
         captions = [" / ".join(batch.raw[slot][b] or "" for slot in self.slots) for b in range(len(said))]
         positive, negative = relations(captions, batch.labels, self._alike(given), self.near_equal)
         real = said[:, None] & said[None, :]  # a clip whose caption is missing or dropped takes no part
-        logits = self.logits(text, motion).float()
+        logits = self.logits(text, motion)
         forth = contrast(logits, positive & real, negative & real)
         total = (forth + contrast(logits.T, positive.T & real, negative.T & real)) / 2
         with torch.no_grad():
@@ -212,7 +214,7 @@ class TextMotion(Space):
             "temperature": self.scale.detach().neg().exp(),
         }
         if self.reconstruction:
-            parts["reconstruction"] = F.smooth_l1_loss(self.moments(motion), moments(features, lengths))
+            parts["reconstruction"] = F.smooth_l1_loss(self.moments(motion).float(), moments(features, lengths))
             total = total + self.reconstruction * parts["reconstruction"]
         if self.uniformity:
             parts["uniformity"] = (uniformity(text) + uniformity(motion)) / 2

@@ -192,3 +192,29 @@ def sentence_cls_folder(tmp_path_factory):
 
     network = randomised(BertModel(bert_config()))
     return sentence_folder(tmp_path_factory.mktemp("cls"), network, "cls_token", normalize=False)
+
+
+@pytest.fixture
+def glove_folder(tmp_path):
+    """The three files of the official text-motion evaluator, with a few words."""
+    import pickle
+
+    import numpy as np
+
+    words = "sos eos unk a the person man walk run turn left right forward jump she and wave with her hand arm raise"
+    words = [*words.split(), "circle", "sit", "again", "идёт"]
+    folder = tmp_path / "glove"
+    folder.mkdir()
+    np.save(folder / "our_vab_data.npy", np.random.default_rng(0).normal(size=(len(words), 300)))
+    (folder / "our_vab_words.pkl").write_bytes(pickle.dumps(words, protocol=3))
+    (folder / "our_vab_idx.pkl").write_bytes(pickle.dumps({word: i for i, word in enumerate(words)}, protocol=3))
+    return folder
+
+
+@pytest.fixture
+def tags_folder(tmp_path):
+    """A ``texts`` folder in the layout of HumanML3D."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "000000.txt").write_text("jump#jump/NOUN#0.0#0.0\n")
+    return folder

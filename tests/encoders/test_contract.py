@@ -30,6 +30,7 @@ CASES = {
         ({"model": "{t5_folder}", "pooling": "mean"}, {"pooling": "tokens"}),
         ({"model": "{gpt2_folder}", "pooling": "mean"}, {"pooling": "tokens"}),
     ],
+    "glove_tags": [({"folder": "{glove_folder}"}, {"tags": "{tags_folder}"})],
     "label": [({"labels": ["a person walks", "jump", "idle"], "dim": 16}, {"dim": 8})],
 }
 
