@@ -243,9 +243,7 @@ class MDM(Generator):
                 velocity = row_mean((predicted.diff(dim=1) - x0.diff(dim=1)) ** 2, pairs)
                 parts["velocity"] = velocity.mean()
                 loss = loss + self.velocity_loss * (weight * velocity).mean()
-            # Padding decodes as standing still in both motions: it must not turn the root.
-            raw = torch.where(mask[..., None], self.spec.restore(predicted), true)
-            for name, error in self.geometry(raw, true, mask).items():
+            for name, error in self.geometry(self.spec.restore(predicted), true, mask).items():
                 parts["joint_velocity" if name == "velocity" else name] = error.mean()
                 loss = loss + self.geometry.weights[name] * (weight * error).mean()
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
@@ -311,8 +309,6 @@ class MDM(Generator):
         x = noise.normal(shape, name="start", device=device)
         if edit is not None:
             known, keep = self._known(edit, x)
-            signal, sigma = run.start_levels
-            x = torch.where(keep, signal * known + sigma * x, x)
         times = self.timestep(torch.tensor(run.timesteps, device=device))
         for i, t in enumerate(run.timesteps):
             coefficients, context = guided if low <= t / self.schedule.steps <= high else alone

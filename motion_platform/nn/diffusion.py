@@ -145,7 +145,6 @@ class Sampler:
         self.name, self.steps = name, steps
         chosen = np.round(horizon - np.arange(steps) * horizon / steps).astype(int) - 1
         self.timesteps: list[int] = chosen.tolist()
-        self.start_levels = (float(np.sqrt(alphas[chosen[0]])), float(np.sqrt(1 - alphas[chosen[0]])))
         self.stochastic = name in ("ddpm", "dpm++sde")
         self._scheduler = _scheduler(name, alphas[chosen[::-1]])
 

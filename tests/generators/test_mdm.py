@@ -165,6 +165,24 @@ def test_the_loss_is_what_its_formula_says(make):
     torch.testing.assert_close(parts["loss"], total)
 
 
+@pytest.mark.parametrize("prediction", ["x0", "epsilon", "v"])
+def test_weights_of_noise_levels(make, prediction):
+    """Min-SNR weighs every term; for epsilon the terms on x_0 are also weighted by signal^2."""
+    batch, given = make.batch((20,)), make.given(1)
+    t, noise = torch.tensor([850]), torch.randn(1, 20, 67)
+    for weighting in ("uniform", "min_snr"):
+        model = make.model(prediction=prediction, loss_weighting=weighting, velocity_loss=0.5, foot_loss=2.0).eval()
+        model.training_noise = lambda b, x: (t, noise)
+        parts = model.loss(batch, given)
+        signal2 = model.schedule.signal[850] ** 2
+        snr = signal2 / (1 - signal2)
+        weight = {"x0": snr, "epsilon": 1.0, "v": snr / (snr + 1)}[prediction] if weighting == "min_snr" else 1.0
+        on_x0 = signal2 if prediction == "epsilon" else 1.0
+        want = weight * (parts["rec"] + on_x0 * (0.5 * parts["velocity"] + 2.0 * parts["foot"]))
+        torch.testing.assert_close(parts["loss"], want, rtol=1e-4, atol=1e-6)
+        assert snr < 5  # so that the weight is not at its limit
+
+
 def test_loss_ignores_what_stands_in_the_padding(make):
     model = make.model(patch=4, position_loss=1.0, joint_velocity_loss=1.0, foot_loss=1.0, velocity_loss=1.0).eval()
     batch, given = make.batch(), make.given(4)
