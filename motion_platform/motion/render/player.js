@@ -15,11 +15,11 @@ class Player {
     this.flat = this.motions.every((m) => m.flat);
     this.camera = new Camera(this.flat);
     this.time = 0; this.speed = 1; this.playing = false; this.dirty = true;
-    this.loop = true; this.follow = true; this.trail = false;
+    this.quality = 1; this.loop = true; this.follow = true; this.trail = false;
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => { this.dirty = true; });
     const settings = new URLSearchParams(location.hash.slice(1));  // #t=1.5&renderer=canvas
-    this.renderer = this.choose(settings.get("renderer"));
+    this.choose(settings.get("renderer"));
     this.buildStage();
     this.listen();
     if (settings.has("t")) this.seek(Number(settings.get("t")) || 0); else if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.play();
@@ -28,13 +28,8 @@ class Player {
   }
 
   choose(wanted) {
-    let reason = "it was asked for";
-    if (wanted !== "canvas") {
-      try { return new WebGLRenderer(); } catch (error) { reason = error.message; }
-    }
-    $("notice").textContent = `Simplified drawing (${reason}).`;
-    $("notice").hidden = false;
-    return new CanvasRenderer();
+    if (wanted === "canvas") { this.simplify("it was asked for"); return; }
+    try { this.renderer = new WebGLRenderer(); } catch (error) { this.simplify(error.message); }
   }
 
   buildStage() {
@@ -138,8 +133,24 @@ class Player {
 
   seek(time) { this.time = Math.min(this.seconds, Math.max(0, time)); this.dirty = true; }
 
+  /** On machines that draw slowly: fewer pixels, then the simpler drawing, so that the motion stays smooth in time. */
+  spare(interval) {
+    this.slow = interval > 80 ? (this.slow || 0) + 1 : 0;
+    if (this.slow < 4) return;
+    this.slow = 0;
+    if (this.quality > 0.6) this.quality *= 0.6;
+    else if (this.renderer.name !== "canvas2d") { this.simplify("3-D is slow in this browser"); this.quality = 1; }
+  }
+
+  simplify(reason) {
+    $("notice").textContent = `Simplified drawing (${reason}).`;
+    $("notice").hidden = false;
+    this.renderer = new CanvasRenderer();
+  }
+
   tick(now) {
     if (this.playing) {
+      if (this.last !== undefined) this.spare(now - this.last);
       const passed = this.last === undefined ? 0 : Math.min(0.25, (now - this.last) / 1000);
       this.last = now;
       this.time += passed * this.speed;
@@ -154,7 +165,7 @@ class Player {
   draw() {
     this.dirty = false;
     const dark = this.dark.matches, theme = { ...(dark ? THEMES.dark : THEMES.light), tones: this.tones[dark ? "dark" : "light"] };
-    const time = Math.min(this.time, this.seconds), sharp = Math.min(devicePixelRatio || 1, 2);
+    const time = Math.min(this.time, this.seconds), sharp = Math.min(devicePixelRatio || 1, 2) * this.quality;
     for (const { motion, box, canvas, context } of this.views) {
       const width = Math.max(1, Math.round(box.clientWidth * sharp)), height = Math.max(1, Math.round(box.clientHeight * sharp));
       const edges = box.getBoundingClientRect();

@@ -1,13 +1,17 @@
 // The body, its shadow and the floor with WebGL 2.
 
+const NEAR = 12;  // limbs that melt into one another, at most
+
 const BODY_VERTEX = `#version 300 es
 layout(location=0) in vec4 mesh;      // cos, sin around the limb; 0..1 along the cap; which end
 layout(location=1) in vec4 start;     // position, radius
 layout(location=2) in vec4 end;
 layout(location=3) in vec3 paint;
 uniform mat4 camera;
-out vec3 place; out vec3 normal; out vec3 tint;
+out vec3 place; out vec3 normal; out vec3 tint; flat out int limb;
+invariant gl_Position;
 void main() {
+  limb = gl_InstanceID;
   vec3 axis = end.xyz - start.xyz;
   float size = length(axis);
   axis = size > 1e-6 ? axis / size : vec3(0., 1., 0.);
@@ -23,28 +27,29 @@ void main() {
 
 const SHADOW_LOOKUP = `
 uniform highp sampler2DShadow shadow; uniform mat4 light; uniform float texel;
+const int TAPS = 10;
 float lit(vec3 p, float spread) {
   vec4 q = light * vec4(p, 1.);
   vec3 s = q.xyz / q.w * .5 + .5;
   if (any(lessThan(s, vec3(0.))) || any(greaterThan(s, vec3(1.)))) return 1.;
   float turn = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(.06711056, .00583715)))) * 6.2831853;
   float sum = 0.;
-  for (int i = 0; i < 16; i++) {      // a spiral of samples, turned by a pixel's own angle
-    float r = sqrt((float(i) + .5) / 16.) * spread, a = float(i) * 2.3999632 + turn;
+  for (int i = 0; i < TAPS; i++) {      // a spiral of samples, turned by a pixel's own angle
+    float r = sqrt((float(i) + .5) / float(TAPS)) * spread, a = float(i) * 2.3999632 + turn;
     sum += texture(shadow, vec3(s.xy + texel * r * vec2(cos(a), sin(a)), s.z - .0012));
   }
-  return sum / 16.;
+  return sum / float(TAPS);
 }`;
 
 const BODY_FRAGMENT = `#version 300 es
 precision highp float;
-in vec3 place; in vec3 normal; in vec3 tint;
+in vec3 place; in vec3 normal; in vec3 tint; flat in int limb;
 uniform vec3 eye; uniform vec3 sun; uniform vec3 sky; uniform vec3 ground; uniform float sunlight; uniform float floorAt; uniform float size; uniform float grounded;
-uniform vec4 limbs[128]; uniform vec3 tints[64]; uniform int count;
+uniform highp sampler2D limbs;      // a row a limb: both ends with radii, colour, then the limbs near it (-1: none)
 ${SHADOW_LOOKUP}
+const int NEAR = ${NEAR};
 /** Signed distance to a limb, and the way out of it. */
-float reach(int i, vec3 p, out vec3 way) {
-  vec4 a = limbs[2 * i], b = limbs[2 * i + 1];
+float reach(vec4 a, vec4 b, vec3 p, out vec3 way) {
   vec3 axis = b.xyz - a.xyz;
   float t = clamp(dot(p - a.xyz, axis) / max(dot(axis, axis), 1e-9), 0., 1.);
   way = p - a.xyz - t * axis;
@@ -55,20 +60,22 @@ float reach(int i, vec3 p, out vec3 way) {
 out vec4 pixel;
 void main() {
   // Where limbs meet, their surfaces melt into each other: normals and colours are averaged over the limbs at hand.
-  vec3 n = normalize(normal), soft = vec3(0.), melted = vec3(0.);
-  float total = 1e-6, gap = 1e3;
-  for (int i = 0; i < 64; i++) {
-    if (i >= count) break;
+  vec3 n = normalize(normal), soft = n, melted = tint;
+  float total = 1., gap = 1e3;
+  for (int i = 0; i < NEAR; i++) {
+    int other = int(texelFetch(limbs, ivec2(3 + i / 4, limb), 0)[i % 4]);
+    if (other < 0) break;
+    vec4 a = texelFetch(limbs, ivec2(0, other), 0), b = texelFetch(limbs, ivec2(1, other), 0);
     vec3 way;
-    float d = max(reach(i, place, way), 0.) / size;
+    float d = max(reach(a, b, place, way), 0.) / size;
     soft += way * exp(-d * 170.);
     float w = exp(-d * 750.);
-    melted += w * tints[i]; total += w;
-    gap = min(gap, reach(i, place + n * .075 * size, way) / size);
+    melted += w * texelFetch(limbs, ivec2(2, other), 0).rgb; total += w;
+    gap = min(gap, reach(a, b, place + n * .075 * size, way) / size);
   }
-  vec3 colour = count > 0 ? melted / total : tint;
-  n = count > 0 ? normalize(soft + n * .2) : n;
-  float hollow = count > 0 ? mix(.62, 1., clamp(gap / .065, 0., 1.)) : 1.;
+  vec3 colour = melted / total;
+  n = normalize(soft);
+  float hollow = mix(.62, 1., clamp(gap / .065, 0., 1.));
   vec3 v = normalize(eye - place), h = normalize(sun + v);
   float facing = dot(n, sun);
   float open = lit(place + n * .012 * size, 3.5);
@@ -95,7 +102,7 @@ const FLOOR_FRAGMENT = `#version 300 es
 precision highp float;
 in vec3 place;
 uniform vec3 centre; uniform vec3 far; uniform vec3 base; uniform vec3 line; uniform vec3 eye; uniform float fade; uniform float depth; uniform float size;
-uniform vec4 contact[24]; uniform int contacts;
+uniform vec4 contact[12]; uniform int contacts;
 ${SHADOW_LOOKUP}
 out vec4 pixel;
 float grid(vec2 p, float width) {
@@ -108,9 +115,9 @@ void main() {
   float shown = exp(-pow(away / fade, 2.));
   vec2 p = place.xz / size * 1.7;
   float lines = max(grid(p * 2., .2) * .35, grid(p, .5));
-  float dark = (1. - lit(place, 5.)) * .55;
+  float dark = away < 3. * size ? (1. - lit(place, 5.)) * .55 : 0.;
   float touch = 0.;
-  for (int i = 0; i < 24; i++) {
+  for (int i = 0; i < 12; i++) {
     if (i >= contacts) break;
     vec2 d = (place.xz - contact[i].xy) / contact[i].z;
     touch = max(touch, contact[i].w * exp(-dot(d, d)));
@@ -145,23 +152,30 @@ class WebGLRenderer {
     const gl = this.canvas.getContext("webgl2", { antialias: true, alpha: false, preserveDrawingBuffer: true });
     if (!gl) throw new Error("WebGL 2 is not available");
     this.gl = gl;
+    // Without a graphics card the browser draws with the processor: then rounder limbs and softer shadows cost too much.
+    const info = gl.getExtension("WEBGL_debug_renderer_info");
+    this.economy = /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER)));
     this.body = this.program(BODY_VERTEX, BODY_FRAGMENT);
     this.caster = this.program(BODY_VERTEX, `#version 300 es\nprecision highp float; out vec4 pixel; void main() { pixel = vec4(1.); }`);
     this.floor = this.program(FLOOR_VERTEX, FLOOR_FRAGMENT);
     this.path = this.program(TRAIL_VERTEX, TRAIL_FRAGMENT);
     this.buildLimb();
     this.corners = this.array(new Float32Array([-1, -1, 1, -1, -1, 1, 1, 1]), [[0, 2, 0]], 8);
-    this.side = 1024;
+    this.side = this.economy ? 512 : 1024;
     this.depth = gl.createTexture();
     gl.bindTexture(gl.TEXTURE_2D, this.depth);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.DEPTH_COMPONENT24, this.side, this.side, 0, gl.DEPTH_COMPONENT, gl.UNSIGNED_INT, null);
     for (const [key, value] of [[gl.TEXTURE_MIN_FILTER, gl.LINEAR], [gl.TEXTURE_MAG_FILTER, gl.LINEAR], [gl.TEXTURE_COMPARE_MODE, gl.COMPARE_REF_TO_TEXTURE],
       [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE], [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE]]) gl.texParameteri(gl.TEXTURE_2D, key, value);
+    this.limbs = gl.createTexture();
+    gl.bindTexture(gl.TEXTURE_2D, this.limbs);
+    for (const key of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, key, gl.NEAREST);
     this.target = gl.createFramebuffer();
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.target);
     gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.DEPTH_ATTACHMENT, gl.TEXTURE_2D, this.depth, 0);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.enable(gl.DEPTH_TEST);
+    gl.depthFunc(gl.LEQUAL);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.trails = new Map();
   }
@@ -170,7 +184,7 @@ class WebGLRenderer {
     const gl = this.gl, program = gl.createProgram();
     for (const [type, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
       const shader = gl.createShader(type);
-      gl.shaderSource(shader, source);
+      gl.shaderSource(shader, this.economy ? source.replace("TAPS = 10", "TAPS = 5") : source);
       gl.compileShader(shader);
       if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS)) throw new Error(gl.getShaderInfoLog(shader));
       gl.attachShader(program, shader);
@@ -199,7 +213,7 @@ class WebGLRenderer {
   }
 
   buildLimb() {
-    const gl = this.gl, around = 28, cap = 9, mesh = [], index = [];
+    const gl = this.gl, around = this.economy ? 18 : 28, cap = this.economy ? 5 : 9, mesh = [], index = [];
     for (let ring = 0; ring < 2 * cap; ring++) {
       const end = ring < cap ? 0 : 1, along = (ring % cap) / (cap - 1);
       for (let i = 0; i < around; i++) mesh.push(Math.cos(2 * Math.PI * i / around), Math.sin(2 * Math.PI * i / around), along, end);
@@ -309,14 +323,42 @@ class WebGLRenderer {
     gl.uniformMatrix4fv(at.camera, false, look.both);
     gl.uniform3fv(at.eye, look.eye); gl.uniform3fv(at.sun, sun); gl.uniform3fv(at.sky, theme.sky); gl.uniform3fv(at.ground, theme.bounce);
     gl.uniform1f(at.sunlight, theme.sun); gl.uniform1f(at.floorAt, motion.floor); gl.uniform1f(at.size, size); gl.uniform1f(at.grounded, motion.flat ? 0 : 1);
-    gl.uniform1i(at.count, N <= 64 ? N : 0);  // beyond that, limbs are drawn without melting
-    if (N <= 64) {
-      const limbs = new Float32Array(N * 8), tints = new Float32Array(N * 3);
-      for (let n = 0; n < N; n++) { limbs.set(data.subarray(11 * n, 11 * n + 8), 8 * n); tints.set(data.subarray(11 * n + 8, 11 * n + 11), 3 * n); }
-      gl.uniform4fv(at.limbs, limbs); gl.uniform3fv(at.tints, tints);
-    }
+    this.describe(motion, data);
+    gl.uniform1i(at.limbs, 1);
+    // Depth first, so that each pixel is shaded once.
+    gl.useProgram(this.caster.program);
+    gl.uniformMatrix4fv(this.caster.at.camera, false, look.both);
+    gl.colorMask(false, false, false, false);
+    this.drawLimbs(N);
+    gl.colorMask(true, true, true, true);
+    gl.useProgram(program);
     this.drawLimbs(N);
     context.drawImage(canvas, 0, 0, width, height, 0, 0, width, height);
+  }
+
+  /** The texture from which the shader reads limbs and their neighbours. */
+  describe(motion, data) {
+    const gl = this.gl, N = motion.parts.length, wide = 3 + NEAR / 4, rows = new Float32Array(N * wide * 4).fill(-1);
+    const middle = [], half = [];
+    for (let n = 0; n < N; n++) {
+      const d = data.subarray(11 * n, 11 * n + 11);
+      middle.push([0, 1, 2].map((c) => (d[c] + d[4 + c]) / 2));
+      half.push(Math.hypot(d[0] - d[4], d[1] - d[5], d[2] - d[6]) / 2 + Math.max(d[3], d[7]));
+      rows.set(d, n * wide * 4);
+    }
+    for (let n = 0; n < N; n++) {
+      const found = [];
+      for (let m = 0; m < N; m++) {
+        const gap = Math.hypot(...sub(middle[n], middle[m])) - half[n] - half[m];
+        if (m !== n && gap < 0.05 * motion.height) found.push([gap, m]);
+      }
+      found.sort((a, b) => a[0] - b[0]);
+      found.slice(0, NEAR).forEach(([, m], i) => { rows[n * wide * 4 + 12 + i] = m; });
+    }
+    gl.activeTexture(gl.TEXTURE1);
+    gl.bindTexture(gl.TEXTURE_2D, this.limbs);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA32F, wide, N, 0, gl.RGBA, gl.FLOAT, rows);
+    gl.activeTexture(gl.TEXTURE0);
   }
 
   /** The ends of limbs that are near the floor: x, z, radius and strength of their contact shadow. */
@@ -328,6 +370,6 @@ class WebGLRenderer {
       if (strength > 0.05) found.push([p[0], p[2], r * (1.35 + gap * 14), strength * 0.8]);
     }
     found.sort((p, q) => q[3] - p[3]);
-    return new Float32Array((found.length ? found : [[0, 0, 1, 0]]).slice(0, 24).flat());
+    return new Float32Array((found.length ? found : [[0, 0, 1, 0]]).slice(0, 12).flat());
   }
 }
