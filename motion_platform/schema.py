@@ -238,13 +238,14 @@ class Embeddings:
     """What one space sees in a batch; made once a batch and space, and handed to every metric that measures there.
 
     motion: (B, E) of the predictions. truth: (B, E) of the real motions of the same ids. text: (B, E) of the captions
-    that the predictions were made from, where the space embeds text. labels: target -> label for every prediction,
-    where the space classifies. Not normalised; row b belongs to ``batch.ids[b]``.
+    that the predictions were made from, where the space embeds text; captions: those B sentences. labels: target ->
+    label for every prediction, where the space classifies. Not normalised; row b belongs to ``batch.ids[b]``.
     """
 
     motion: Tensor | None = None
     truth: Tensor | None = None
     text: Tensor | None = None
+    captions: list[str] | None = None
     labels: list[dict[str, str]] | None = None
 
 
@@ -257,8 +258,8 @@ class Metric(ABC):
     name, unit; higher_is_better (None: the nearer to the number of real motion, the better).
     needs: what it reads of a space, or None for a metric that looks at motions or words themselves: "space" the
     embeddings of the predictions, "truth" those of the real motions as well, "text" those of the captions as well,
-    "recogniser" the labels seen. generations: how many predictions it wants of every clip (their ids are made by
-    :func:`generation_id`). clips: from how many clips at most (None: all of the split).
+    "recogniser" the labels seen. judges: what the prediction is, motions or sentences. generations: how many
+    predictions it wants of every clip (their ids are made by :func:`generation_id`). clips: from how many clips at most (None: all of the split).
     What depends on chance takes a setting ``seed``, which the protocol gives (another one in every repeat).
     """
 
@@ -266,6 +267,7 @@ class Metric(ABC):
     unit: str
     higher_is_better: bool | None
     needs: Needs | None = None
+    judges: Literal["motion", "caption"] = "motion"
     generations: int = 1
     clips: int | None = None
 

@@ -1,4 +1,4 @@
-"""Is a motion physically plausible? Four numbers that need no reference; compare each with that of real motion."""
+"""Is a motion physically plausible? Five numbers that need no reference; compare each with that of real motion."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class Floating(_PerMotion):
 class Jerk(_PerMotion):
     """Length of the third derivative of joint positions, in m/s^3; mean over joints and frames. Shaking raises it.
 
+    Some papers call it jitter, in other units.
     Flash and Hogan 1985 (the measure of smoothness of arm movements); third finite difference times fps^3.
     """
 
@@ -72,6 +73,23 @@ class Jerk(_PerMotion):
         if len(joints) < 4:
             return joints.new_zeros(0)
         return (torch.diff(joints, n=3, dim=0) * fps**3).norm(dim=-1).mean(1)
+
+
+class Acceleration(_PerMotion):
+    """Length of the second derivative of joint positions, in m/s^2; mean over joints and frames.
+
+    Second finite difference times fps^2. A body at rest or in steady motion has 0, shaking raises it and
+    over-smoothing lowers it: the nearer to that of real motion, the better.
+    """
+
+    name = "acceleration"
+    unit = "m/s^2"
+    higher_is_better = None
+
+    def measure(self, joints: Tensor, fps: float, skeleton: Skeleton) -> Tensor:
+        if len(joints) < 3:
+            return joints.new_zeros(0)
+        return (torch.diff(joints, n=2, dim=0) * fps**2).norm(dim=-1).mean(1)
 
 
 class BoneLengthDrift(_PerMotion):
