@@ -11,13 +11,17 @@ from __future__ import annotations
 import numpy as np
 
 from motion_platform.errors import DataError
-from motion_platform.motion.io.euler import quaternion_multiply, quaternion_to_matrix, unroll
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.io.euler import forward_kinematics, quaternion_multiply, quaternion_to_matrix, unroll
 from motion_platform.motion.skeleton import Skeleton
 
 TWIST_RATE = 0.12
 """Radians a frame by which a carried twist is let go, and the largest twist of a frame that is no jump."""
 
 EPSILON = 1e-9
+
+STRETCH = 0.0005
+"""Metres by which a bone of a clip with rotations may change before its joint is moved as well as turned."""
 
 SHAPE_PASSES = 3
 """Passes that find the mean shape of the children around a joint; the change of the third is below 0.1 mm."""
@@ -30,6 +34,34 @@ T_POSE = {
 }  # fmt: skip
 """Directions of the bones that end at these joints when a person stands with the arms out; left, so X+ is outward.
 HumanML3D's own offsets are directions for reference, with hanging arms and the head pointing forward: no rest pose."""
+
+
+def posed(clip: Clip) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
+    """A clip as files of animation want it: (local rotations (T, J, 4) xyzw, rest offsets (J, 3), moved joints).
+
+    The clip's own rotations where it has them, else :func:`rotations_from_joints`. Moved joints: joint -> positions
+    (T, 3) in its parent's frame; the root always, and joints whose bone changes in a clip with rotations. In metres.
+    """
+    if clip.rotations is None or clip.skeleton.offsets is None:
+        found, rest = rotations_from_joints(clip.joints, clip.skeleton)
+        return found, rest, {0: clip.joints[:, 0].astype(np.float64)}
+    local = clip.rotations.astype(np.float64)
+    local /= np.linalg.norm(local, axis=-1, keepdims=True)
+    offsets = np.array(clip.skeleton.offsets, np.float64)
+    joints = clip.joints.astype(np.float64)
+    root = joints[:, 0]
+    positions = {0: root}
+    moved = np.broadcast_to(offsets, joints.shape).copy()
+    moved[:, 0] = root
+    if np.abs(forward_kinematics(local, moved, clip.skeleton.parents) - joints).max() > STRETCH:
+        whole = local.copy()
+        for parent, child in clip.skeleton.bones:
+            whole[:, child] = quaternion_multiply(whole[:, parent], local[:, child])
+            turned = quaternion_to_matrix(whole[:, parent])
+            seen = np.einsum("tik,ti->tk", turned, joints[:, child] - joints[:, parent])
+            if np.abs(seen - offsets[child]).max() > STRETCH:
+                positions[child] = seen
+    return local, offsets, positions
 
 
 def rotations_from_joints(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:

@@ -11,15 +11,12 @@ import numpy as np
 
 from motion_platform.errors import UsageError
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.inverse_kinematics import rotations_from_joints
+from motion_platform.motion.inverse_kinematics import posed
 from motion_platform.motion.io.atomic import atomic_path
-from motion_platform.motion.io.euler import forward_kinematics, quaternion_multiply, quaternion_to_matrix
+from motion_platform.motion.io.euler import quaternion_to_matrix
 from motion_platform.motion.skeleton import Skeleton
 
 CENTIMETRES = 100.0
-
-STRETCH = 0.0005
-"""Metres by which a bone of a clip with rotations may change before its joint gets position channels."""
 
 TIP = 0.5
 """Length of a bone without a known end (hands, head, toes) as a share of the bone before it."""
@@ -47,13 +44,7 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path) -> list[Path]:
 def bvh_text(clip: Clip) -> str:
     """The whole file as text."""
     skeleton = clip.skeleton
-    if clip.rotations is not None and skeleton.offsets is not None:
-        local = clip.rotations.astype(np.float64)
-        local /= np.linalg.norm(local, axis=-1, keepdims=True)
-        offsets, positions = _own_bones(clip, local)
-    else:
-        local, offsets = rotations_from_joints(clip.joints, skeleton)
-        positions = {0: clip.joints[:, 0].astype(np.float64)}
+    local, offsets, positions = posed(clip)
     angles = np.degrees(continuous_euler(quaternion_to_matrix(local)))
     order = depth_first(skeleton)
     names = _unique_names(skeleton)
@@ -67,25 +58,6 @@ def bvh_text(clip: Clip) -> str:
     out = io.StringIO()
     np.savetxt(out, np.concatenate(columns, axis=1), fmt="%.5f")
     return "\n".join(head) + "\n" + out.getvalue()
-
-
-def _own_bones(clip: Clip, local: np.ndarray) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """(offsets (J, 3), joint -> (T, 3) relative positions of the root and of joints whose bone changes)."""
-    offsets = np.array(clip.skeleton.offsets, np.float64)
-    joints = clip.joints.astype(np.float64)
-    root = joints[:, 0]
-    positions = {0: root}
-    moved = np.broadcast_to(offsets, joints.shape).copy()
-    moved[:, 0] = root
-    if np.abs(forward_kinematics(local, moved, clip.skeleton.parents) - joints).max() > STRETCH:
-        whole = local.copy()
-        for parent, child in clip.skeleton.bones:
-            whole[:, child] = quaternion_multiply(whole[:, parent], local[:, child])
-            turned = quaternion_to_matrix(whole[:, parent])
-            seen = np.einsum("tik,ti->tk", turned, joints[:, child] - joints[:, parent])
-            if np.abs(seen - offsets[child]).max() > STRETCH:
-                positions[child] = seen
-    return offsets, positions
 
 
 def continuous_euler(matrices: np.ndarray) -> np.ndarray:
