@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from motion_platform.cli_data import data_app, weights_app
 from motion_platform.cli_search import search
 from motion_platform.errors import MotionPlatformError, UnknownName, UsageError
 
@@ -26,8 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="--debug, anywhere, shows the traceback of an error.",
 )
-data_app = typer.Typer(help="Prepare and inspect data sets.", no_args_is_help=True, rich_markup_mode=None)
-weights_app = typer.Typer(help="The weights on this machine.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 
@@ -57,12 +56,9 @@ def list_(kind: Annotated[str | None, typer.Argument(help="One kind only: tasks,
     if kind is not None and kind not in kinds:
         raise UnknownName("kind", kind, kinds)
     for each in [kind] if kind else kinds:
-        rows = listing.rows(each)
         if kind is None:
             print(f"{each}:")
-        width = max((len(name) for name, _ in rows), default=0)
-        for name, about in rows:
-            print(f"{'  ' if kind is None else ''}{name:<{width}}  {about}".rstrip())
+        listing.show_rows(each, "" if kind else "  ")
     if kind is None:
         print(f"cards: {cards.folder('tasks').parent}")
 
@@ -253,57 +249,7 @@ def info(
     """Say what a file or folder holds."""
     from motion_platform import listing
 
-    for key, value in listing.describe(path).items():
-        print(f"{key:<12} {value}")
-
-
-@data_app.command("prepare")
-def data_prepare(
-    name: Annotated[str, typer.Argument(help="A data set of `motion list data`.")],
-    source: Annotated[Path, typer.Option(help="Folder of the original files.")],
-    settings: Annotated[list[str], typer.Argument(metavar="[KEY=VALUE]...", help="Settings of the data set.")] = [],
-    out: Annotated[Path | None, typer.Option(help="Where to (default: data/<name>).")] = None,
-    mirror: Annotated[bool, typer.Option(help="Add mirrored copies.")] = True,
-    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).", min=1)] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-):
-    """Turn original files into a prepared data set, and report what was kept and dropped."""
-    if not source.is_dir():
-        raise UsageError(f"--source: {source} is not a folder")
-    from motion_platform import config, registry
-    from motion_platform.engine.build import data_folder
-
-    target = out or data_folder(name)
-    maker = registry.build("data", name, config.settings_from(settings), where="motion data prepare")
-    watched = sys.stderr.isatty()
-    print(maker.prepare(source, target, mirror=mirror, progress=watched, workers=workers, overwrite=overwrite))
-    print(f"prepared: {target}")
-
-
-@data_app.command("list")
-def data_list():
-    """The data sets that can be prepared, and where they are prepared already."""
-    from motion_platform import listing
-
-    rows = listing.rows("data")
-    for name, about in rows:
-        print(f"{name:<{max(len(n) for n, _ in rows)}}  {about}".rstrip())
-
-
-@data_app.command("info")
-def data_info(folder: Annotated[Path, typer.Argument(help="A prepared data set.")]):
-    """Say what a prepared data set holds."""
-    info(str(folder))
-
-
-@weights_app.command("list")
-def weights_list():
-    """The models that came with the package or lie in ./runs."""
-    from motion_platform import listing
-
-    rows = listing.rows("models")
-    for name, about in rows:
-        print(f"{name:<{max(len(n) for n, _ in rows)}}  {about}".rstrip())
+    listing.show(path)
 
 
 @app.command()

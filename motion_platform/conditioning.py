@@ -139,7 +139,7 @@ class Conditioning(nn.Module):
                 tokens = pad_sequence(rows, batch_first=True) if rows else nothing[None]
             mask = length_mask(torch.tensor(counts), tokens.shape[1])
             return Condition(tokens, mask, encoder.rate_hz).to(self.device)
-        present = [i for i, value in enumerate(values) if value is not None]
+        present = [i for i, value in enumerate(values) if not (value is None or (isinstance(value, str) and not value))]
         if not present:
             empty = torch.zeros(len(values), 0, encoder.dim, device=self.device)
             return Condition(empty, empty.bool()[..., 0], encoder.rate_hz)

@@ -34,6 +34,20 @@ def rows(kind: str) -> list[tuple[str, str]]:
     return found
 
 
+def show_rows(kind: str, indent: str = "") -> None:
+    """Print the rows of a kind."""
+    found = rows(kind)
+    width = max((len(name) for name, _ in found), default=0)
+    for name, about in found:
+        print(f"{indent}{name:<{width}}  {about}".rstrip())
+
+
+def show(path: str) -> None:
+    """Print what :func:`describe` says."""
+    for key, value in describe(path).items():
+        print(f"{key:<12} {value}")
+
+
 def models() -> list[tuple[str, str]]:
     """Shipped models, and those in ``runs/``."""
     found = {name: weight_files.SHIPPED / name for name in weight_files.shipped()}

@@ -13,9 +13,17 @@ NAMES = cards.names("configs")
 SMOKE = [name for name in NAMES if name.startswith("smoke/")]
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of encoded texts for all recipes."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.mark.parametrize("name", SMOKE)
-def test_a_smoke_recipe_runs(name: str, sample_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MOTION_CACHE", str(tmp_path / "cache"))
+def test_a_smoke_recipe_runs(
+    name: str, sample_folder: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTION_CACHE", str(cache))
     overrides = [f"data.folder={sample_folder}", f"output={tmp_path / 'run'}", "data.mirror=false"]
     recipe = config.load_recipe(cards.find("configs", name), overrides)
     folder = train.run(recipe, name, device="cpu", quiet=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 
 from motion_platform.config import TrainRecipe
+from motion_platform.errors import MotionPlatformError
 from motion_platform.model import MotionModel
 
 
@@ -30,6 +32,13 @@ class Reporter:
         """Say how far the encoding of the texts is (it happens once; later runs find it in the cache)."""
         if not self.quiet:
             print(f"encoded {done} of {total} texts", file=sys.stderr, flush=True)
+
+    def forget(self) -> None:
+        """Remove the logs of an earlier run in this folder."""
+        if not self.quiet:
+            (self.output / "log.jsonl").unlink(missing_ok=True)
+            for events in (self.output / "tensorboard").glob("events.out.tfevents.*"):
+                events.unlink()
 
     def start(self, step: int, model: MotionModel, where: str, micro: int, train: TrainRecipe) -> None:
         """Say what is about to be trained, and open the logs."""
@@ -82,6 +91,10 @@ class Reporter:
         if self.quiet:
             return
         values = {key: float(total) / self._counts[key] for key, total in self._sums.items()}
+        if not math.isfinite(values["loss"]):
+            raise MotionPlatformError(
+                f"step {step}: the loss is {values['loss']}; lower train.learning_rate, or use train.precision=no"
+            )
         now = time.perf_counter()
         values |= {"learning_rate": rate, "sequences_per_second": self._sequences / max(now - self._clock, 1e-9)}
         left = (self.steps - step) * (now - self._began) / max(step - self.first, 1)

@@ -15,11 +15,13 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 
 from motion_platform.config import Recipe, TrainRecipe
@@ -49,12 +51,19 @@ def run(
     overwrite: bool = False,
     device: str | None = None,
     quiet: bool = False,
+    again: str = "the same command with --resume",
 ) -> Path:
     """Train a recipe (``name``: what to call it) and return the folder of the model.
+
+    header: comment lines for the recipe's copy. device: None (the accelerator that is there) or "cpu". again: how a
+    person resumes it.
 
     Errors: those of ``assemble``; UsageError when the output folder holds a run already; Interrupted on Ctrl-C.
     """
     train, output = recipe.train, output_folder(recipe, name)
+    if train.precision == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
+        raise UsageError("train.precision: got 'fp16', which needs a GPU; allowed here: bf16, no")
+    AcceleratorState._reset_state()  # accelerate would refuse a second run of this process with another precision
     accelerator = Accelerator(mixed_precision=train.precision, cpu=device == "cpu")
     rank, world = accelerator.process_index, accelerator.num_processes
     if not (resume or overwrite) and ((output / CARD).exists() or (output / checkpoint.RESUME).exists()):
@@ -64,8 +73,6 @@ def run(
     built = assemble(recipe, name=name)
     reporter = Reporter(output, train.steps, quiet=quiet or not accelerator.is_main_process)
     built.model.to(accelerator.device)
-    with accelerator.main_process_first():  # the others find the features in the cache
-        precompute(built, recipe, reporter)
     loader = make_loader(
         built.dataset,
         recipe.data.split,
@@ -78,6 +85,8 @@ def run(
         mirror=recipe.data.mirror,
         train=True,
     )
+    with accelerator.main_process_first():  # the others find the features in the cache
+        precompute(built, recipe, loader.rows, reporter)
     ema = EMA(built.model, train.ema_decay)
     optimiser = make_optimiser(built.model, train)
     step = 0
@@ -88,15 +97,16 @@ def run(
         accelerator.scaler.load_state_dict(state["scaler"])
     batches = loader.micro_batches(step * micro + rank, stride=world, prefetch=train.prefetch)
 
-    def save(resumable: bool = True) -> None:
+    def save() -> None:
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            if resumable:
-                checkpoint.save_state(output, recipe, snapshot(step, built.model, ema, optimiser, accelerator))
+            checkpoint.save_state(output, recipe, snapshot(step, built.model, ema, optimiser, accelerator))
             with ema.applied(built.model):
                 checkpoint.save(built.model, output, recipe, header, step=step)
         accelerator.wait_for_everyone()
 
+    if overwrite and not resume:
+        reporter.forget()
     reporter.start(step, built.model, f"{accelerator.device}, {world} process{'es' * (world > 1)}", micro, train)
     with reporter, StopFlag() as stop:
         while step < train.steps:
@@ -110,9 +120,7 @@ def run(
                 reporter.validation(step, validate(built, ema, recipe, rank, world))
             if agreed(stop.wanted, accelerator, step, train.log_every):
                 save()
-                raise Interrupted(
-                    f"stopped at step {step} of {train.steps}; go on with: motion train {name} ... --resume ({output})"
-                )
+                raise Interrupted(f"stopped at step {step} of {train.steps}, saved in {output}; go on with: {again}")
             if step % train.save_every == 0 and step < train.steps:
                 save()
         save()
@@ -181,14 +189,14 @@ def make_optimiser(model: MotionModel, train: TrainRecipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=train.learning_rate, betas=tuple(train.betas), fused=fused)
 
 
-def precompute(built: Run, recipe: Recipe, reporter: Reporter) -> None:
-    """Encode every text of the training split once with the frozen encoders; kept in ``$MOTION_CACHE/features``."""
+def precompute(built: Run, recipe: Recipe, rows: Iterable[int], reporter: Reporter) -> None:
+    """Encode every text of the training clips once with the frozen encoders; kept in ``$MOTION_CACHE/features``."""
     if not built.model.conditioning.slots:
         return
     folder = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "features"
     built.model.conditioning.cache = FeatureCache(folder)
     texts: dict[str, set[str]] = {slot: set() for slot in recipe.slots if built.task.reads[slot] == "text"}
-    for row in built.dataset.indices(recipe.data.split):
+    for row in rows:
         high, low = built.dataset.captions(row)
         for slot, found in texts.items():
             found.update(low if slot == "text_low" else high)

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from motion_platform.engine import checkpoint, train
-from motion_platform.errors import ConfigError, UsageError, WeightsError
+from motion_platform.errors import ConfigError, MotionPlatformError, UsageError, WeightsError
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = {"device": "cpu", "quiet": True}
@@ -47,7 +47,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(recipe, monkeypatch: pytest.Mo
     part = recipe(*options, output="part")
     with monkeypatch.context() as patch:
         patch.setattr(train, "agreed", lambda wanted, accelerator, step, every: step == 4)
-        with pytest.raises(train.Interrupted, match=r"step 4 of 9.*--resume"):
+        with pytest.raises(train.Interrupted, match=r"step 4 of 9.*go on with: .*--resume"):
             train.run(part, "part", **QUIET)
     assert state_of(Path(part.output))["step"] == 4
     resumed = train.run(part, "part", resume=True, **QUIET)
@@ -146,6 +146,17 @@ def test_resuming_another_run_or_a_broken_one_is_refused(recipe) -> None:
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(WeightsError, match="cannot be read"):
         train.run(made, "rec", resume=True, **QUIET)
+
+
+def test_low_precision_and_a_lost_run(recipe) -> None:
+    folder = train.run(recipe("train.steps=2", "train.precision=bf16"), "toy", **QUIET)
+    assert all(t.dtype == torch.float32 for t in load_file(folder / "model.safetensors").values())
+    with pytest.raises(UsageError, match="'fp16', which needs a GPU"):
+        train.run(recipe("train.precision=fp16", output="other"), "toy", **QUIET)
+    wild = recipe("train.steps=200", "train.learning_rate=1e30", "train.log_every=5", output="wild")
+    with pytest.raises(MotionPlatformError, match=r"the loss is .*lower train\.learning_rate"):
+        train.run(wild, "toy", device="cpu")
+    assert not (Path(wild.output) / "model.safetensors").exists()
 
 
 def test_learning_rate_follows_its_formula(recipe) -> None:

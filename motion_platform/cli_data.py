@@ -1,0 +1,61 @@
+"""``motion data`` and ``motion weights``: what is on this machine, and how to put it there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from motion_platform.errors import UsageError
+
+data_app = typer.Typer(help="Prepare and inspect data sets.", no_args_is_help=True, rich_markup_mode=None)
+weights_app = typer.Typer(help="The weights on this machine.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@data_app.command("prepare")
+def data_prepare(
+    name: Annotated[str, typer.Argument(help="A data set of `motion list data`.")],
+    source: Annotated[Path, typer.Option(help="Folder of the original files.")],
+    settings: Annotated[list[str], typer.Argument(metavar="[KEY=VALUE]...", help="Settings of the data set.")] = [],
+    out: Annotated[Path | None, typer.Option(help="Where to (default: data/<name>).")] = None,
+    mirror: Annotated[bool, typer.Option(help="Add mirrored copies.")] = True,
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).", min=1)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+):
+    """Turn original files into a prepared data set, and report what was kept and dropped."""
+    if not source.is_dir():
+        raise UsageError(f"--source: {source} is not a folder")
+    from motion_platform import config, registry
+    from motion_platform.engine.build import data_folder
+
+    target = out or data_folder(name)
+    maker = registry.build("data", name, config.settings_from(settings), where="motion data prepare")
+    watched = sys.stderr.isatty()
+    print(maker.prepare(source, target, mirror=mirror, progress=watched, workers=workers, overwrite=overwrite))
+    print(f"prepared: {target}")
+
+
+@data_app.command("list")
+def data_list():
+    """The data sets that can be prepared, and where they are prepared already."""
+    from motion_platform import listing
+
+    listing.show_rows("data")
+
+
+@data_app.command("info")
+def data_info(folder: Annotated[Path, typer.Argument(help="A prepared data set.")]):
+    """Say what a prepared data set holds."""
+    from motion_platform import listing
+
+    listing.show(str(folder))
+
+
+@weights_app.command("list")
+def weights_list():
+    """The models that came with the package or lie in ./runs."""
+    from motion_platform import listing
+
+    listing.show_rows("models")
