@@ -5,12 +5,18 @@ import pytest
 import torch
 
 from motion_platform import registry
-from motion_platform.errors import DataError
+from motion_platform.errors import DataError, UsageError
 from motion_platform.motion.representations import get_representation
-from motion_platform.schema import Motion, MotionSpec, Space
+from motion_platform.schema import Condition, Motion, MotionSpec, Space, length_mask
 
-SETTINGS = {"recogniser": {"targets": {"content": ["walk", "run"]}, "width": 16, "layers": 1, "embedding": 8}}
-"""The settings without a default, for the spaces that have such."""
+SETTINGS = {
+    "recogniser": {"targets": {"content": ["walk", "run"]}, "width": 16, "layers": 1, "embedding": 8},
+    "text_motion": {"width": 16, "layers": 1, "heads": 2, "feed_forward": 32, "embedding": 8},
+    "guo": {"movement": 8, "motion_width": 12, "text_width": 10, "embedding": 6, "words": 7},
+}
+"""Small sizes, and the settings without a default."""
+TEXT = {"text_motion": (16, 5), "guo": (1, 22)}
+"""Spaces that embed text: numbers of a projected token and of an encoder's token."""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +33,7 @@ def motion():
 @pytest.fixture(params=registry.names("spaces"))
 def space(request, motion):
     torch.manual_seed(0)
-    given = {"spec": motion.spec, "slots": ()}
+    given = {"spec": motion.spec, "slots": ("text",) if request.param in TEXT else ()}
     return registry.build("spaces", request.param, SETTINGS.get(request.param), given=given).eval()
 
 
@@ -47,7 +53,10 @@ def test_an_embedding_is_one_finite_row_a_motion_and_ignores_padding(space, moti
         assert (rows[0] - rows[1]).abs().max() > 0
         longer = torch.nn.functional.pad(motion.x, (0, 0, 0, 17), value=5.0)
         again = space.embed(Motion(longer, motion.lengths, motion.spec))
-    torch.testing.assert_close(again, rows, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(again, rows, rtol=1e-4, atol=1e-5)
+        for b, length in enumerate(motion.lengths.tolist()):
+            alone = space.embed(Motion(motion.x[b : b + 1, :length], motion.lengths[b : b + 1], motion.spec))
+            torch.testing.assert_close(alone, rows[b : b + 1], rtol=1e-4, atol=1e-5)
 
 
 def test_nan_in_a_motion_is_an_error(space, motion):
@@ -55,3 +64,25 @@ def test_nan_in_a_motion_is_an_error(space, motion):
     x[1, 3, 5] = float("nan")
     with pytest.raises(DataError, match="NaN"):
         space.embed(Motion(x, motion.lengths, motion.spec))
+
+
+def test_a_motion_of_another_skeleton_is_an_error_that_names_both(space):
+    kit = MotionSpec("kit_ml", "kit", 12.5, torch.zeros(251), torch.ones(251))
+    with pytest.raises(DataError, match=r"skeleton kit at 12\.5 fps.*humanml3d"):
+        space.embed(Motion(torch.zeros(1, 16, 251), torch.tensor([16]), kit))
+
+
+def test_text_and_motion_lie_in_one_space_or_the_space_says_that_it_has_no_text(space, request, motion):
+    name = request.node.callspec.params["space"]
+    if name not in TEXT:
+        with pytest.raises(UsageError, match="embeds motion, not conditions"):
+            space.embed_condition({})
+        return
+    projected, encoded = TEXT[name]
+    tokens, mask = torch.randn(3, 5, projected), length_mask(torch.tensor([5, 3, 2]))
+    given = {"text": Condition(tokens, mask, None, torch.randn(3, 4, encoded))}
+    with torch.no_grad():
+        rows = space.embed_condition(given)
+        assert rows.shape == space.embed(motion).shape
+        cut = Condition(tokens[1:2, :3], mask[1:2, :3], None, given["text"].encoded[1:2, :2])
+        torch.testing.assert_close(space.embed_condition({"text": cut}), rows[1:2], rtol=1e-4, atol=1e-5)
