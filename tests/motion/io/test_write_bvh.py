@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from motion_platform.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import bvh, write_bvh
 from motion_platform.motion.io.euler import forward_kinematics
+from motion_platform.motion.retarget import to_humanml3d
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 
@@ -103,3 +105,29 @@ def test_bad_requests_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="does not exist"):
         write_bvh.write(moving(3), tmp_path / "nowhere" / "a.bvh")
     assert list(tmp_path.iterdir()) == []
+
+
+REAL = [
+    "bandai-namco/dataset-1_dash_musical_001.bvh",
+    "bandai-namco/dataset-2_walk-turn-left_exhausted_038.bvh",
+    "cmu/07_12.bvh",
+]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_clips_come_back_within_five_millimetres(name: str, tmp_path: Path) -> None:
+    source = resources.files("motion_platform") / "sample" / name
+    clip = to_humanml3d(bvh.read(Path(str(source))))
+    assert clip.rotations is None  # so that rotations have to be found
+    write_bvh.write(clip, tmp_path / "a.bvh")
+    assert error(clip, tmp_path / "a.bvh").mean() < 0.005
+    again = bvh.read(tmp_path / "a.bvh")
+    lengths = np.linalg.norm(again.joints[:, 1:] - again.joints[:, list(again.skeleton.parents[1:])], axis=-1)
+    assert np.ptp(lengths, axis=0).max() < 1e-5
+
+
+def test_a_published_clip_comes_back_within_a_tenth_of_a_millimetre(tmp_path: Path) -> None:
+    with np.load(Path(__file__).parents[2] / "fixtures" / "guo" / "official_012314.npz") as published:
+        clip = Clip(published["joints"].astype(np.float32), 20.0, get_skeleton("humanml3d"))
+    write_bvh.write(clip, tmp_path / "a.bvh")
+    assert error(clip, tmp_path / "a.bvh").mean() < 1e-4
