@@ -47,7 +47,10 @@ class SlotRecipe(Strict):
 
 
 class DataRecipe(Strict):
-    """The prepared data set. ``folder``: where it is; by default ``$MOTION_DATA/<name>``, else ``data/<name>``."""
+    """The prepared data set. ``folder``: where it is; by default ``$MOTION_DATA/<name>``, else ``data/<name>``.
+
+    balance: 0 draws every clip alike, 1 every set of labels alike (see data/loader.py).
+    """
 
     name: str
     folder: str | None = None
@@ -55,6 +58,7 @@ class DataRecipe(Strict):
     min_frames: int = Field(default=8, ge=1)
     max_frames: int = Field(default=196, ge=1)
     mirror: bool = True
+    balance: float = Field(default=0.0, ge=0, le=1)
 
 
 class TrainRecipe(Strict):

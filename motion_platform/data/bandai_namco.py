@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
-from motion_platform.data.captions import captions_of, labels_of, vocabulary
+from motion_platform.data.captions import HIGH_PER_CLIP, captions_of, labels_of, vocabulary
 from motion_platform.data.report import Report
 from motion_platform.data.source import DataSource, Item, Words
 from motion_platform.data.splits import stratified
@@ -47,11 +48,13 @@ class BandaiNamco(DataSource):
                     break
         kinds = {stem: f"{part['set']} {part['content']} {part['style']}" for stem, part in parts.items()}
         splits = stratified(kinds, seed=self.name)
+        clips = Counter((part["content"], part["style"]) for part in parts.values())
         items = []
         for stem, path in files.items():
             content, style = parts[stem]["content"], parts[stem]["style"]
-            high, low = captions_of(content, style, stem)
-            mirror_high, mirror_low = captions_of(content, style, stem, mirrored=True)
+            wordings = how_many_captions(clips[content, style])
+            high, low = captions_of(content, style, stem, high=wordings)
+            mirror_high, mirror_low = captions_of(content, style, stem, mirrored=True, high=wordings)
             items.append(
                 Item(
                     id=stem,
@@ -64,3 +67,8 @@ class BandaiNamco(DataSource):
                 )
             )
         return items
+
+
+def how_many_captions(clips: int) -> int:
+    """Captions for each clip of a kind with so many clips: what is rare is worded more often, up to 6 times."""
+    return HIGH_PER_CLIP * max(1, min(6, 40 // clips))

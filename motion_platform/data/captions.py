@@ -22,7 +22,7 @@ from motion_platform.seeding import seed_of
 CANONICAL_STYLES = {"elderly": "old", "exhausted": "tired", "masculinity": "masculine"}
 """The two Bandai-Namco sets name the same style differently; labels use one name, the clip's id keeps the original."""
 
-HIGH_PER_CLIP = 24
+HIGH_PER_CLIP = 16
 LOW_PER_CLIP = 4
 
 

@@ -7,8 +7,8 @@ captions and random windows from (seed, epoch, id).
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -99,9 +99,18 @@ class Loader:
     """
 
     def __init__(
-        self, collate: Collate, rows: Sequence[int], batch_size: int, seed: int, train: bool, rank: int, world: int
+        self,
+        collate: Collate,
+        rows: Sequence[int],
+        batch_size: int,
+        seed: int,
+        train: bool,
+        rank: int,
+        world: int,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.collate, self.rows, self.batch_size = collate, np.asarray(rows), batch_size
+        self.weights = np.ones(len(rows)) if weights is None else weights * (len(rows) / weights.sum())
         self.seed, self.train, self.rank, self.world = seed, train, rank, world
         self._planned: tuple[int, list[np.ndarray]] = (-1, [])
         if train:  # fewer clips than a batch: an epoch is one batch, some clips come twice
@@ -126,7 +135,7 @@ class Loader:
             own = self.rows[self.rank :: self.world]
             return [own[k : k + size] for k in range(0, len(own), size)]
         random = np.random.default_rng(seed_of(self.seed, "order", epoch))
-        order = np.concatenate([random.permutation(self.rows) for _ in range(self.repeats)])
+        order = np.concatenate([random.permutation(self._draw(random)) for _ in range(self.repeats)])
         lengths = np.minimum(self.collate.dataset.frames, self.collate.max_frames)
         batches = []
         for start in range(0, self.length * size, size * BATCHES_A_BUCKET):
@@ -135,6 +144,17 @@ class Loader:
             batches += [bucket[k : k + size] for k in range(0, len(bucket), size)]
         # Rows go to processes by stride: shuffled, so that no process gets the longer half of every batch.
         return [random.permutation(batches[k]) for k in random.permutation(len(batches))]
+
+    def _draw(self, random: np.random.Generator) -> np.ndarray:
+        """As many rows as there are clips, each as often as its weight says (whole part, and a chance of one more)."""
+        times = np.floor(self.weights + random.random(len(self.rows))).astype(int)
+        drawn = np.repeat(self.rows, times)
+        short = len(self.rows) - len(drawn)
+        return (
+            np.concatenate([drawn, random.choice(self.rows, short)])
+            if short > 0
+            else random.permutation(drawn)[: len(self.rows)]
+        )
 
     def batch(self, number: int) -> Batch:
         """Batch ``number`` since the start of the run, over epochs."""
@@ -185,13 +205,14 @@ def make_loader(
     *,
     min_frames: int = 1,
     mirror: bool = True,
+    balance: float = 0.0,
 ) -> Loader:
     """A loader over one split.
 
     slots: of :data:`SLOTS`. batch_size: over all processes in training, of this process in evaluation. max_frames:
     longer clips give a random window (evaluation: their start); shorter ones than ``min_frames`` are left out of
-    training. mirror False leaves mirrored copies out. Errors: UnknownName for a split or slot; UsageError for sizes
-    that make no batch; DataError when no clip is left.
+    training. mirror False leaves mirrored copies out. balance: see :func:`balanced`. Errors: UnknownName for a split
+    or slot; UsageError for sizes that make no batch; DataError when no clip is left.
     """
     if batch_size < 1 or not 0 <= rank < world:
         raise UsageError(f"loader: batch_size {batch_size}, rank {rank} of {world} make no batches")
@@ -203,4 +224,17 @@ def make_loader(
     if not rows:
         raise DataError(f"{dataset.folder}: split {split!r} has no clip of {min_frames} frames or more")
     collate = Collate(dataset, spec, slots, max_frames=max_frames, seed=seed if train else None)
-    return Loader(collate, rows, batch_size, seed, train, rank, world)
+    weights = balanced([dataset.labels(i) for i in rows], balance) if train and balance else None
+    return Loader(collate, rows, batch_size, seed, train, rank, world, weights)
+
+
+def balanced(labels: Sequence[Mapping[str, str]], balance: float) -> np.ndarray:
+    """How often each clip is drawn: (number of clips with all its labels) ** -balance, up to a common factor.
+
+    0: every clip alike, 1: every set of labels alike. Clips without labels are drawn as often as the average.
+    """
+    keys = [tuple(sorted(of.items())) for of in labels]
+    counts = Counter(keys)
+    weights = np.array([counts[key] ** -balance if key else np.nan for key in keys])
+    mean = 1.0 if np.isnan(weights).all() else float(np.nanmean(weights))
+    return np.where(np.isnan(weights), mean, weights)

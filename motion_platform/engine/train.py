@@ -83,6 +83,7 @@ def run(
         min_frames=recipe.data.min_frames,
         max_frames=recipe.data.max_frames,
         mirror=recipe.data.mirror,
+        balance=recipe.data.balance,
         train=True,
     )
     with accelerator.main_process_first():  # the others find the features in the cache

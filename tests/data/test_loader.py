@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform.data.loader import Collate, make_loader
+from motion_platform.data.loader import Collate, balanced, make_loader
 from motion_platform.errors import DataError, UnknownName, UsageError
 
 SLOTS = ("text_high", "text_low")
@@ -173,3 +173,24 @@ def test_what_makes_no_batch_is_refused(sample_dataset, spec):
 def test_collate_of_the_dataset_is_for_evaluation(sample_dataset, spec):
     rows = sample_dataset.indices("test")[:3]
     assert same(sample_dataset.collate(rows, spec, SLOTS), Collate(sample_dataset, spec, SLOTS)(rows))
+
+
+def test_balance_draws_rare_labels_more_often():
+    labels = [{"content": "walk"}] * 90 + [{"content": "bow"}] * 10 + [{}]
+    plain, half, full = (balanced(labels, b) for b in (0.0, 0.5, 1.0))
+    assert plain.std() == 0
+    assert half[90] / half[0] == pytest.approx(3.0)  # sqrt(90 / 10)
+    assert full[:90].sum() == pytest.approx(full[90:100].sum())
+    assert full[100] == pytest.approx(full[:100].mean())
+
+
+def test_a_balanced_epoch_is_as_long_and_reproducible(sample_dataset):
+    spec = sample_dataset.spec("humanml3d_essential")
+
+    def ids(balance, epoch):
+        loader = make_loader(sample_dataset, "train", spec, ["text_high"], 4, seed=3, balance=balance)
+        return len(loader), [loader.batch(epoch * len(loader) + k).ids for k in range(len(loader))]
+
+    assert ids(1.0, 2) == ids(1.0, 2)
+    assert ids(1.0, 0)[0] == ids(0.0, 0)[0]
+    assert ids(1.0, 0)[1] != ids(0.0, 0)[1]
