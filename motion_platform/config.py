@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from motion_platform import registry
 from motion_platform.errors import ConfigError, UnknownName, suggest
@@ -83,6 +83,11 @@ class TrainRecipe(Strict):
     save_every: int = Field(default=1000, ge=1)
     prefetch: int = Field(default=4, ge=0)
     weights_dtype: Literal["float32", "float16"] = "float32"
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _no_is_a_word(cls, value: Any) -> Any:
+        return "no" if value is False else value  # YAML reads a bare ``no`` as False
 
 
 class MetricRecipe(Component):

@@ -21,6 +21,10 @@ def test_numbers_are_numbers_and_overrides_work() -> None:
     assert recipe.train.steps == config.load_recipe(SMOKE).train.steps
 
 
+def test_a_bare_no_is_a_precision() -> None:
+    assert config.load_recipe(SMOKE, ["train.precision=no"]).train.precision == "no"
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
