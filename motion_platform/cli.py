@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from motion_platform.cli_data import data_app, weights_app
-from motion_platform.cli_search import search
+from motion_platform.cli_spaces import import_guo, search
 from motion_platform.errors import MotionPlatformError, UnknownName, UsageError
 
 app = typer.Typer(
@@ -206,6 +206,7 @@ def evaluate(
 
 
 app.command()(search)
+weights_app.command("import-guo")(import_guo)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""``motion search``: find motions by a sentence, and captions and motions by a motion."""
+"""Commands about spaces: ``motion search``, and the import of the official evaluator."""
 
 from __future__ import annotations
 
@@ -61,3 +61,18 @@ def search(
     if output:
         found = [engine.clip_of(dataset, hit) for hit in hits]
         cli._save(io, found if clip is None else [clip.with_(captions=("searched for",)), *found], output)
+
+
+def import_guo(
+    weights: Annotated[Path, typer.Argument(metavar="FINEST.TAR", help="text_mot_match/model/finest.tar")],
+    glove: Annotated[Path, typer.Option(help="Folder with the three our_vab_* files (stays where it is).")],
+    mean: Annotated[Path, typer.Option(help="The evaluator's own mean (.npy), not that of the data.")],
+    std: Annotated[Path, typer.Option(help="The evaluator's own standard deviation (.npy).")],
+    out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
+    tags: Annotated[Path | None, typer.Option(help="The data set's texts folder, for its tags.")] = None,
+    representation: Annotated[str, typer.Option(help="humanml3d or kit_ml.")] = "humanml3d",
+):
+    """Store the official text-motion evaluator as a checkpoint, for the papers' FID and R-precision."""
+    from motion_platform.engine import published
+
+    print(published.import_guo(weights, glove, mean, std, out, representation=representation, tags=tags))
