@@ -79,6 +79,10 @@ PARTS: tuple[tuple[str, str, float, float, int], ...] = (
 )
 
 
+KEY_POINTS = ("nose", "left_shoulder", "right_shoulder", "left_hip", "right_hip")
+"""What a figure in the image plane needs; elbows, wrists, knees and ankles are drawn where there are any."""
+
+
 @dataclass(frozen=True)
 class Body:
     """K points, each a mixture of the J joints, and N tapered capsules between them.
@@ -102,7 +106,11 @@ def build_body(clip: Clip) -> Body:
     """The body for a clip: proportions from its mean bone lengths."""
     roles = human_roles(clip.skeleton)
     lengths = bone_lengths(clip)
-    return _human(clip, lengths, roles) if roles else _limbs(clip.skeleton, lengths, lengths.sum() / 4.2)
+    if roles:
+        return _human(clip, lengths, roles)
+    if clip.skeleton.dims == 2 and all(joint in clip.skeleton.joints for joint in KEY_POINTS):
+        return _key_points(clip)
+    return _limbs(clip.skeleton, lengths, lengths.sum() / 4.2)
 
 
 def bone_lengths(clip: Clip) -> np.ndarray:
@@ -227,6 +235,51 @@ def _leads_to(skeleton: Skeleton, joint: int, known: set[int]) -> bool:
         if other == joint:
             return True
     return False
+
+
+def _key_points(clip: Clip) -> Body:
+    """A figure for key points of an image (COCO): trunk, neck and head between them, then the limbs."""
+    skeleton, builder = clip.skeleton, _Builder(clip.skeleton)
+    at = {joint: j for j, joint in enumerate(skeleton.joints)}
+    shoulders = [(at["left_shoulder"], 0.5), (at["right_shoulder"], 0.5)]
+    hips = [(at["left_hip"], 0.5), (at["right_hip"], 0.5)]
+    trunk = sum(weight * clip.joints[:, j] for j, weight in shoulders)
+    trunk = trunk - sum(weight * clip.joints[:, j] for j, weight in hips)
+    size = max(float(np.linalg.norm(trunk, axis=-1).mean()), 1e-6)
+    ears = [at[joint] for joint in ("left_ear", "right_ear") if joint in at]
+    head = [(j, 1 / len(ears)) for j in ears] if ears else [(at["nose"], 1.0)]
+
+    def joint(name: str) -> int:
+        return builder.point(name, [(at[name], 1.0)])
+
+    def part(a: int, b: int, ra: float, rb: float, tone: int) -> None:
+        builder.parts.append((a, b, ra * size, rb * size, tone))
+
+    chest, seat, skull = builder.point("chest", shoulders), builder.point("seat", hips), builder.point("skull", head)
+    part(joint("left_shoulder"), joint("right_shoulder"), 0.11, 0.11, CENTRE)
+    part(joint("left_hip"), joint("right_hip"), 0.12, 0.12, CENTRE)
+    part(chest, seat, 0.20, 0.18, CENTRE)
+    for side in ("left", "right"):
+        other = "right" if side == "left" else "left"
+        part(joint(f"{side}_shoulder"), joint(f"{side}_hip"), 0.11, 0.12, CENTRE)
+        half = [
+            builder.point(f"{side} {row}", [(at[f"{side}_{row}"], 0.7), (at[f"{other}_{row}"], 0.3)])
+            for row in ("shoulder", "hip")
+        ]
+        part(half[0], half[1], 0.14, 0.13, CENTRE)
+    part(chest, skull, 0.10, 0.09, HEAD)
+    part(skull, skull, 0.20, 0.20, HEAD)
+    part(joint("nose"), joint("nose"), 0.045, 0.045, HEAD)
+    for side, tone in (("left", LEFT), ("right", RIGHT)):
+        for limbs, radii in (
+            (("shoulder", "elbow", "wrist"), (0.10, 0.075, 0.05)),
+            (("hip", "knee", "ankle"), (0.13, 0.10, 0.07)),
+        ):
+            for i in (0, 1):
+                a, b = (f"{side}_{limb}" for limb in limbs[i : i + 2])
+                if a in at and b in at:
+                    part(joint(a), joint(b), radii[i], radii[i + 1], tone)
+    return builder.body()
 
 
 def _limbs(skeleton: Skeleton, lengths: np.ndarray, size: float) -> Body:

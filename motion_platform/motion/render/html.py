@@ -10,6 +10,7 @@ The page's data is JSON in ``<script id="motion-data">``::
         root                      base64, float32 little-endian (frames, 3): first joint in metres
         local, scale              base64, int16 little-endian (frames, joints, 3): position relative to the root / scale
         floor, height             metres: lowest point of the body, and how tall to frame it
+        centre                    metres: middle of the space that the motion takes
         points                    a body point is a mixture of joints: [joint, weight, joint, weight, ...]
         parts                     a tapered capsule: [point, point, radius, radius, tone]
     colours   light and dark: one colour for each tone
@@ -34,7 +35,7 @@ from motion_platform.errors import UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io.atomic import atomic_path
 from motion_platform.motion.render.body import COLOURS, build_body
-from motion_platform.motion.render.scene import extent, stride
+from motion_platform.motion.render.scene import extent, middle, stride
 
 MAX_NUMBERS = 30_000_000
 """Coordinates in one page (about 80 MB of text); a browser does not open much more."""
@@ -106,6 +107,7 @@ def _motion(clip: Clip) -> dict[str, Any]:
         "scale": scale,
         "floor": round(floor, 5),
         "height": round(height, 5),
+        "centre": [round(float(v), 5) for v in middle(clip)],
         "points": [
             [value for j in np.flatnonzero(row) for value in (int(j), round(float(row[j]), 5))] for row in body.weights
         ],

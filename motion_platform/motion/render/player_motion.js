@@ -119,8 +119,8 @@ class Camera {
   /** Matrices for one motion at a time: {eye, target, view, projection, both, right, up, distance}. */
   look(motion, time, aspect, follow) {
     const size = motion.height;
-    const target = follow ? motion.focus(time) : [...motion.middle];
-    if (!this.flat) target[1] = motion.floor + size * 0.5;
+    const target = motion.flat ? [...motion.centre] : follow ? motion.focus(time) : [...motion.middle];
+    if (!motion.flat) target[1] = motion.floor + size * 0.5;
     const wide = follow ? 0 : motion.travel * 0.62;
     const fit = Math.max(size * 0.585, (size * 0.46 + wide) / Math.max(aspect, 0.3));
     const distance = fit / Math.tan(FIELD_OF_VIEW / 2) * this.zoom;

@@ -1,6 +1,6 @@
 // The body, its shadow and the floor with WebGL 2.
 
-const NEAR = 12;  // limbs that melt into one another, at most
+const NEAR = 20;  // limbs that melt into one another, at most
 
 const BODY_VERTEX = `#version 300 es
 layout(location=0) in vec4 mesh;      // cos, sin around the limb; 0..1 along the cap; which end

@@ -29,14 +29,21 @@ def extent(clip: Clip) -> tuple[float, float]:
     """
     joints = clip.joints.astype(np.float64)
     low = float(joints[..., 1].min())
+    if clip.skeleton.dims == 2:
+        whole = float(np.ptp(joints[..., 1]))  # of the whole clip: this camera does not follow
+        return low, max(whole, 0.9 * float(np.ptp(joints[..., 0])), 1e-3) * 1.2
     tall = joints[..., 1].max(1) - joints[..., 1].min(1)
     wide = np.linalg.norm(np.ptp(joints[..., ::2], axis=1), axis=-1)
     height = max(float(np.quantile(np.maximum(tall, 0.8 * wide), 0.95)), 1e-3)
-    if clip.skeleton.dims == 2:
-        return low, height * 1.12
     floor = 0.0 if -0.25 * height < low < 0.35 * height else low
     above = float(np.quantile(joints[..., 1].max(1), 0.95)) - floor
     return floor, max(height, above) * 1.12
+
+
+def middle(clip: Clip) -> np.ndarray:
+    """(3,) middle of the box around all joints in all frames, in metres."""
+    joints = clip.joints.reshape(-1, 3).astype(np.float64)
+    return (joints.min(0) + joints.max(0)) / 2
 
 
 def pose_at(clip: Clip, seconds: float) -> np.ndarray:

@@ -15,7 +15,17 @@ from motion_platform.motion.io.atomic import atomic_path
 from motion_platform.motion.render.body import build_body
 from motion_platform.motion.render.lettering import wrap, write_centred
 from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body, tones
-from motion_platform.motion.render.scene import PITCH, YAW, extent, look_at, pose_at, smooth_root, stride
+from motion_platform.motion.render.scene import (
+    PITCH,
+    YAW,
+    View,
+    extent,
+    look_at,
+    middle,
+    pose_at,
+    smooth_root,
+    stride,
+)
 
 MAX_CLIPS = 25
 MAX_VIDEO_FRAMES = 200_000
@@ -99,12 +109,14 @@ class _Panel:
         self.flat = clip.skeleton.dims == 2
         self.path = smooth_root(clip)
         low, high = self.path.min(0), self.path.max(0)
-        if np.linalg.norm((high - low)[::2]) < 0.6 * self.height:  # stays in place: so does the camera
+        if self.flat:
+            self.path = middle(clip)[None]
+        elif np.linalg.norm((high - low)[::2]) < 0.6 * self.height:  # stays in place: so does the camera
             self.path = np.broadcast_to((low + high) / 2, self.path.shape)
         self.view = self._view(0.0)
         self.backdrop = Backdrop(self.view, theme, None if self.flat else self.floor, self.height)
 
-    def _view(self, seconds: float):
+    def _view(self, seconds: float) -> View:
         at = min(max(seconds * self.clip.fps, 0.0), len(self.path) - 1.0)
         i, j = int(at), min(int(at) + 1, len(self.path) - 1)
         target = (1 - (at - i)) * self.path[i] + (at - i) * self.path[j]

@@ -10,7 +10,7 @@ import pytest
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render.body import Body, bone_lengths, build_body, human_roles, side_of
 from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body
-from motion_platform.motion.render.scene import extent, look_at, pose_at, smooth_root
+from motion_platform.motion.render.scene import extent, look_at, middle, pose_at, smooth_root
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 WHITE = np.ones((4, 3), np.float32)
@@ -125,3 +125,17 @@ def test_poses_between_frames(walking: Callable[..., Clip]) -> None:
     floor, height = extent(clip)
     assert floor == 0.0
     assert 1.5 < height < 1.9
+
+
+def test_key_points_of_an_image_get_a_figure() -> None:
+    skeleton = get_skeleton("coco_upper")
+    rows = """0 75 3 78 -3 78 7 76 -7 76 18 55 -18 55 30 30 -25 30 35 50 -45 45 12 0 -12 0"""
+    flat = np.array(rows.split(), np.float32).reshape(13, 2) / 100
+    clip = Clip(np.pad(flat, ((0, 0), (0, 1)))[None], 15, skeleton)
+    body = build_body(clip)
+    assert {0, 1, 2, 3} == set(body.tones)
+    assert np.allclose(body.weights.sum(1), 1)
+    floor, height = extent(clip)
+    assert floor == 0
+    assert height > 0.78
+    assert np.allclose(middle(clip), [-0.05, 0.39, 0])
