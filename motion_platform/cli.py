@@ -70,7 +70,9 @@ def generate(
     text: Text = [],
     text_file: Annotated[Path | None, typer.Option(help="One text a line, low-level text after a tab.")] = None,
     low_text: LowText = [],
-    seconds: Annotated[list[float], typer.Option(help="Length: one for all texts, or one each.")] = [6.0],
+    seconds: Annotated[
+        list[float], typer.Option(help="Length: one for all texts, or one each (default: as such a motion lasts).")
+    ] = [],
     samples: Samples = 1,
     seed: Seed = 0,
     guidance: Guidance = [],

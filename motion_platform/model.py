@@ -75,6 +75,12 @@ class MotionModel(nn.Module):
             self._encode(full), lengths, noise=noise, sampling=sampling or Sampling(), edit=edit
         )
 
+    @torch.no_grad()
+    def natural_lengths(self, raw: Mapping[str, Sequence[Any]]) -> list[int] | None:
+        """Frames that motions of these raw inputs usually last, a row each; None when the model does not know."""
+        lengths = self.trainable.natural_lengths(self._encode(raw)) if isinstance(self.trainable, Generator) else None
+        return None if lengths is None else lengths.tolist()
+
     def _encode(self, raw: Mapping[str, Sequence[Any]]) -> dict[str, Condition]:
         return self.conditioning(raw) if self.card.slots else {}
 

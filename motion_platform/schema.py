@@ -203,6 +203,10 @@ class Generator(Trainable):
     ) -> Motion:
         """Motions of the asked lengths (B,), raw units. ``edit`` keeps parts of a given motion."""
 
+    def natural_lengths(self, given: Mapping[str, Condition]) -> Tensor | None:
+        """(B,) frames that motions of these conditions usually last; None for a generator that does not know."""
+        return None
+
 
 class Space(Trainable):
     """Embeds motion (and conditions) for distances between sets of motions."""

@@ -20,6 +20,7 @@ from motion_platform.schema import Edit, Generator, Motion, Sampling
 LONGEST_TEXT = 2000
 """Characters; longer texts are refused, because every text encoder would silently cut them."""
 LONGEST_SECONDS = 600.0
+UNKNOWN_SECONDS = 6.0
 AT_ONCE = 32
 """Samples made together; the result does not depend on it."""
 KEEP = ("prefix", "in_between", "upper_body", "lower_body", "keyframes")
@@ -46,7 +47,7 @@ def run(
     texts: Sequence[str],
     low_texts: Sequence[str | None] = (),
     *,
-    seconds: Sequence[float] = (6.0,),
+    seconds: Sequence[float] = (),
     samples: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
@@ -55,24 +56,26 @@ def run(
 ) -> list[Clip]:
     """One clip for each text and sample, in the order text 1 sample 1, text 1 sample 2, ...
 
-    low_texts: none, one for all, or one a text. seconds: one for all, or one a text. A clip depends on its texts,
+    low_texts: none, one for all, or one a text. seconds: one for all, one a text, or none: then each motion lasts as
+    long as the model has learned that such a motion does (6 s from a model that has not). A clip depends on its texts,
     length, sample number and seed alone, not on what else is made in the same call. Errors: UsageError.
     """
     spec = run.model.spec
     texts, low_texts = list(texts), _spread(list(low_texts) or [None], len(texts), "--low-text")
-    frames = [frames_of(s, spec.fps) for s in _spread(list(seconds), len(texts), "--seconds")]
+    asked = [frames_of(s, spec.fps) for s in _spread(list(seconds) or [UNKNOWN_SECONDS], len(texts), "--seconds")]
     for text in [*texts, *[t for t in low_texts if t]]:
         check_text(text, str(run.model.card.data.get("language", "")))
     if any(low_texts) and low not in run.model.card.slots:
         raise UsageError(f"--low-text: model {run.model.card.name} reads no low-level text")
     if samples < 1:
         raise UsageError(f"--samples: got {samples}; at least 1 is needed")
+    by_slot = {s: v for s, v in {high: texts, low: low_texts}.items() if s in run.model.card.slots}
+    frames = asked if seconds else run.model.natural_lengths(by_slot) or asked
     jobs = [(t, k) for t in range(len(texts)) for k in range(samples)]
     clips: list[Clip] = []
     for start in range(0, len(jobs), AT_ONCE):
         part = jobs[start : start + AT_ONCE]
-        raw = {high: [texts[t] for t, _ in part], low: [low_texts[t] for t, _ in part]}
-        raw = {slot: values for slot, values in raw.items() if slot in run.model.card.slots}
+        raw = {slot: [values[t] for t, _ in part] for slot, values in by_slot.items()}
         ids = [f"{texts[t]}|{low_texts[t] or ''}|{k}" for t, k in part]
         motion = run.model.generate(raw, [frames[t] for t, _ in part], ids, seed=seed, sampling=sampling)
         for (t, k), clip in zip(part, clips_of(motion), strict=True):

@@ -67,7 +67,8 @@ class MDM(Generator):
     rows. rec: squared error of the prediction. velocity: differences between frames of the normalised x_0 (WACV, eq.
     4). position, joint velocity, foot: of decoded joints (eq. 3, 5; generators/geometry.py). All but rec are of the
     x_0 that the prediction stands for. loss_weighting: "uniform" or "min_snr". stratified: spread the timesteps of a
-    batch evenly (unbiased, less noise in the gradient).
+    batch evenly (unbiased, less noise in the gradient). natural_length: also learn how long such a motion lasts, by a
+    linear layer on the pooled conditions that leaves the rest of the network alone.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class MDM(Generator):
         position_space: Literal["root", "global"] = "root",
         loss_weighting: Weighting = "uniform",
         stratified: bool = True,
+        natural_length: bool = False,
     ) -> None:
         super().__init__()
         for kind, name, allowed in (
@@ -139,6 +141,7 @@ class MDM(Generator):
             self.smooth = nn.Conv1d(spec.dim, spec.dim, smoothing, padding=smoothing // 2, groups=spec.dim)
             nn.init.zeros_(self.smooth.weight)
             nn.init.zeros_(self.smooth.bias)
+        self.length = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1)) if natural_length and slots else None
         self.geometry = GeometricLoss(
             spec, {"position": position_loss, "velocity": joint_velocity_loss, "foot": foot_loss}, position_space
         )
@@ -160,7 +163,7 @@ class MDM(Generator):
             return _Context()
         conditions = [given[slot] for slot in self.slots]
         if not self.decoder and self.fusion == "sum":
-            return _Context(added=torch.stack([_pool(c) for c in conditions]).sum(0))
+            return _Context(added=self._pooled(given))
         tokens = torch.cat([c.tokens for c in conditions], dim=1)
         mask = torch.cat([c.mask for c in conditions], dim=1)
         if self.decoder:
@@ -246,7 +249,23 @@ class MDM(Generator):
             for name, error in self.geometry(self.spec.restore(predicted), true, mask).items():
                 parts["joint_velocity" if name == "velocity" else name] = error.mean()
                 loss = loss + self.geometry.weights[name] * (weight * error).mean()
+        if self.length is not None:
+            known = self._pooled(given).detach()
+            error = (self.length(known)[:, 0].float() - batch.lengths.to(loss.device).log()) ** 2
+            parts["length"] = error.mean()
+            loss = loss + error.mean()
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
+
+    def _pooled(self, given: Mapping[str, Condition]) -> Tensor:
+        """(B, width): all slots pooled and added."""
+        return torch.stack([_pool(given[slot]) for slot in self.slots]).sum(0)
+
+    def natural_lengths(self, given: Mapping[str, Condition]) -> Tensor | None:
+        """(B,) frames that such a motion usually lasts (the median, as the error is of the logarithm), or None."""
+        if self.length is None:
+            return None
+        frames = self.length(self._pooled(given))[:, 0].exp().round().long()
+        return frames.clamp(self.patch, self.max_frames)
 
     # ---------------------------------------------------------------- sampling
 

@@ -410,3 +410,32 @@ def test_bfloat16_autocast_around_sampling(make):
     assert torch.equal(fast[keep], exact[keep])
     assert 0 < (fast - exact).abs().max() < 0.05 * exact.abs().max()
     assert all(v.dtype == torch.float32 for v in parts.values())
+
+
+def test_natural_length_is_learned_from_the_conditions(make):
+    model, given, batch = make.model(natural_length=True), make.given(4), make.batch((40, 33, 17, 8))
+    optimiser = torch.optim.Adam(model.length.parameters(), 3e-2)
+    for _ in range(200):
+        optimiser.zero_grad()
+        model.loss(batch, given)["loss"].backward()
+        optimiser.step()
+    assert torch.equal(model.natural_lengths(given), batch.lengths)
+    assert make.model().natural_lengths(given) is None
+
+
+def test_natural_length_sends_no_gradient_into_the_conditions(make):
+    model, given = make.model(natural_length=True), make.given(4)
+    for condition in given.values():
+        condition.tokens.requires_grad_()
+    error = model.length(model._pooled(given).detach())
+    assert error.requires_grad
+    torch.manual_seed(0)
+    model.loss(make.batch(), given)["loss"].backward()
+    with_head = {slot: c.tokens.grad.clone() for slot, c in given.items()}
+    for condition in given.values():
+        condition.tokens.grad = None
+    model.length = None
+    torch.manual_seed(0)
+    model.loss(make.batch(), given)["loss"].backward()
+    for slot, condition in given.items():
+        assert torch.equal(condition.tokens.grad, with_head[slot])
