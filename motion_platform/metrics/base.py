@@ -27,7 +27,7 @@ def joint_indices(prediction: Motion, names: list[str]) -> list[int]:
     return [skeleton.index(name) for name in names]
 
 
-def check_batch(prediction: Motion, batch: Batch, where: str) -> None:
+def check_batch(prediction: Motion, batch: Batch, where: str, what: str = "prediction") -> None:
     """Errors: DataError unless there is one id for every motion, each id once, and every real frame is finite."""
     if len(batch.ids) != len(prediction.lengths):
         raise DataError(f"{where}: {len(prediction.lengths)} motions but {len(batch.ids)} sample ids")
@@ -37,7 +37,7 @@ def check_batch(prediction: Motion, batch: Batch, where: str) -> None:
     finite = torch.isfinite(prediction.x).all(-1) | ~prediction.mask
     if not finite.all():
         sample = batch.ids[int((~finite).any(1).nonzero()[0])]
-        raise DataError(f"{where}: the prediction for {sample!r} has a NaN or infinite value")
+        raise DataError(f"{where}: the {what} for {sample!r} has a NaN or infinite value")
 
 
 @dataclass

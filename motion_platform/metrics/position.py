@@ -31,7 +31,7 @@ def paired_joints(prediction: Motion, batch: Batch, where: str) -> list[tuple[Te
             f"{where}: {batch.ids[b]!r} has {int(prediction.lengths[b])} predicted frames and "
             f"{int(truth.lengths[b])} real ones; they must be equal"
         )
-    check_batch(truth, batch, f"{where} (real motion)")
+    check_batch(truth, batch, where, what="real motion")
     return list(zip(joints_of(prediction), joints_of(truth), strict=True))
 
 

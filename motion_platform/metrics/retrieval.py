@@ -68,7 +68,8 @@ class Retrieval(SetMetric):
     approximately: compare ``threshold`` and ``dissimilar`` only between runs of this code.
 
     Values: ``retrieval_<protocol>_<text_to_motion | motion_to_text>_recall_<k>`` (ratio, higher is better) and
-    ``..._median_rank`` (from 1, lower is better). Equal cosines share their places, so a collapsed model gets chance.
+    ``..._median_rank`` (from 1, lower is better). Equal cosines share the mean of their places, so a model that
+    answers everything with one motion has the median rank (n + 1) / 2.
     """
 
     name = "retrieval"

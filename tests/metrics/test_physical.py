@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from motion_platform.metrics.physical import BoneLengthDrift, Floating, FloorPenetration, Jerk
+from motion_platform.metrics.physical import Acceleration, BoneLengthDrift, Floating, FloorPenetration, Jerk
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
 
@@ -52,3 +52,14 @@ def test_bone_length_drift(oracles, value):
     down = joints[0, oracles.LEFT_WRIST] - joints[0, 18]
     joints[::2, oracles.LEFT_WRIST] += 0.02 * down / down.norm()  # half of the frames 2 cm longer: 1 cm off the mean
     assert value(BoneLengthDrift(), joints)["bone_length_drift"] == pytest.approx(1.0 / 21, rel=1e-3)
+
+
+def test_acceleration_of_a_fall(oracles, value):
+    t = torch.arange(30, dtype=torch.float64)[:, None] / oracles.FPS
+    joints = oracles.standing(30).double()
+    joints[..., 1] += 20 - 0.5 * 9.81 * t**2
+    assert value(Acceleration(), joints.float())["acceleration"] == pytest.approx(9.81, rel=1e-3)
+    joints = oracles.standing(20)
+    joints[..., 2] += 0.0625 * torch.arange(20)[:, None]  # steady; exact in binary
+    assert value(Acceleration(), joints)["acceleration"] == pytest.approx(0.0, abs=0.02)
+    assert value(Acceleration(), oracles.standing(2)) == {}

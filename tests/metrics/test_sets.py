@@ -1,0 +1,203 @@
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from motion_platform import registry
+from motion_platform.errors import DataError
+from motion_platform.metrics.distances import Diversity, MultimodalDistance, Multimodality
+from motion_platform.metrics.frechet import Frechet
+from motion_platform.metrics.manifold import Manifold
+from motion_platform.metrics.r_precision import RPrecision, RPrecisionUnique, draw_pools, draw_unique_pools, hits
+from motion_platform.metrics.sets import Rows
+from motion_platform.schema import Batch, Embeddings, Motion, MotionSpec, clip_of, generation_id
+
+
+def rows_of(motion, truth=None, text=None, captions=None):
+    return Rows([f"{i:05d}" for i in range(len(motion))], motion, truth, text, captions)
+
+
+@pytest.fixture
+def random():
+    return np.random.RandomState(0)
+
+
+class TestPools:
+    def test_are_whole_disjoint_and_of_the_seed(self):
+        pools = draw_pools(100, 32, 0)
+        assert pools.shape == (3, 32)
+        assert len(np.unique(pools)) == 96
+        assert (pools == draw_pools(100, 32, 0)).all()
+        assert (pools != draw_pools(100, 32, 1)).any()
+
+    def test_unique_ones_hold_no_caption_twice_and_leave_out_as_few_as_possible(self, random):
+        captions = [f"Caption  {i}" for i in random.zipf(1.5, 2000) % 300]
+        pools = draw_unique_pools(captions, 16, 4)
+        assert pools.shape[1] == 16
+        assert len(np.unique(pools)) == pools.size
+        for pool in pools:
+            assert len({captions[i] for i in pool}) == 16
+        counts = np.unique(captions, return_counts=True)[1]
+        more = len(pools) + 1  # one pool more cannot be filled
+        assert np.minimum(counts, more).sum() < more * 16
+
+    def test_unique_ones_use_everything_when_captions_are_different(self):
+        assert draw_unique_pools([str(i) for i in range(64)], 32, 0).shape == (2, 32)
+
+    def test_captions_in_other_letters_and_spaces_are_the_same(self):
+        assert not len(draw_unique_pools(["a man  walks", "A man walks"], 2, 0))
+
+
+class TestRPrecision:
+    def test_perfect(self, random):
+        x = random.randn(64, 5)
+        values = RPrecision().measure(rows_of(x, None, x + 1e-6))
+        assert [values[f"r_precision_top_{k}"] for k in (1, 2, 3)] == [1, 1, 1]
+
+    def test_shuffled_captions_give_chance(self, random):
+        x = random.randn(32 * 400, 4)
+        values = RPrecision().measure(rows_of(x, None, x[random.permutation(len(x))]))
+        for k in (1, 2, 3):  # 5 standard errors
+            assert values[f"r_precision_top_{k}"] == pytest.approx(k / 32, abs=5 * (k / 32 / len(x)) ** 0.5)
+
+    def test_equals_a_sort(self, random):
+        motion, text = random.randn(2, 3, 8, 5)
+        got = hits(text, motion, 3)
+        for p in range(3):
+            for i in range(8):
+                order = np.argsort(np.linalg.norm(motion[p] - text[p, i], axis=1)).tolist()
+                assert got[p, i].tolist() == [float(order.index(i) < k) for k in (1, 2, 3)]
+
+    def test_ties_share_their_places(self):
+        text = np.zeros((1, 4, 2))
+        motion = np.array([[[1.0, 0], [0, 1], [-1, 0], [3, 0]]])  # three at the same distance, one farther
+        assert hits(text, motion, 2)[0].tolist() == [[1 / 3, 2 / 3]] * 3 + [[0, 0]]
+
+    def test_too_few_samples_or_captions_say_so(self, random):
+        x = random.randn(31, 4)
+        with pytest.raises(DataError, match="31 samples do not fill one pool of 32"):
+            RPrecision().measure(rows_of(x, None, x))
+        x = random.randn(320, 4)
+        with pytest.raises(DataError, match="320 samples with 31 different captions do not fill one pool of 32"):
+            RPrecisionUnique().measure(rows_of(x, None, x, [f"caption {i % 31}" for i in range(320)]))
+        with pytest.raises(DataError, match="captions themselves are not there; use r_precision"):
+            RPrecisionUnique().measure(rows_of(x, None, x))
+
+    def test_settings_are_checked(self):
+        with pytest.raises(ValueError, match="top: got 32; allowed: 1 to 31"):
+            RPrecision(top=32)
+
+    def test_ten_thousand_samples_take_less_than_two_seconds(self, random):
+        x, y = random.randn(2, 10_000, 512)
+        captions = [f"caption {i % 3000}" for i in range(10_000)]
+        for metric in (RPrecision(), RPrecisionUnique()):
+            start = time.process_time()
+            metric.measure(rows_of(x, None, y, captions))
+            assert time.process_time() - start < 4  # of both cores
+
+
+class TestDistances:
+    def test_multimodal_distance_of_a_known_shift(self, random):
+        x = random.randn(10, 3)
+        value = MultimodalDistance().measure(rows_of(x, None, x + np.array([3, 0, 4])))
+        assert value == {"multimodal_distance": pytest.approx(5)}
+
+    def test_diversity_of_gaussians_is_the_closed_form(self, random):
+        x = random.randn(4000, 64)  # |x - y| of two: sqrt(2) times a chi variable with 64 degrees, mean 7.969
+        value = Diversity(pairs=3000).measure(rows_of(x))["diversity"]
+        assert value == pytest.approx(2**0.5 * 7.969, rel=0.005)
+        assert Diversity(pairs=3000, seed=1).measure(rows_of(x))["diversity"] != value
+        assert Diversity(pairs=20).measure(rows_of(np.ones((30, 4)))) == {"diversity": 0}
+
+    def test_diversity_of_too_few_says_so(self):
+        with pytest.raises(DataError, match="300 samples for 300 pairs"):
+            Diversity().measure(rows_of(np.ones((300, 2))))
+
+    def several(self, clips, generations, value):
+        ids = [generation_id(f"clip {c}", k) for c in range(clips) for k in range(generations)]
+        return Rows(ids, np.array([value(c, k) for c in range(clips) for k in range(generations)], dtype=float))
+
+    def test_multimodality_is_within_a_text(self):
+        metric = Multimodality(generations=4, pairs=2)
+        assert metric.measure(self.several(5, 4, lambda c, k: [100 * c, 0])) == {"multimodality": 0}
+        assert metric.measure(self.several(5, 4, lambda c, k: [100 * c, k]))["multimodality"] > 0
+
+    def test_multimodality_takes_so_many_texts_and_needs_all_predictions(self):
+        metric = Multimodality(clips=3, generations=4, pairs=2)
+        rows = self.several(5, 4, lambda c, k: [c * k])
+        first = metric.measure(rows)
+        assert first == metric.measure(rows)
+        rows.ids[-1] = "clip 5#0"
+        with pytest.raises(DataError, match="'clip 4' has 3 predictions instead of 4"):
+            metric.measure(rows)
+
+    def test_ids_of_generations(self):
+        assert clip_of(generation_id("a#b", 12)) == "a#b"
+        assert clip_of("a#b") == "a#b"
+
+
+class TestManifold:
+    def test_same_set(self, random):
+        x = random.randn(50, 3)
+        values = Manifold().measure(rows_of(x, x.copy()))
+        assert values["manifold_precision_k3"] == values["manifold_recall_k3"] == values["manifold_coverage_k5"] == 1
+        assert values["manifold_density_k5"] == pytest.approx(
+            1
+        )  # itself and four neighbours of five, all in open balls
+
+    def test_far_away_all_are_zero(self, random):
+        x = random.randn(50, 3)
+        assert set(Manifold().measure(rows_of(x + 100, x)).values()) == {0}
+
+    def test_dropped_modes_cost_recall_and_coverage_but_not_precision(self, random):
+        truth = np.concatenate([random.randn(100, 2), random.randn(100, 2) + 50])
+        values = Manifold().measure(rows_of(random.randn(200, 2), truth))
+        assert values["manifold_precision_k3"] > 0.9
+        assert values["manifold_recall_k3"] < 0.55
+        assert values["manifold_coverage_k5"] < 0.55
+
+    def test_equals_a_loop_across_blocks(self, random, monkeypatch):
+        monkeypatch.setattr("motion_platform.metrics.manifold.BLOCK", 7)
+        x, y = random.randn(2, 30, 4)
+        values = Manifold(2, 3).measure(rows_of(x, y))
+        far = [sorted(np.linalg.norm(a - b) for b in y)[3] for a in y]  # the first is itself
+        inside = np.array([[np.linalg.norm(a - b) < r for b in x] for a, r in zip(y, far, strict=True)])
+        assert values["manifold_density_k3"] == pytest.approx(inside.sum() / (3 * 30))
+        assert values["manifold_coverage_k3"] == pytest.approx(inside.any(1).mean())
+
+    def test_too_few_and_all_the_same_say_so(self, random):
+        x = random.randn(5, 2)
+        with pytest.raises(DataError, match="5 samples have no 5-th neighbour"):
+            Manifold().measure(rows_of(x, x))
+        with pytest.raises(DataError, match="all real motions have the same embedding"):
+            Manifold().measure(rows_of(random.randn(9, 2), np.ones((9, 2))))
+
+
+class TestState:
+    def state(self, metric, size, captions=None, width=4):
+        clips = Motion(torch.zeros(3, 2, 66), torch.full((3,), 2), SPEC)
+        batch = Batch(ids=[f"{size} {b}" for b in range(3)], raw={}, lengths=clips.lengths, motion=clips)
+        x = torch.rand(3, width)
+        return metric.state(clips, batch, Embeddings(x, x, x, captions))
+
+    @pytest.mark.usefixtures("joints_as_features")
+    def test_bad_batches_say_so(self):
+        with pytest.raises(DataError, match=r"r_precision: the caption of '1 2' is empty"):
+            self.state(RPrecision(), 1, ["walk", "run", "  "])
+        with pytest.raises(DataError, match="r_precision: 2 captions but 3 sample ids"):
+            self.state(RPrecision(), 1, ["walk", "run"])
+        self.state(Frechet(), 1, ["", "", ""])  # does not read captions
+        with pytest.raises(DataError, match="two different spaces"):
+            self.state(Frechet(), 1).merge(self.state(Frechet(), 2, width=5))
+
+    @pytest.mark.usefixtures("joints_as_features")
+    def test_metrics_of_one_space_share_the_memory_of_its_embeddings(self):
+        clips = Motion(torch.zeros(3, 2, 66), torch.full((3,), 2), SPEC)
+        batch = Batch(ids=["a", "b", "c"], raw={}, lengths=clips.lengths, motion=clips)
+        seen = Embeddings(torch.rand(3, 4), torch.rand(3, 4))
+        states = [registry.build("metrics", name).state(clips, batch, seen) for name in ("frechet", "manifold")]
+        assert np.shares_memory(states[0].chunks[0].truth, states[1].chunks[0].truth)
+
+
+SPEC = MotionSpec("joints", "humanml3d", 20.0, torch.zeros(66), torch.ones(66))
