@@ -6,6 +6,7 @@ MotionGPT (Ribeiro-Gomes et al., WACV 2024), section 3.2, which adds a low-level
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +33,7 @@ from motion_platform.schema import Batch, Condition, Edit, Generator, Motion, Mo
 from motion_platform.seeding import NoiseSource
 
 DEFAULT_GUIDANCE = 2.5  # MDM, section 4
+LENGTH_LOSS = 0.1  # it has its own weights: the factor only keeps its gradient out of the clipping of the others
 
 
 @dataclass
@@ -142,6 +144,9 @@ class MDM(Generator):
             nn.init.zeros_(self.smooth.weight)
             nn.init.zeros_(self.smooth.bias)
         self.length = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1)) if natural_length and slots else None
+        if self.length is not None:  # from a middling length on: a large first error would use up the gradient clipping
+            nn.init.zeros_(self.length[1].weight)
+            nn.init.constant_(self.length[1].bias, math.log(max_frames / 2))
         self.geometry = GeometricLoss(
             spec, {"position": position_loss, "velocity": joint_velocity_loss, "foot": foot_loss}, position_space
         )
@@ -253,7 +258,7 @@ class MDM(Generator):
             known = self._pooled(given).detach()
             error = (self.length(known)[:, 0].float() - batch.lengths.to(loss.device).log()) ** 2
             parts["length"] = error.mean()
-            loss = loss + error.mean()
+            loss = loss + LENGTH_LOSS * error.mean()
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
 
     def _pooled(self, given: Mapping[str, Condition]) -> Tensor:
