@@ -29,6 +29,11 @@ class FootSkating(Metric):
     def __init__(self, height: float = 0.05, speed: float = 0.5) -> None:
         self.height, self.speed = height, speed
 
+    def about(self, value: str) -> tuple[str, bool | None]:
+        if value == "foot_contact":
+            return self.unit, None
+        return ("cm" if value.endswith("_cm_per_contact_frame") else self.unit), self.higher_is_better
+
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
         """Errors: DataError for a NaN in the prediction; UnknownName for a skeleton without feet."""
         check_batch(prediction, batch, self.name)

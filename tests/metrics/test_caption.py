@@ -43,6 +43,10 @@ class TestClosedForms:
             [0.5 * math.exp(1 - 4 / 2)], rel=1e-6
         )
 
+    def test_bleu_takes_the_nearest_length_of_a_reference(self):
+        got = words.bleu([["a", "b", "c"]], [[["a"], ["a", "b", "c", "d"]]], 1)
+        assert got == pytest.approx([math.exp(1 - 4 / 3)], rel=1e-6)
+
     def test_bleu_sums_over_the_corpus_before_it_divides(self):
         got = words.bleu([["a"], ["x", "y", "z"]], [[["a"]], [["p", "q", "r"]]], 1)
         assert got == pytest.approx([1 / 4], rel=1e-6)

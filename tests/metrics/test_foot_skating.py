@@ -66,3 +66,10 @@ def test_padding_is_not_measured_and_frames_are_pooled(oracles, values, sliding)
 def test_a_flying_body_has_no_contact_and_no_slide_per_contact(oracles, values):
     joints = oracles.standing(10) + torch.tensor([0.0, 1.0, 0.0])
     assert values([joints]) == {"foot_skating": 0.0, "foot_contact": 0.0}
+
+
+def test_units_and_directions():
+    metric = FootSkating()
+    assert metric.about("foot_skating") == ("ratio", False)
+    assert metric.about("foot_skating_cm_per_contact_frame") == ("cm", False)
+    assert metric.about("foot_contact") == ("ratio", None)

@@ -48,6 +48,15 @@ def test_all_and_threshold_equal_a_sort(rows, monkeypatch):
     assert values["retrieval_threshold_text_to_motion_recall_10"] > values["retrieval_all_text_to_motion_recall_10"]
 
 
+def test_the_threshold_is_on_a_scale_from_zero_to_one():
+    """0.95 of (1 + cosine) / 2 is a cosine of 0.9: TMR counts captions with 0.92 as the same."""
+    for cosine, recall in ((0.92, 1.0), (0.88, 0.0)):
+        sentences = np.array([[1.0, 0.0], [cosine, (1 - cosine**2) ** 0.5]])
+        crossed = Rows(["a", "b"], np.eye(2)[::-1], None, np.eye(2), ["a", "b"], sentences)
+        values = Retrieval(["threshold"]).measure(crossed)
+        assert values["retrieval_threshold_text_to_motion_recall_1"] == recall
+
+
 def test_small_batches_are_pools_of_the_seed(rows):
     values = Retrieval(["small_batches"], seed=2).measure(rows)
     order = np.random.RandomState(2).permutation(150)

@@ -128,6 +128,9 @@ class TestDistances:
         rows = self.several(5, 4, lambda c, k: [c * k])
         first = metric.measure(rows)
         assert first == metric.measure(rows)
+        far = self.several(5, 4, lambda c, k: [10**c * k])  # each text adds to a decimal place of its own
+        steps = round(metric.measure(far)["multimodality"] * 3 * 2)  # 3 texts, 2 pairs
+        assert sum(digit != "0" for digit in f"{steps:05d}") == 3
         rows.ids[-1] = "clip 5#0"
         with pytest.raises(DataError, match="'clip 4' has 3 predictions instead of 4"):
             metric.measure(rows)
