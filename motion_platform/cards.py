@@ -10,13 +10,15 @@ from pathlib import Path
 
 from motion_platform.errors import UnknownName, UsageError
 
-KINDS = ("tasks", "configs", "tokenizers")
+KINDS = ("tasks", "configs", "benchmarks", "tokenizers")
 
 
 def folder(kind: str) -> Path:
-    """The folder that holds the cards of a kind ("tasks", "configs" or "tokenizers")."""
+    """The folder that holds the cards of a kind ("tasks", "configs", "benchmarks" or "tokenizers")."""
     if kind not in KINDS:
         raise UnknownName("kind of card", kind, KINDS)
+    if kind == "benchmarks":
+        return folder("configs") / kind
     package = Path(__file__).resolve().parent
     repository = package.parent
     if (repository / "pyproject.toml").is_file() and (repository / kind).is_dir():
@@ -27,7 +29,8 @@ def folder(kind: str) -> Path:
 def names(kind: str) -> list[str]:
     """All card names of a kind, sorted: ``text_to_motion``, ``smoke/text_to_motion``."""
     root = folder(kind)
-    return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml"))
+    found = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
+    return sorted(name for name in found if kind != "configs" or not name.startswith("benchmarks/"))
 
 
 def find(kind: str, name: str) -> Path:
@@ -45,7 +48,8 @@ def find(kind: str, name: str) -> Path:
         name = trimmed
     known = names(kind)
     if name not in known:
-        raise UnknownName({"tasks": "task", "configs": "recipe", "tokenizers": "tokenizer"}[kind], name, known)
+        one = {"tasks": "task", "configs": "recipe", "benchmarks": "benchmark", "tokenizers": "tokenizer"}[kind]
+        raise UnknownName(one, name, known)
     return folder(kind) / f"{name}.yaml"
 
 

@@ -13,11 +13,16 @@ from motion_platform.errors import ConfigError, UnknownName, suggest
 
 
 class Protocol(Strict):
-    """How the numbers are taken: the split, how often it is repeated, and at most how many clips (None: all)."""
+    """How the numbers are taken: the split, how often it is repeated, and at most how many clips (None: all).
+
+    several_repeats: how often for metrics that want several motions of a clip. max_frames: what is longer is cut.
+    """
 
     split: str = "test"
-    repeats: int = Field(default=1, ge=1)
+    repeats: int = Field(default=1, ge=1, le=1000)
+    several_repeats: int = Field(default=5, ge=1, le=1000)
     samples: int | None = Field(default=None, ge=1)
+    max_frames: int | None = Field(default=196, ge=1)
 
 
 class Task(Strict):

@@ -1,22 +1,115 @@
-"""Numbers for a model: every process takes its share of the sorted ids, states are merged, metrics computed once."""
+"""Numbers for one pass over a test set: every process takes its share of the batches, states are merged, and metrics
+computed once. Repeats, intervals and bounds are in protocol.py."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
-from motion_platform import registry
 from motion_platform.config import MetricRecipe
-from motion_platform.data.loader import Collate
-from motion_platform.engine import checkpoint
+from motion_platform.engine.bounds import RealMotion
 from motion_platform.engine.build import Run
-from motion_platform.errors import UsageError
-from motion_platform.schema import Batch, Embeddings, Generator, Motion, Sampling, Space, State
+from motion_platform.engine.judges import Judge, Judges
+from motion_platform.engine.processes import gather
+from motion_platform.engine.sources import ModelSource, Source
+from motion_platform.engine.testset import Item, TestSet
+from motion_platform.errors import DataError, UsageError
+from motion_platform.motion.representations import get_representation
+from motion_platform.schema import Generator, Motion, Sampling, State
+
+log = logging.getLogger("motion_platform")
+
+
+@dataclass
+class Pass:
+    """What one pass over the set gave. states, refused: by the judges' labels; shown: clip id -> joints (T, J, 3)."""
+
+    states: dict[str, State] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, np.ndarray] = field(default_factory=dict)
+    seconds: float = 0.0
+    made: int = 0
+
+    def merge(self, other: Pass) -> Pass:
+        states = dict(self.states)
+        for label, state in other.states.items():
+            states[label] = states[label].merge(state) if label in states else state
+        return Pass(
+            states,
+            {**other.refused, **self.refused},
+            {**self.shown, **other.shown},
+            self.seconds + other.seconds,
+            self.made + other.made,
+        )
+
+    def compute(self, judges: Sequence[Judge]) -> dict[str, tuple[Judge, dict[str, float]]]:
+        """label -> (judge, its values); what a metric refuses goes to ``refused``."""
+        values = {}
+        for judge in judges:
+            if judge.label not in self.states or judge.label in self.refused:
+                continue
+            try:
+                values[judge.label] = judge, self.states[judge.label].compute()
+            except DataError as error:
+                self.refused[judge.label] = str(error)
+        return values
 
 
 @torch.no_grad()
+def measure(
+    source: Source,
+    judges: Judges,
+    chosen: Sequence[Judge],
+    seed: int,
+    *,
+    batches: Sequence[Sequence[Item]] | None = None,
+    shown: frozenset[int] = frozenset(),
+    rank: int = 0,
+    world: int = 1,
+) -> Pass:
+    """One pass over ``batches`` (default: every clip once) with the judges ``chosen``; the same on every process.
+
+    Process ``rank`` takes ``batches[rank::world]``. A metric that refuses is left out from there on, and says why.
+    Errors: DataError for a prediction with a NaN; whatever the source raises.
+    """
+    metrics = {judge.label: judge.build(seed) for judge in chosen}
+
+    def work() -> Pass:
+        found = Pass()
+        seconds, made = source.seconds, source.made
+        every = judges.test.batches if batches is None else batches
+        for items in every[rank::world]:
+            asked = source.asked([row for row, _ in items], seed)
+            batch = judges.test.batch(items, [*judges.slots(), *source.slots], asked)
+            motion = source.predict(batch, items, seed)
+            check_finite(motion, batch.ids, source.name)
+            left = [judge for judge in chosen if judge.label not in found.refused]
+            seen = judges.see(left, source, motion, batch, items, asked)
+            part = Pass()
+            for judge in left:
+                try:
+                    part.states[judge.label] = metrics[judge.label].state(motion, batch, seen.get(judge.space))
+                except DataError as error:
+                    part.refused[judge.label] = str(error)
+            for b, (row, _) in enumerate(items):
+                if row in shown and judges.test.dataset.id(row) not in found.shown:
+                    part.shown[judges.test.dataset.id(row)] = joints_of(motion, b)
+            found = found.merge(part)
+        found.seconds, found.made = source.seconds - seconds, source.made - made
+        return found
+
+    parts = gather(work, world)
+    total = parts[0]
+    for part in parts[1:]:
+        total = total.merge(part)
+    return total
+
+
 def run(
     run: Run,
     *,
@@ -29,94 +122,58 @@ def run(
     rank: int = 0,
     world: int = 1,
 ) -> dict[str, Any]:
-    """{"task", "model", "split", "samples", "seed", "metrics": {name: value}}; the same on every process.
+    """{"task", "model", "split", "samples", "seed", "metrics": {name: value}, "refused": {metric: why}}: one pass.
 
     A generator makes one motion for each clip, from its captions and of its length; a space is given the real motion
-    and is its own judge. ``samples``: that many clips, spread evenly over the sorted ids.
-    Errors: UsageError when there is nothing to measure; whatever a metric refuses.
+    and is its own judge. Without ``metrics``: those of the task that want one motion a clip.
+    Errors: UsageError when there is nothing to measure; DataError for a NaN; those of :class:`Judges`.
     """
-    metrics = list(run.task.metrics if metrics is None else metrics)
-    split = split or run.task.protocol.split
-    seed = run.seed if seed is None else seed
-    dataset = run.open_data()
-    judges = [(registry.build("metrics", m.name, m.settings), _space(m, run)) for m in metrics]
-    if not judges:
+    data = run.data
+    test = TestSet(
+        run.open_data(), split or run.task.protocol.split, samples, batch_size, data.max_frames if data else None
+    )
+    judges = Judges(run.task.metrics if metrics is None else metrics, test, own=run.model, device=str(run.model.device))
+    chosen = judges.all if metrics is not None else [judge for judge in judges.all if judge.group == (1, None)]
+    if any(judge.group != (1, None) for judge in chosen):
+        raise UsageError("one pass makes one motion a clip; metrics of several need the whole protocol")
+    if not chosen:
         raise UsageError(f"task {run.task.task}: there is no metric to compute; name some in the card or the recipe")
-    rows = sorted(dataset.indices(split), key=dataset.id)
-    if not rows:
-        raise UsageError(f"data set {dataset.folder}: split {split!r} is empty")
-    if samples is not None and samples < len(rows):
-        rows = [rows[i * len(rows) // samples] for i in range(samples)]
-    longest = run.data.max_frames if run.data else None
-    collate = Collate(dataset, run.model.spec, tuple(run.model.card.slots), max_frames=longest)
+    seed = run.seed if seed is None else seed
     was_training = run.model.training
     run.model.eval()
-    states: list[State | None] = [None] * len(judges)
-    own = rows[rank::world]
-    for start in range(0, len(own), batch_size):
-        batch = collate(own[start : start + batch_size])
-        motion = predict(run, batch, seed, sampling)
-        for i, (metric, space) in enumerate(judges):
-            state = metric.state(motion, batch, embed(space, motion, batch, metric.needs))
-            states[i] = state if states[i] is None else states[i].merge(state)
+    source: Source = RealMotion()
+    if isinstance(run.model.trainable, Generator):
+        source = ModelSource(run.model, sampling=sampling)
+    source.prepare(test, rank, world)
+    found = measure(source, judges, chosen, seed, rank=rank, world=world)
     run.model.train(was_training)
-    values: dict[str, float] = {}
-    for state in _merge_processes(states, world):
-        values |= state.compute()
+    values = {
+        judge.value_name(name): value
+        for judge, named in found.compute(chosen).values()
+        for name, value in named.items()
+    }
+    for label, why in found.refused.items():
+        log.warning("%s is not measured: %s", label, why)
     return {
         "task": run.task.task,
         "model": run.model.card.name,
-        "split": split,
-        "samples": len(rows),
+        "split": test.split,
+        "samples": len(test.rows),
         "seed": seed,
         "metrics": values,
+        "refused": found.refused,
     }
 
 
-def predict(run: Run, batch: Batch, seed: int, sampling: Sampling | None = None) -> Motion:
-    """What is judged: a generator's motion for the batch's conditions, or the real motion for a space."""
-    if not isinstance(run.model.trainable, Generator):
-        return batch.motion.to(run.model.device)
-    return run.model.generate(batch.raw, batch.lengths, batch.ids, seed=seed, sampling=sampling)
+def check_finite(motion: Motion, ids: Sequence[str], who: str) -> None:
+    """DataError with the clip and the frame of the first value that is no number."""
+    wrong = ~torch.isfinite(motion.x).all(-1) & motion.mask
+    if wrong.any():
+        b, frame = (int(i) for i in wrong.nonzero()[0])
+        raise DataError(f"{who}: the motion for {ids[b]!r} has a NaN or infinite value in frame {frame}")
 
 
-def embed(space: Space | None, motion: Motion, batch: Batch, needs: str | None) -> Embeddings | None:
-    """What ``space`` sees in a batch, as far as a metric that ``needs`` it reads it. Errors: UsageError."""
-    if space is None or needs is None:
-        return None
-    if needs == "recogniser":
-        if not hasattr(space, "classify"):
-            raise UsageError(f"space {type(space).__name__}: does not classify; name a recogniser")
-        return Embeddings(labels=space.classify(motion))
-    seen = Embeddings(motion=space.embed(motion))
-    if needs in ("truth", "text") and batch.motion is not None:
-        seen.truth = space.embed(batch.motion.to(motion.x.device))
-    return seen
-
-
-def _space(metric: MetricRecipe, run: Run) -> Space | None:
-    """The space a metric measures in: the checkpoint it names, or the model itself when that is a space."""
-    needs = registry.get("metrics", metric.name).needs
-    if metric.space is not None:
-        return checkpoint.load(metric.space, device=str(run.model.device)).model.trainable
-    if needs is None:
-        return None
-    if isinstance(run.model.trainable, Space):
-        return run.model.trainable
-    raise UsageError(f"metric {metric.name}: needs a {needs}; write space: NAME_OR_FOLDER beside it")
-
-
-def _merge_processes(states: list[State | None], world: int) -> list[State]:
-    """The states of all processes merged; a process without a sample has none."""
-    gathered: list[list[State | None]] = [states]
-    if world > 1:
-        gathered = [[]] * world
-        torch.distributed.all_gather_object(gathered, states)
-    merged = []
-    for column in zip(*gathered, strict=True):
-        total = None
-        for state in column:
-            if state is not None:
-                total = state if total is None else total.merge(state)
-        merged.append(total)
-    return merged
+def joints_of(motion: Motion, b: int) -> np.ndarray:
+    """(T, J, 3) float32 metres of one motion of a batch."""
+    x = motion.x[b, : int(motion.lengths[b])].detach().float().cpu()
+    return get_representation(motion.spec.representation).decode(x).numpy().astype(np.float32)
