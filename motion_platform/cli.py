@@ -96,6 +96,9 @@ def generate(
     run = engine.load(task, model, _device(device))
     sampling = _sampling(guidance, steps, sampler, run)
     clips = engine.run(run, texts, lows, seconds=seconds, samples=samples, seed=seed, sampling=sampling)
+    for clip in clips:
+        if "seams" in clip.info:
+            print(f"{clip.name}: {engine.describe_seams(clip.info['seams'])}")
     _save(io, clips, output)
 
 

@@ -94,9 +94,9 @@ class Condition:
 
     An encoder returns its real tokens only. After conditioning, C is the model's width and token 0 is a learned null
     token that is always on: a dropped condition keeps token 0 alone, so no attention row is ever empty.
-    encoded: after conditioning, the encoder's own tokens (B, N, C), neither projected nor dropped, for a model that asks
-    how alike two inputs are or that was published with its own input layers; its real tokens are ``mask[:, 1:]`` (in
-    evaluation mode, where nothing is dropped).
+    encoded: after conditioning, the encoder's own tokens (B, N, C), neither projected nor dropped, for a model that
+    asks how alike two inputs are or that was published with its own input layers; its real tokens are ``mask[:, 1:]``
+    (in evaluation mode, where nothing is dropped).
     """
 
     tokens: Tensor
@@ -112,6 +112,13 @@ class Condition:
         else:
             mask[:, 1:] &= ~rows[:, None]
         return replace(self, mask=mask)
+
+    def pooled(self) -> Tensor:
+        """(B, C): after conditioning, the mean of the real tokens that are on, or the null token where none is."""
+        on = self.mask[:, 1:, None]
+        count = on.sum(1)
+        mean = (self.tokens[:, 1:] * on).sum(1) / count.clamp(min=1)
+        return torch.where(count > 0, mean, self.tokens[:, 0])
 
     def to(self, device: torch.device | str) -> Condition:
         encoded = None if self.encoded is None else self.encoded.to(device)
@@ -207,6 +214,10 @@ class Generator(Trainable):
         """(B,) frames that motions of these conditions usually last; None for a generator that does not know."""
         return None
 
+    def seams(self, length: int) -> list[int]:
+        """Frames at which a motion of this length is put together from parts; none for a generator that needs none."""
+        return []
+
 
 class Space(Trainable):
     """Embeds motion (and conditions) for distances between sets of motions."""
@@ -263,8 +274,9 @@ class Metric(ABC):
     needs: what it reads of a space, or None for a metric that looks at motions or words themselves: "space" the
     embeddings of the predictions, "truth" those of the real motions as well, "text" those of the captions as well,
     "recogniser" the labels seen. judges: what the prediction is, motions or sentences. generations: how many
-    predictions it wants of every clip (their ids are made by :func:`generation_id`). clips: from how many clips at most (None: all of the split).
-    What depends on chance takes a setting ``seed``, which the protocol gives (another one in every repeat).
+    predictions it wants of every clip (their ids are made by :func:`generation_id`). clips: from how many clips at
+    most (None: all of the split). What depends on chance takes a setting ``seed``, which the protocol gives (another
+    one in every repeat).
     """
 
     name: str

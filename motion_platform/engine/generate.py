@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from motion_platform.engine import checkpoint
 from motion_platform.engine.build import Run
-from motion_platform.errors import UsageError
+from motion_platform.errors import UsageError, suggest
+from motion_platform.generators import editing
+from motion_platform.generators.long import seam_report
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.retarget import to_humanml3d
@@ -82,6 +84,9 @@ def run(
             captions = (texts[t], *([low_texts[t]] if low_texts[t] else []))
             number = t * samples + k + 1
             info = {"model": run.model.card.name, "seed": seed, "sample": k, "text": texts[t]}
+            seams = run.model.trainable.seams(len(clip))
+            if seams:
+                info["seams"] = seam_report(clip.joints, seams, clip.fps)
             clips.append(clip.with_(name=f"motion_{number:03d}", captions=captions, info=info))
     return clips
 
@@ -118,13 +123,12 @@ def edit(
         if keep != "prefix":
             raise UsageError("--seconds: only --keep prefix changes the length of a motion")
         total = frames_of(seconds, spec.fps)
-    mask = keep_mask(keep, spec.representation, len(features), total, round(keep_seconds * spec.fps), frames)
-    x = torch.zeros(total, spec.dim)
-    x[: len(features)] = features[:total]
+    whole = Motion(features[None], torch.tensor([len(features)]), spec)
+    kept = edit_of(whole, keep, total, keep_seconds, frames)
     raw = {"text_high": [text] * samples, "text_low": [low_text] * samples}
     raw = {slot: values for slot, values in raw.items() if slot in run.model.card.slots}
     ids = [f"{text or ''}|{low_text or ''}|{k}" for k in range(samples)]
-    spread = Edit(x.expand(samples, -1, -1), mask.expand(samples, -1, -1))
+    spread = Edit(kept.x.expand(samples, -1, -1), kept.keep.expand(samples, -1, -1))
     motion = run.model.generate(raw, [total] * samples, ids, seed=seed, sampling=sampling, edit=spread)
     info = {"model": run.model.card.name, "seed": seed, "keep": keep, "source": clip.name}
     captions = tuple(t for t in (text, low_text) if t)
@@ -134,32 +138,34 @@ def edit(
     ]
 
 
-def keep_mask(keep: str, representation: str, have: int, total: int, edge: int, frames: Sequence[int]) -> torch.Tensor:
-    """(total, D) True where the given motion stays. Errors: UsageError for what leaves nothing to keep or to make."""
-    found = get_representation(representation)
-    mask = torch.zeros(total, found.dim, dtype=torch.bool)
-    if keep in ("prefix", "in_between"):
-        needed = edge if keep == "prefix" else 2 * edge
-        if edge < 1 or needed >= total or edge > have:
-            raise UsageError(
-                f"--keep-seconds: keeps {needed} of {total} frames (the motion has {have}); allowed: at least 1 frame, "
-                "and at least 1 frame left to make"
-            )
-        mask[:edge] = True
-        if keep == "in_between":
-            mask[-edge:] = True
-    elif keep in ("upper_body", "lower_body"):
-        mask[:, found.part_columns(keep)] = True
-    elif keep == "keyframes":
-        wrong = [f for f in frames if not 0 <= f < total]
-        if wrong or not frames:
-            raise UsageError(f"--frames: got {wrong or 'none'}; allowed: frames from 0 to {total - 1}")
-        mask[list(frames)] = True
-    else:
-        from motion_platform.errors import suggest
-
+def edit_of(motion: Motion, keep: str, total: int, keep_seconds: float, frames: Sequence[int]) -> Edit:
+    """The edit of one motion in the words of the command. UsageError for what leaves nothing to keep or to make."""
+    if keep not in KEEP:
         raise UsageError(f"--keep: got {keep!r}; {suggest(keep, KEEP)}")
-    return mask
+    if keep in ("upper_body", "lower_body"):
+        return editing.body_part(motion, "lower_body" if keep == "upper_body" else "upper_body")
+    have, lengths = int(motion.lengths[0]), torch.tensor([total])
+    if keep == "keyframes":
+        wrong = [f for f in frames if not 0 <= f < have]
+        if wrong or not frames:
+            raise UsageError(f"--frames: got {wrong or 'none'}; allowed: frames from 0 to {have - 1}")
+        return editing.key_frames(motion, frames)
+    edge = round(keep_seconds * motion.spec.fps)
+    needed = edge if keep == "prefix" else 2 * edge
+    if edge < 1 or needed >= total or edge > have:
+        raise UsageError(
+            f"--keep-seconds: keeps {needed} of {total} frames (the motion has {have}); allowed: at least 1 frame, "
+            "and at least 1 frame left to make"
+        )
+    return editing.in_between(motion, keep_seconds, keep_seconds if keep == "in_between" else 0.0, lengths)
+
+
+def describe_seams(report: Mapping[str, float]) -> str:
+    """One line: how the motion runs where its windows meet, compared with everywhere else."""
+    return (
+        f"{report['seams']:.0f} seams; the velocity changes there {report['ratio']:.2f} times as much as elsewhere "
+        f"(largest jump: {report['worst_ratio']:.2f} of the 99th percentile elsewhere)"
+    )
 
 
 def clips_of(motion: Motion) -> list[Clip]:

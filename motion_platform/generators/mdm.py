@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from motion_platform.errors import DataError, UnknownName, UsageError
 from motion_platform.generators.geometry import GeometricLoss, row_mean
-from motion_platform.generators.long import plan_windows
+from motion_platform.generators.long import plan_windows, seams_of
 from motion_platform.nn.diffusion import (
     PREDICTIONS,
     SAMPLERS,
@@ -263,7 +263,7 @@ class MDM(Generator):
 
     def _pooled(self, given: Mapping[str, Condition]) -> Tensor:
         """(B, width): all slots pooled and added."""
-        return torch.stack([_pool(given[slot]) for slot in self.slots]).sum(0)
+        return torch.stack([given[slot].pooled() for slot in self.slots]).sum(0)
 
     def natural_lengths(self, given: Mapping[str, Condition]) -> Tensor | None:
         """(B,) frames that such a motion usually lasts (the median, as the error is of the logarithm), or None."""
@@ -273,6 +273,10 @@ class MDM(Generator):
         return frames.clamp(self.patch, self.max_frames)
 
     # ---------------------------------------------------------------- sampling
+
+    def seams(self, length: int) -> list[int]:
+        """Frames in the middle of the windows' overlaps, for motions longer than ``max_frames``."""
+        return seams_of(length, self.max_frames, self.overlap)
 
     def generate(
         self,
@@ -389,12 +393,3 @@ class MDM(Generator):
             if slot not in self.slots:
                 raise UnknownName("slot", slot, self.slots, f"mdm: {what}")
         return dict(values)
-
-
-def _pool(condition: Condition) -> Tensor:
-    """(B, width): mean of the real tokens that are on, or the null token where none is."""
-    tokens, mask = condition.tokens, condition.mask
-    on = mask[:, 1:, None]
-    count = on.sum(1)
-    mean = (tokens[:, 1:] * on).sum(1) / count.clamp(min=1)
-    return torch.where(count > 0, mean, tokens[:, 0])

@@ -19,7 +19,7 @@ class Clip:
     """joints (T, J, 3) float32 world positions in metres, Y up; fps frames a second.
 
     rotations: (T, J, 4) local quaternions xyzw relative to ``skeleton.offsets``, where the source had them. name: a
-    stable identifier. captions: what the motion shows. info: provenance (source file, licence, unit, ...), plain values.
+    stable identifier. captions: what the motion shows. info: provenance (source file, licence, unit), plain values.
     """
 
     joints: np.ndarray

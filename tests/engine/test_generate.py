@@ -8,7 +8,7 @@ from motion_platform.engine import build, generate
 from motion_platform.errors import UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
-from motion_platform.schema import Sampling
+from motion_platform.schema import Motion, Sampling
 
 NAME = "humanml3d_essential"
 
@@ -123,9 +123,10 @@ def test_an_edit_keeps_frames_and_makes_the_rest(run, clip: Clip, keep: str, opt
 
 def test_an_edit_keeps_half_a_body(run, clip: Clip) -> None:
     given = generate.to_humanml3d(clip)
+    spec = run.model.spec
+    whole = Motion(torch.zeros(1, 60, spec.dim), torch.tensor([60]), spec)
     for keep, other in (("upper_body", "lower_body"), ("lower_body", "upper_body")):
-        mask = generate.keep_mask(keep, NAME, 60, 60, 1, ())
-        rest = generate.keep_mask(other, NAME, 60, 60, 1, ())
+        mask, rest = (generate.edit_of(whole, name, 60, 1.0, ()).keep for name in (keep, other))
         assert not (mask & rest).any()
         assert (mask | rest).all()
         result = generate.edit(run, clip, keep, "a person waves", seed=1)[0]
@@ -156,3 +157,11 @@ def test_a_recogniser_does_not_generate(recipe) -> None:
     made = build.assemble(recipe(base="smoke/recogniser"), name="rec")
     with pytest.raises(UsageError, match="does not generate"):
         made.model.generate({}, [10], ["a"])
+
+
+def test_a_long_motion_reports_its_seams(run) -> None:
+    window = run.model.trainable.max_frames
+    short, long = generate.run(run, ["walks", "walks on"], seconds=[window / 20, 3 * window / 20])
+    assert "seams" not in short.info
+    assert long.info["seams"]["seams"] == len(run.model.trainable.seams(len(long))) >= 2
+    assert "seams; the velocity changes there" in generate.describe_seams(long.info["seams"])
