@@ -65,7 +65,7 @@ def find_checkpoint(name: str | os.PathLike[str]) -> Path:
         return folder
     if text.count("/") == 1:
         return from_hub(text)
-    raise UnknownName("model", text, shipped(), "not a folder with a model.yaml")
+    raise UnknownName("model", text, [*shipped(), "a folder with a model.yaml"])
 
 
 def find(name: str | os.PathLike[str], *, owner: str | None = None) -> Path:
