@@ -113,7 +113,7 @@ def augment(
     return moved * length_mask(new, moved.shape[1])[..., None], new
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Depthwise convolution over time, LayerNorm, a feed-forward pair, added to the input."""
 
     def __init__(self, width: int, kernel: int, dropout: float) -> None:
@@ -177,7 +177,7 @@ class Recogniser(Space):
         self.patch, self.smoothing = patch, smoothing
         self.speed_change, self.crop, self.noise = speed_change, crop, noise
         self.enter = nn.Linear(patch * FEATURES, width)
-        self.blocks = nn.ModuleList(_Block(width, kernel, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(width, kernel, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.attend = nn.Linear(width, 4)
         self.to_embedding = nn.Sequential(nn.Linear(6 * width, embedding), nn.GELU(), nn.Dropout(dropout))
