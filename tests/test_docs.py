@@ -15,7 +15,7 @@ import typer
 from motion_platform import catalog, cli, config, registry, tasks
 from motion_platform.engine import build
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent))
 from documents import DOCUMENTS, ROOT, blocks, commands
 
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]

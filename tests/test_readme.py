@@ -12,7 +12,7 @@ from motion_platform import cards, cli, config, weight_files
 from motion_platform.data import sample
 from motion_platform.engine import train
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent))
 from documents import ROOT, blocks, commands
 
 README = ROOT / "README.md"
