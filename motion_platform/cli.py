@@ -6,7 +6,6 @@ something else was, 130 after Ctrl-C. ``--debug``, anywhere, shows the traceback
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -16,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from motion_platform.cli_data import data_app, weights_app
+from motion_platform.cli_evaluate import benchmark, compare, evaluate
 from motion_platform.cli_spaces import import_guo, search
 from motion_platform.errors import MotionPlatformError, UnknownName, UsageError
 
@@ -174,42 +174,9 @@ def train(
     )
 
 
-@app.command()
-def evaluate(
-    model: Annotated[str, typer.Argument(help="A shipped model's name or a checkpoint folder.")],
-    split: Annotated[str | None, typer.Option(help="Default: the task's.")] = None,
-    samples: Annotated[int | None, typer.Option(help="At most that many clips.", min=1)] = None,
-    metric: Annotated[list[str], typer.Option(help="NAME or NAME=SPACE; repeatable. Default: the task's.")] = [],
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    guidance: Guidance = [],
-    steps: Steps = None,
-    sampler: Sampler = None,
-    data: DataFolder = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the numbers here (JSON).")] = None,
-    device: Device = "cpu",
-):
-    """Measure a model with its task's metrics and print JSON."""
-    from motion_platform.config import DataRecipe, MetricRecipe
-    from motion_platform.engine import checkpoint
-    from motion_platform.engine import evaluate as engine
-
-    run = checkpoint.load(model, device=_device(device))
-    if data is not None:
-        run.data = DataRecipe(name=run.data.name if run.data else run.task.data, folder=data)
-    pairs = [each.partition("=") for each in metric]
-    metrics = [MetricRecipe(name=name, space=space or None) for name, _, space in pairs] or None
-    result = engine.run(
-        run, metrics=metrics, split=split, samples=samples, seed=seed, sampling=_sampling(guidance, steps, sampler, run)
-    )
-    text = json.dumps(result, indent=2)
-    print(text)
-    if output is not None:
-        from motion_platform.motion.io.atomic import atomic_path
-
-        with atomic_path(output) as temporary:
-            temporary.write_text(text + "\n")
-
-
+app.command()(evaluate)
+app.command()(benchmark)
+app.command()(compare)
 app.command()(search)
 weights_app.command("import-guo")(import_guo)
 

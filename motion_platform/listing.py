@@ -14,14 +14,14 @@ from motion_platform.errors import UsageError
 
 def kinds() -> list[str]:
     """All kinds of things that have names."""
-    return ["tasks", "recipes", "models", "tokenizers", *CATALOG]
+    return ["tasks", "recipes", "benchmarks", "models", "tokenizers", *CATALOG]
 
 
 def rows(kind: str) -> list[tuple[str, str]]:
     """[(name, a few words)] of one kind."""
     if kind == "models":
         return models()
-    if kind in ("tasks", "recipes", "tokenizers"):
+    if kind in ("tasks", "recipes", "benchmarks", "tokenizers"):
         folder = "configs" if kind == "recipes" else kind
         return [(name, cards.summary(cards.find(folder, name))) for name in cards.names(folder)]
     found = []
