@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import time
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -134,7 +135,7 @@ class ModelSource(Source):
         try:
             with np.load(path, allow_pickle=False) as found:
                 frames, seconds = torch.from_numpy(found["x"]), float(found["seconds"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"{path}: kept motions cannot be read ({error}); delete the file") from error
         if frames.shape != (int(lengths.sum()), spec.dim):
             raise DataError(f"{path}: kept motions have shape {tuple(frames.shape)}; delete the file")
