@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from motion_platform.data.inflection import article, inflect
 from motion_platform.data.sides import swap_labels, swap_sides
 from motion_platform.errors import UnknownName
 from motion_platform.seeding import seed_of
@@ -32,51 +33,16 @@ def vocabulary() -> dict[str, Any]:
     words = yaml.safe_load((resources.files("motion_platform.data") / "bandai_vocabulary.yaml").read_text())
     for style in words["styles"].values():
         base = words["styles"].get(style.get("same"), {})
-        for key in ("adverbs", "manner", "steps", "person", "state", "moves", "subjects"):
+        for key in ("adverbs", "manner", "steps", "person", "state", "moves", "subjects", "because"):
             style[key] = list(style.get(key, [])) + list(base.get(key, []))
         style.setdefault("gender", base.get("gender", "any"))
     return words
 
 
-_DOUBLED = {
-    "run",
-    "jog",
-    "trot",
-    "step",
-    "bid",
-    "put",
-    "spin",
-    "chop",
-    "hit",
-    "cut",
-    "stop",
-    "drop",
-    "jab",
-    "get",
-    "spar",
-}
-_DOUBLED |= {"sit", "let", "set", "wrap", "stir", "strut", "nod", "hop", "skip", "flap", "clap", "tap", "bob", "wag"}
-
-
-def inflect(verb: str, form: str) -> str:
-    """``walk`` as ``base`` (walk), ``s`` (walks) or ``ing`` (walking)."""
-    if form == "base":
-        return verb
-    if form == "s":
-        if verb in ("go", "do") or verb.endswith(("s", "sh", "ch", "x", "z")):
-            return verb + "es"
-        if verb.endswith("y") and verb[-2] not in "aeiou":
-            return verb[:-1] + "ies"
-        return verb + "s"
-    if verb in _DOUBLED:
-        return verb + verb[-1] + "ing"
-    if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
-        return (verb[:-2] + "y" if verb.endswith("ie") else verb[:-1]) + "ing"
-    return verb + "ing"
-
-
-def _article(words: str) -> str:
-    return ("an " if words[0] in "aeio" or words.startswith(("unc", "uns", "unh", "utter")) else "a ") + words
+_NO_ARTICLE = re.compile(
+    r"both|backwards|dance moves|choreography|swordplay|sword fighting|directions|"
+    r"\w+ing\b(?! (?:gesture|kick|comb|left|right|wave))"
+)
 
 
 class Grammar:
@@ -102,7 +68,8 @@ class Grammar:
 
     def act(self, form: str, subject: Sequence[str]) -> str:
         """A verb phrase: ``waves his left hand``."""
-        phrase = self.pick(self.content["phrases"])
+        phrases = self.content["phrases"]  # the plainest come first and are said most
+        phrase = self.pick(phrases[:4] if self.chance(0.3) else phrases)
         phrase = phrase.replace("<their>", subject[1]).replace("<them>", subject[2])
         return re.sub(r"<(\w+)>", lambda m: inflect(m.group(1), form), phrase)
 
@@ -120,16 +87,16 @@ class Grammar:
         """``a tired man``, and the subject behind it."""
         while True:
             subject = self.subject()
-            article, _, noun = subject[0].partition(" ")
+            determiner, _, noun = subject[0].partition(" ")
             adjective = self.pick(self.style["person"])
             if self.chance(0.12):
                 adjective += f", {self.pick([a for a in self.style['person'] if a != adjective])}"
             if noun:
                 return (
-                    _article(f"{adjective} {noun}") if article in ("a", "an") else f"{article} {adjective} {noun}"
+                    article(f"{adjective} {noun}") if determiner in ("a", "an") else f"{determiner} {adjective} {noun}"
                 ), subject
-            if article in ("someone", "somebody"):
-                return f"{article} {adjective}", subject
+            if determiner in ("someone", "somebody"):
+                return f"{determiner} {adjective}", subject
 
     def styled_subject(self) -> tuple[str, Sequence[str]]:
         """A subject that carries the style: ``a grandmother`` where the style has such, else ``a tired man``."""
@@ -229,7 +196,7 @@ class Grammar:
                 "{n} in {an} way",
                 "{n}, {how}",
             ]
-        ).format(a=adjective, n=noun, an=_article(adjective), how=self.how())
+        ).format(a=adjective, n=noun, an=article(adjective), how=self.how())
 
     def noun(self) -> str:
         adjective, noun = self.pick(self.style["moves"]), self.pick([n for n in self.content["nouns"] if "," not in n])
@@ -247,9 +214,9 @@ class Grammar:
         )
         subject = self.subject()
         someone = "someone" if subject[0] in ("he", "she") else subject[0]
-        plural = noun.startswith(("both", "backwards"))
+        plural = bool(_NO_ARTICLE.match(noun))
         return frame.format(
-            s=subject[0], o=someone, an=f"{adjective} {noun}" if plural else _article(f"{adjective} {noun}")
+            s=subject[0], o=someone, an=f"{adjective} {noun}" if plural else article(f"{adjective} {noun}")
         )
 
     def first_person(self) -> str:
@@ -293,8 +260,47 @@ class Grammar:
                 "with {a} attitude",
             ]
         )
-        how = frame.format(a=_article(first), ab=_article(f"{first} and {second}"), x=first)
-        return f"{subject[0]} {self.act(self.pick(['s', 's', 'ing']), subject)} {how}"
+        how = frame.format(a=article(first), ab=article(f"{first} and {second}"), x=first)
+        return f"{subject[0]} {self.act('s', subject)} {how}"
+
+    def two_sentences(self) -> str:
+        """``a man walks. He looks tired``: the style in a sentence of its own."""
+        subject = self.subject()
+        who = {"his": "he", "her": "she", "its": "it"}.get(subject[1], "they")
+        are, s = ("are", "") if who == "they" else ("is", "s")
+        link = self.pick([f"{who} look{s}", f"{who} {are}", f"{who} seem{s}", f"{who} feel{s}", f"{who} appear{s}"])
+        act = self.pick([f"{subject[0]} {self.act('s', subject)}", f"{subject[0]} is {self.act('ing', subject)}"])
+        state = f"{link} {self.pick(self.style['state'])}"
+        return self.pick([f"{act}. {state[0].upper()}{state[1:]}", f"{act}; {state}", f"{act}, {state}"])
+
+    def as_someone(self) -> str:
+        """The style as a comparison: ``the way a grandmother would``, ``in the style of a tired man``."""
+        subject = self.subject()
+        model = self.pick(self.style["subjects"])[0] if self.chance(0.7) else self.described()[0]
+        like = self.pick(
+            ["like {}", "the way {} would", "as {} would", "in the style of {}", "as if {} were doing it"]
+            + ["with the body language of {}", "in the manner of {}", "imitating {}", "just like {}"]
+            + (["with the gait of {}", "with the stride of {}"] if self.content["kind"] == "steps" else [])
+        ).format(model)
+        act = self.act("ing", ["one", "the", "one"]) if self.chance(0.25) else None
+        return f"{act or subject[0] + ' ' + self.act('s', subject)} {like}"
+
+    def reason(self) -> str:
+        """A style told by its cause, besides a word of it: ``somebody tired waves, after a double shift``."""
+        words, subject = self.styled_subject()
+        because = self.pick(self.style["because"])
+        comma = self.pick(["", ","])
+        if self.chance(0.3):
+            return f"{because}, {words} {self.act('s', subject)}"
+        return f"{words} {self.act('s', subject)}{comma} {because}"
+
+    def telegraphic(self) -> str:
+        """Keywords of a search box: ``wave right hand, sad``."""
+        act = self.act(self.pick(["base", "ing"]), ["one", "the", "it"])
+        word = self.pick(self.style["moves"] + self.style["person"] + self.single_adverbs())
+        return self.pick(["{w}, {a}", "{a}, {w}", "{a} - {w}", "{a}; {w}", "{w}: {a}", "{a} + {w}"]).format(
+            a=act, w=word
+        )
 
     def neutral_sentence(self) -> str:
         """No word of style: for the normal style only, where it is the whole truth."""
@@ -335,6 +341,10 @@ class Grammar:
             (4, self.there_is),
             (3, self.two_adverbials),
             (5, self.manner_of),
+            (6, self.two_sentences),
+            (6, self.as_someone),
+            (4, self.reason),
+            (4, self.telegraphic),
         ]
         if self.plain and self.chance(0.55):
             text = self.neutral_sentence()
@@ -371,14 +381,14 @@ def captions_of(
     """
     generator = random.Random(seed_of("captions", seed, mirrored))
     grammar = Grammar(content, style, generator)
+    if mirrored:  # before sentences are made: "turns right" swaps, "turns right after work" would not
+        grammar.content = {k: v if k == "kind" else [swap_sides(s) for s in v] for k, v in grammar.content.items()}
     sentences: dict[str, None] = {}
     while len(sentences) < high:
         sentences[grammar.sentence()] = None
     actions = generator.sample(grammar.content["low"], min(low, len(grammar.content["low"])))
     first = grammar.content["low"][0]  # the full sequence is always among them
     actions = [first, *[a for a in actions if a != first]][:low]
-    if mirrored:
-        return [swap_sides(s) for s in sentences], [swap_sides(a) for a in actions]
     return list(sentences), actions
 
 

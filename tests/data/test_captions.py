@@ -24,7 +24,7 @@ def test_every_label_of_the_data_set_has_words():
 @pytest.mark.parametrize("content", CONTENTS)
 def test_words_are_many_and_plain_text(content):
     words = vocabulary()["contents"][content]
-    assert len(set(words["phrases"])) >= 15
+    assert len(set(words["phrases"])) >= 40
     assert len(set(words["nouns"])) >= 3
     assert len(set(words["low"])) >= 5
     for text in [*words["phrases"], *words["nouns"], *words["low"]]:
@@ -82,6 +82,20 @@ def test_low_level_sequences_name_the_mirrored_side():
     assert captions_of("walk-turn-left", "old", 3)[1][0] == "walk, turn left"
     assert captions_of("walk-turn-left", "old", 3, mirrored=True)[1][0] == "walk, turn right"
     assert captions_of("raise-up-left-hand", "old", 3)[1][0] == "stand, raise left hand, lower left hand"
+
+
+def test_a_mirrored_side_before_after_is_swapped_too():
+    """``turns right after ...`` reads like the idiom ``right after``, yet it is a side here."""
+    for seed in range(150):
+        for caption in captions_of("walk-turn-right", "tired", seed, mirrored=True)[0]:
+            assert not re.search(r"\bright\b", caption, re.I), caption
+
+
+def test_no_wording_belongs_to_two_contents():
+    owner: dict[str, str] = {}
+    for content, words in vocabulary()["contents"].items():
+        for text in {*words["phrases"], *words["nouns"]}:
+            assert owner.setdefault(text, content) == content, text
 
 
 def test_normal_is_often_said_without_a_word_of_style_and_others_never():
