@@ -40,7 +40,7 @@ def vocabulary() -> dict[str, Any]:
 
 
 _NO_ARTICLE = re.compile(
-    r"both|backwards|dance moves|choreography|swordplay|sword fighting|directions|"
+    r"both |backwards|dance moves|choreography|swordplay|sword fighting|directions|"
     r"\w+ing\b(?! (?:gesture|kick|comb|left|right|wave))"
 )
 
