@@ -6,7 +6,6 @@ MotionGPT (Ribeiro-Gomes et al., WACV 2024), section 3.2, which adds a low-level
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from motion_platform.errors import DataError, UnknownName, UsageError
 from motion_platform.generators.geometry import GeometricLoss, row_mean
 from motion_platform.generators.long import plan_windows, seams_of
+from motion_platform.generators.reading import ConditionReader
 from motion_platform.nn.diffusion import (
     PREDICTIONS,
     SAMPLERS,
@@ -33,7 +33,6 @@ from motion_platform.schema import Batch, Condition, Edit, Generator, Motion, Mo
 from motion_platform.seeding import NoiseSource
 
 DEFAULT_GUIDANCE = 2.5  # MDM, section 4
-LENGTH_LOSS = 0.1  # it has its own weights: the factor only keeps its gradient out of the clipping of the others
 
 
 @dataclass
@@ -69,8 +68,10 @@ class MDM(Generator):
     rows. rec: squared error of the prediction. velocity: differences between frames of the normalised x_0 (WACV, eq.
     4). position, joint velocity, foot: of decoded joints (eq. 3, 5; generators/geometry.py). All but rec are of the
     x_0 that the prediction stands for. loss_weighting: "uniform" or "min_snr". stratified: spread the timesteps of a
-    batch evenly (unbiased, less noise in the gradient). natural_length: also learn how long such a motion lasts, by a
-    linear layer on the pooled conditions that leaves the rest of the network alone.
+    batch evenly (unbiased, less noise in the gradient).
+
+    text_layers: transformer layers that read the tokens of all slots together before any of the above; natural_length,
+    alignment_loss: what else is learned from them (generators/reading.py).
     """
 
     def __init__(
@@ -105,6 +106,8 @@ class MDM(Generator):
         loss_weighting: Weighting = "uniform",
         stratified: bool = True,
         natural_length: bool = False,
+        text_layers: int = 0,
+        alignment_loss: float = 0.0,
     ) -> None:
         super().__init__()
         for kind, name, allowed in (
@@ -143,10 +146,19 @@ class MDM(Generator):
             self.smooth = nn.Conv1d(spec.dim, spec.dim, smoothing, padding=smoothing // 2, groups=spec.dim)
             nn.init.zeros_(self.smooth.weight)
             nn.init.zeros_(self.smooth.bias)
-        self.length = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1)) if natural_length and slots else None
-        if self.length is not None:  # from a middling length on: a large first error would use up the gradient clipping
-            nn.init.zeros_(self.length[1].weight)
-            nn.init.constant_(self.length[1].bias, math.log(max_frames / 2))
+        self.reader = ConditionReader(
+            self.slots,
+            width,
+            layers=text_layers,
+            heads=heads,
+            feed_forward=feed_forward,
+            dropout=dropout,
+            motion_dim=spec.dim,
+            patch=patch,
+            max_frames=max_frames,
+            natural_length=natural_length,
+            alignment=alignment_loss,
+        )
         self.geometry = GeometricLoss(
             spec, {"position": position_loss, "velocity": joint_velocity_loss, "foot": foot_loss}, position_space
         )
@@ -160,15 +172,15 @@ class MDM(Generator):
 
         What stands in x outside the mask has no influence; what comes out there has no meaning.
         """
-        return self._denoise(x, self.timestep(timesteps), self._context(given), mask)
+        return self._denoise(x, self.timestep(timesteps), self._context(self.reader(given)), mask)
 
     def _context(self, given: Mapping[str, Condition]) -> _Context:
-        """Pool, lay side by side or project the slots' tokens, as the architecture wants them."""
+        """Pool, lay side by side or project the slots' tokens, as the architecture wants them, after reading."""
         if not self.slots:
             return _Context()
         conditions = [given[slot] for slot in self.slots]
         if not self.decoder and self.fusion == "sum":
-            return _Context(added=self._pooled(given))
+            return _Context(added=self.reader.pooled(given))
         tokens = torch.cat([c.tokens for c in conditions], dim=1)
         mask = torch.cat([c.mask for c in conditions], dim=1)
         if self.decoder:
@@ -236,7 +248,8 @@ class MDM(Generator):
         x0 = torch.where(mask[..., None], self.spec.normalise(true), 0.0)
         t, noise = self.training_noise(batch, x0)
         x_t = self.schedule.q_sample(x0, noise, t)
-        output = self(x_t, t, given, mask).float()
+        read = self.reader(given)
+        output = self._denoise(x_t, self.timestep(t), self._context(read), mask).float()
         target = self.schedule.target(x0, noise, t, self.prediction)
 
         weight = self.schedule.loss_weight(t, self.prediction, self.loss_weighting)
@@ -254,23 +267,14 @@ class MDM(Generator):
             for name, error in self.geometry(self.spec.restore(predicted), true, mask).items():
                 parts["joint_velocity" if name == "velocity" else name] = error.mean()
                 loss = loss + self.geometry.weights[name] * (weight * error).mean()
-        if self.length is not None:
-            known = self._pooled(given).detach()
-            error = (self.length(known)[:, 0].float() - batch.lengths.to(loss.device).log()) ** 2
-            parts["length"] = error.mean()
-            loss = loss + LENGTH_LOSS * error.mean()
+        for name, error in self.reader.losses(read, x0, batch).items():
+            parts[name] = error
+            loss = loss + self.reader.weights[name] * error
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
 
-    def _pooled(self, given: Mapping[str, Condition]) -> Tensor:
-        """(B, width): all slots pooled and added."""
-        return torch.stack([given[slot].pooled() for slot in self.slots]).sum(0)
-
     def natural_lengths(self, given: Mapping[str, Condition]) -> Tensor | None:
-        """(B,) frames that such a motion usually lasts (the median, as the error is of the logarithm), or None."""
-        if self.length is None:
-            return None
-        frames = self.length(self._pooled(given))[:, 0].exp().round().long()
-        return frames.clamp(self.patch, self.max_frames)
+        """(B,) frames that such a motion usually lasts, or None when that was not learned."""
+        return self.reader.natural_lengths(self.reader(given))
 
     # ---------------------------------------------------------------- sampling
 
@@ -379,7 +383,7 @@ class MDM(Generator):
             views = [condition if slot in on else condition.drop() for on, _ in chain]
             stacked[slot] = Condition(torch.cat([v.tokens for v in views]), torch.cat([v.mask for v in views]))
         coefficients = torch.tensor([c for _, c in chain], device=self.input.weight.device)
-        return coefficients, self._context(stacked)
+        return coefficients, self._context(self.reader(stacked))
 
     def _known(self, edit: Edit, x: Tensor) -> tuple[Tensor, Tensor]:
         if edit.x.shape != x.shape or edit.keep.shape != x.shape:

@@ -14,8 +14,9 @@ VARIANTS = [
     {"architecture": "encoder", "fusion": "sum"},
     {"architecture": "encoder", "fusion": "tokens"},
     {"architecture": "decoder"},
+    {"architecture": "decoder", "text_layers": 1, "alignment_loss": 0.1, "natural_length": True},
 ]
-variants = pytest.mark.parametrize("variant", VARIANTS, ids=["sum", "tokens", "decoder"])
+variants = pytest.mark.parametrize("variant", VARIANTS, ids=["sum", "tokens", "decoder", "reader"])
 
 
 def generate(model, given, lengths, ids=None, seed=0, edit=None, **sampling):
@@ -98,7 +99,7 @@ def test_more_frames_than_the_window_are_refused_by_the_network(make):
 @pytest.mark.parametrize(
     ("variant", "prediction", "schedule"),
     list(itertools.product(VARIANTS, ["x0", "epsilon", "v"], ["cosine", "linear"])),
-    ids=lambda v: v if isinstance(v, str) else "-".join(v.values()),
+    ids=lambda v: v if isinstance(v, str) else "-".join(map(str, v.values())),
 )
 def test_every_combination_learns(make, variant, prediction, schedule):
     model = make.model(
@@ -124,7 +125,8 @@ def test_every_combination_learns(make, variant, prediction, schedule):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
     after = probe()
-    assert set(before) == {"loss", "rec", "velocity", "position", "joint_velocity", "foot"}
+    learned = {"length", "alignment"} if "text_layers" in variant else set()
+    assert set(before) == {"loss", "rec", "velocity", "position", "joint_velocity", "foot"} | learned
     assert all(torch.isfinite(v) for v in after.values())
     assert after["loss"] < 0.8 * before["loss"]
     assert after["rec"] < 0.9 * before["rec"]
@@ -410,32 +412,3 @@ def test_bfloat16_autocast_around_sampling(make):
     assert torch.equal(fast[keep], exact[keep])
     assert 0 < (fast - exact).abs().max() < 0.05 * exact.abs().max()
     assert all(v.dtype == torch.float32 for v in parts.values())
-
-
-def test_natural_length_is_learned_from_the_conditions(make):
-    model, given, batch = make.model(natural_length=True), make.given(4), make.batch((40, 33, 17, 8))
-    optimiser = torch.optim.Adam(model.length.parameters(), 3e-2)
-    for _ in range(200):
-        optimiser.zero_grad()
-        model.loss(batch, given)["loss"].backward()
-        optimiser.step()
-    assert torch.equal(model.natural_lengths(given), batch.lengths)
-    assert make.model().natural_lengths(given) is None
-
-
-def test_natural_length_sends_no_gradient_into_the_conditions(make):
-    model, given = make.model(natural_length=True), make.given(4)
-    for condition in given.values():
-        condition.tokens.requires_grad_()
-    error = model.length(model._pooled(given).detach())
-    assert error.requires_grad
-    torch.manual_seed(0)
-    model.loss(make.batch(), given)["loss"].backward()
-    with_head = {slot: c.tokens.grad.clone() for slot, c in given.items()}
-    for condition in given.values():
-        condition.tokens.grad = None
-    model.length = None
-    torch.manual_seed(0)
-    model.loss(make.batch(), given)["loss"].backward()
-    for slot, condition in given.items():
-        assert torch.equal(condition.tokens.grad, with_head[slot])
