@@ -193,8 +193,12 @@ def check_output(output: Path | None) -> None:
         return
     if output.suffix not in (".json", ".md", ".html"):
         raise UsageError(f"{output}: unknown format {output.suffix or '(no extension)'}; allowed: .json, .md, .html")
-    if not output.parent.is_dir():
-        raise UsageError(f"{output}: the folder {output.parent} does not exist")
+    if output.is_dir():
+        raise UsageError(f"{output}: is a folder; give a file name")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{output}: the folder cannot be made: {error.strerror or error}") from error
 
 
 def check_precision(precision: str) -> None:

@@ -100,7 +100,7 @@ def test_list_shows_every_kind(motion) -> None:
 
 
 def test_help_of_every_command(motion) -> None:
-    for command in ("list", "generate", "edit", "train", "evaluate", "convert", "render", "info", "doctor"):
+    for command in ("list", "generate", "edit", "train", "evaluate", "benchmark", "compare", "convert", "render", "info", "doctor"):
         code, out, _ = motion(command, "--help")
         assert code == 0
         assert "Usage: motion" in out

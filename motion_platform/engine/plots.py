@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Sequence
 
-WIDTH, LEFT, RIGHT, LINE, TOP = 460, 170, 16, 20, 40
+WIDTH, LEFT, RIGHT, LINE, TOP = 460, 170, 24, 20, 40
 
 
 def intervals(title: str, unit: str, points: Sequence[tuple[str, str, float, float | None]]) -> str:
@@ -37,7 +37,7 @@ def intervals(title: str, unit: str, points: Sequence[tuple[str, str, float, flo
             f"<title>{html.escape(said)}</title></circle>"
         )
     for value in (low, (low + high) / 2, high):
-        parts.append(f"<text class='tick' x='{x(value):.1f}' y='{height - 10}'>{value:.3g}</text>")
+        parts.append(f"<text class='tick' x='{x(value):.1f}' y='{height - 10}'>{tick(value)}</text>")
     return _svg(f"{title} ({unit})", height, parts)
 
 
@@ -61,8 +61,10 @@ def scatter(title: str, points: Sequence[tuple[str, float, float, float | None]]
             f"<line class='real' x1='56' x2='{WIDTH - RIGHT}' y1='{y(real):.1f}' y2='{y(real):.1f}'>"
             f"<title>real motion: {real:.4g}</title></line>"
         )
-    for name, seconds, mean, interval in points:
+    heights = spread([y(mean) - 5 for _, _, mean, _ in points])
+    for (name, seconds, mean, interval), label in zip(points, heights, strict=True):
         said = f"{name}: {mean:.5g}" + (f" \u00b1 {interval:.2g}" if interval else "") + f", {seconds:.3g} s"
+        side, shift = ("point", 6) if x(seconds) < WIDTH / 2 else ("point end", -6)  # names stay in the picture
         if interval:
             parts.append(
                 f"<line class='bar' x1='{x(seconds):.1f}' x2='{x(seconds):.1f}' y1='{y(mean - interval):.1f}' "
@@ -71,14 +73,28 @@ def scatter(title: str, points: Sequence[tuple[str, float, float, float | None]]
         parts.append(
             f"<circle class='model' cx='{x(seconds):.1f}' cy='{y(mean):.1f}' r='4'>"
             f"<title>{html.escape(said)}</title></circle>"
-            f"<text class='point' x='{x(seconds) + 6:.1f}' y='{y(mean) - 5:.1f}'>{html.escape(_short(name))}</text>"
+            f"<text class='{side}' x='{x(seconds) + shift:.1f}' y='{label:.1f}'>"
+            f"{html.escape(_short(name))}</text>"
         )
     for value in (low, (low + high) / 2, high):
-        parts.append(f"<text class='name' x='52' y='{y(value) + 4:.1f}'>{value:.3g}</text>")
+        parts.append(f"<text class='name' x='52' y='{y(value) + 4:.1f}'>{tick(value)}</text>")
     for exponent in (first, (first + last) / 2, last):
-        parts.append(f"<text class='tick' x='{x(10**exponent):.1f}' y='{height - 22}'>{10**exponent:.2g}</text>")
+        parts.append(f"<text class='tick' x='{x(10**exponent):.1f}' y='{height - 22}'>{tick(10**exponent)}</text>")
     parts.append(f"<text class='tick' x='{WIDTH / 2}' y='{height - 6}'>seconds a motion</text>")
     return _svg(title, height, parts)
+
+
+def spread(heights: Sequence[float], gap: float = 11.0) -> list[float]:
+    """The same heights, moved down where two would be nearer than ``gap``."""
+    moved, last = list(heights), -math.inf
+    for i in sorted(range(len(heights)), key=heights.__getitem__):
+        moved[i] = last = max(heights[i], last + gap)
+    return moved
+
+
+def tick(value: float) -> str:
+    """Three digits, without powers of ten where a plain number is as short."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _range(lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float]:

@@ -155,6 +155,8 @@ def mean_and_interval(values: Sequence[float]) -> tuple[float, float | None]:
     mean = math.fsum(values) / n
     if n == 1:
         return mean, None
+    if max(values) == min(values):  # without the last bit of a sum over n
+        return values[0], 0.0
     variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
     return mean, 1.96 * math.sqrt(variance / n)
 

@@ -230,6 +230,8 @@ def _section(task: str, lines: Sequence[Line], players: Sequence[tuple[str, str]
         parts.append("</div>")
     parts.append("<h3>Intervals</h3><div class='plots'>")
     for name, summary in values.items():
+        if summary["unit"] == "samples":
+            continue
         points = [(line.name, line.kind, *line.values[name][:2]) for line in lines if name in line.values]
         parts.append(plots.intervals(f"{name} {arrow(summary)}", summary["unit"], points))
     parts.append("</div>")
