@@ -77,7 +77,7 @@ def measure(
     Process ``rank`` takes ``batches[rank::world]``. A metric that refuses is left out from there on, and says why.
     Errors: DataError for a prediction with a NaN; whatever the source raises.
     """
-    metrics = {judge.label: judge.build(seed) for judge in chosen}
+    metrics = {judge.label: judge.seed(seed) for judge in chosen}
 
     def work() -> Pass:
         found = Pass()

@@ -42,6 +42,15 @@ class Judge:
             settings["seed"] = seed % 2**32
         return registry.build("metrics", self.recipe.name, settings, where=f"metric {self.recipe.name}")
 
+    def seed(self, seed: int) -> Metric:
+        """The metric with another seed from here on. One that keeps its setting under its name, ``seed``, stays the
+        same object, with all that it has loaded and read; any other is built anew."""
+        if self.seeded and hasattr(self.metric, "seed"):
+            self.metric.seed = seed % 2**32
+        elif self.seeded:
+            self.metric = self.build(seed)
+        return self.metric
+
     @property
     def group(self) -> tuple[int, int | None]:
         """(predictions a clip, number of clips or None): metrics of one group look at the same motions."""

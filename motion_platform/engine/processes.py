@@ -68,6 +68,8 @@ def _child(rank: int, world: int, name: str, function: Callable[..., Any], argum
     except MotionPlatformError as error:
         (folder / f"error{rank}.pickle").write_bytes(pickle.dumps((str(error), error.exit_code)))
         raise SystemExit(3) from error
+    except KeyboardInterrupt:  # the first process says that it was stopped
+        raise SystemExit(130) from None
     if rank == 0:
         (folder / "result.pickle").write_bytes(pickle.dumps(result))
     torch.distributed.barrier()

@@ -169,7 +169,7 @@ def test_a_wrong_benchmark_is_refused_in_one_line(change: dict, said: str, tmp_p
 def test_every_shipped_benchmark_can_be_read(name: str) -> None:
     found = benchmark.read(name)
     assert found.title
-    assert cards.summary(cards.find("benchmarks", name)) == f"motion benchmark {name}"
+    assert cards.find("benchmarks", name).read_text().startswith(f"# motion benchmark {name}\n")
     assert name not in cards.names("configs")
 
 
