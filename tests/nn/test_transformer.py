@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from motion_platform.nn.transformer import TimestepEmbedding, Transformer, sinusoidal
+from motion_platform.nn.transformer import Attention, TimestepEmbedding, Transformer, sinusoidal
 
 WIDTH, HEADS, FEED_FORWARD, LAYERS = 32, 4, 48, 3
 
@@ -98,3 +98,19 @@ def test_refuses_heads_that_do_not_divide():
         Transformer(1, 32, 5, 16)
     with pytest.raises(ValueError, match="norm"):
         Transformer(1, 32, 4, 16, norm="middle")
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_short_bfloat16_attention_equals_torchs(masked):
+    torch.manual_seed(0)
+    layer = Attention(32, 4).to(torch.bfloat16)
+    x = torch.randn(3, 10, 32, dtype=torch.bfloat16)
+    mask = (torch.arange(10) < torch.tensor([10, 4, 1])[:, None])[:, None, None] if masked else None
+    q, k, v = layer._split(layer.in_projection(x), 3)
+    expected = layer.out_projection(
+        torch.nn.functional.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask)
+        .to(torch.bfloat16)
+        .transpose(1, 2)
+        .flatten(2)
+    )
+    torch.testing.assert_close(layer(x, mask), expected, atol=2e-2, rtol=2e-2)
