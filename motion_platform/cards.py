@@ -53,11 +53,29 @@ def find(kind: str, name: str) -> Path:
     return folder(kind) / f"{name}.yaml"
 
 
+def name_of(kind: str, path: Path) -> str | None:
+    """The name by which a card is found again; None for a file outside the folder of its kind."""
+    root = folder(kind).resolve()
+    inside = path.resolve().is_relative_to(root)
+    return path.resolve().relative_to(root).with_suffix("").as_posix() if inside else None
+
+
 def summary(path: Path) -> str:
-    """The first comment line or ``title:`` of a card, for listings; empty when there is none."""
-    for line in path.read_text(encoding="utf-8").splitlines()[:6]:
-        if line.startswith("title:"):
-            return line.partition(":")[2].strip().strip("\"'")
-        if line.startswith("#"):
-            return line.lstrip("# ").strip()
-    return ""
+    """A few words about a card, for listings: its ``title:``, or what a recipe trains; empty when there is neither.
+
+    The values are read as plain YAML and not checked: a card with a mistake can still be listed.
+    """
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return "(cannot be read)"
+    if not isinstance(values, dict):
+        return ""
+    if "title" in values:
+        return str(values["title"])
+    trained, data = values.get("model"), values.get("data")
+    if not isinstance(trained, dict) or not isinstance(data, dict):
+        return ""
+    return f"{trained.get('name')} for {values.get('task')}, on {data.get('name')}"

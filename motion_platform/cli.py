@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from motion_platform.cli_data import data_app, weights_app
-from motion_platform.cli_evaluate import benchmark, compare, evaluate
+from motion_platform.cli_evaluate import benchmark, compare, evaluate, weights_of
 from motion_platform.cli_spaces import import_guo, search
 from motion_platform.errors import MotionPlatformError, UnknownName, UsageError
 
@@ -44,7 +44,7 @@ Steps = Annotated[int | None, typer.Option(help="Denoising steps (default: the m
 Sampler = Annotated[str | None, typer.Option(help="Name of the sampler (default: the model's).")]
 Model = Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")]
-DataFolder = Annotated[str | None, typer.Option("--data", help="Prepared data folder (default: data/<name>).")]
+Names = Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")]
 
 
 @app.command("list")
@@ -110,6 +110,7 @@ def edit(
     text: Annotated[str | None, typer.Option("--text", "-t", help="What the new part does.")] = None,
     low_text: Annotated[str | None, typer.Option(help="Its actions one after the other.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length in all, with --keep prefix.")] = None,
+    names: Names = None,
     keep_seconds: Annotated[float, typer.Option(help="How much prefix and in_between keep.")] = 1.0,
     frames: Annotated[str, typer.Option(help="Key frames at the model's rate: 0,20,60.")] = "",
     number: Annotated[int, typer.Option(help="Which motion of a file of several, from 1.")] = 1,
@@ -145,6 +146,7 @@ def edit(
         seconds=seconds,
         keep_seconds=keep_seconds,
         frames=numbers,
+        names=names,
         samples=samples,
         seed=seed,
         sampling=sampling,
@@ -186,18 +188,21 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Any motion file.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The extension says the format.")],
     retarget: Annotated[bool, typer.Option("--retarget", help="To the 22-joint skeleton at 20 fps first.")] = False,
+    names: Names = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate of IN, where the file does not say.")] = None,
     skeleton: Annotated[str | None, typer.Option(help="Skeleton of IN, where the file does not say.")] = None,
 ):
     """Turn a motion file into another format."""
     _check_outputs([target])
+    if names is not None and not retarget:
+        raise UsageError("--names: is for --retarget")
     from motion_platform.motion import io
 
     clips = io.load_all(source, skeleton=skeleton, fps=fps)
     if retarget:
         from motion_platform.motion.retarget import to_humanml3d
 
-        clips = [to_humanml3d(clip) for clip in clips]
+        clips = [to_humanml3d(clip, names=names) for clip in clips]
     _save(io, clips, [target])
 
 
@@ -218,11 +223,13 @@ def render(
 @app.command()
 def info(
     path: Annotated[str, typer.Argument(metavar="FILE", help="A motion file, a checkpoint, or a prepared data set.")],
+    fps: Annotated[float | None, typer.Option(help="Frame rate, where a file does not say.")] = None,
+    skeleton: Annotated[str | None, typer.Option(help="Skeleton, where a file does not say.")] = None,
 ):
     """Say what a file or folder holds."""
     from motion_platform import listing
 
-    listing.show(path)
+    listing.show(path, fps=fps, skeleton=skeleton)
 
 
 @app.command()
@@ -247,8 +254,8 @@ def _check_outputs(paths: list[Path]) -> None:
 
 def _save(io: Any, clips: list, outputs: list[Path]) -> None:
     for path in outputs:
-        io.save(clips, path)
-        print(path)
+        for written in io.save(clips, path):
+            print(written)
 
 
 def _device(name: str) -> str:
@@ -265,21 +272,9 @@ def _device(name: str) -> str:
 
 
 def _sampling(guidance: list[str], steps: int | None, sampler: str | None, run: Any) -> Any:
-    """--guidance 2.5 is for every condition, --guidance text_low=4 for one."""
-    from motion_platform.errors import suggest
     from motion_platform.schema import Sampling
 
-    weights: dict[str, float] = {}
-    slots = list(run.model.card.slots)
-    for each in guidance:
-        slot, equals, value = each.rpartition("=")
-        if equals and slot not in slots:
-            raise UsageError(f"--guidance: no condition {slot!r}; {suggest(slot, slots)}")
-        try:
-            weights |= dict.fromkeys([slot] if equals else slots, float(value))
-        except ValueError as error:
-            raise UsageError(f"--guidance: got {each!r}; write a number, or SLOT=NUMBER") from error
-    return Sampling(guidance=weights, steps=steps, sampler=sampler)
+    return Sampling(guidance=weights_of(guidance, list(run.model.card.slots)) or {}, steps=steps, sampler=sampler)
 
 
 def main() -> None:

@@ -58,4 +58,6 @@ def weights_list():
     """The models that came with the package or lie in ./runs."""
     from motion_platform import listing
 
+    if not listing.rows("models"):
+        print("no models: none came with the package, and none lies in ./runs; train one: motion train RECIPE")
     listing.show_rows("models")

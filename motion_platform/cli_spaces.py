@@ -16,6 +16,7 @@ def search(
     motion: Annotated[
         Path | None, typer.Option("--motion", "-m", help="A motion file: finds captions and clips.")
     ] = None,
+    names: Annotated[Path | None, typer.Option(help="Joint names of --motion that are not known (YAML).")] = None,
     data: Annotated[
         str | None, typer.Option("--data", help="Prepared data folder (default: the model's data).")
     ] = None,
@@ -32,6 +33,8 @@ def search(
 
     if (text is None) == (motion is None):
         raise UsageError("motion search: give either --text or --motion")
+    if names is not None and motion is None:
+        raise UsageError("--names: is for --motion")
     cli._check_outputs(output)
     from motion_platform.config import DataRecipe
     from motion_platform.engine import search as engine
@@ -51,7 +54,7 @@ def search(
     if clip is None:
         hits = engine.by_text(run.model, dataset, text, top=top, split=split, progress=watched)
     else:
-        captions, hits = engine.by_motion(run.model, dataset, clip, top=top, split=split, progress=watched)
+        captions, hits = engine.by_motion(run.model, dataset, clip, top=top, split=split, names=names, progress=watched)
         for hit in captions:
             print(f"{hit.distance:8.3f}  {hit.caption}")
         print()

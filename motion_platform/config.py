@@ -49,7 +49,8 @@ class SlotRecipe(Strict):
 class DataRecipe(Strict):
     """The prepared data set. ``folder``: where it is; by default ``$MOTION_DATA/<name>``, else ``data/<name>``.
 
-    balance: 0 draws every clip alike, 1 every set of labels alike (see data/loader.py).
+    balance: 0 draws every clip alike, 1 every set of labels alike (see data/loader.py). captions_per_clip: training
+    uses the first so many captions and action sequences of a clip (None: all).
     """
 
     name: str
@@ -59,6 +60,7 @@ class DataRecipe(Strict):
     max_frames: int = Field(default=196, ge=1)
     mirror: bool = True
     balance: float = Field(default=0.0, ge=0, le=1)
+    captions_per_clip: int | None = Field(default=None, ge=1)
 
 
 class TrainRecipe(Strict):
@@ -106,7 +108,10 @@ class ValidationRecipe(Strict):
 
 
 class Recipe(Strict):
-    """One training run, complete: see docs and ``configs/``."""
+    """One training run, complete: see docs and ``configs/``.
+
+    initial: a shipped model or a checkpoint folder; training starts from its weights where names and shapes agree.
+    """
 
     task: str
     representation: str
@@ -116,15 +121,20 @@ class Recipe(Strict):
     train: TrainRecipe
     validation: ValidationRecipe = Field(default_factory=ValidationRecipe)
     seed: int = Field(default=0, ge=0)
+    initial: str | None = None
     output: str | None = None
 
 
 class ModelFile(Strict):
-    """``model.yaml`` of a checkpoint folder: everything, besides the numbers, that is needed to rebuild the model."""
+    """``model.yaml`` of a checkpoint folder: everything, besides the numbers, that is needed to rebuild the model.
+
+    task_card: what the task card says, where it is not one of those that can be found by name.
+    """
 
     format: int
     name: str
     task: str
+    task_card: dict[str, Any] | None = None
     motion_platform: str
     model: ModelRecipe
     slots: dict[str, SlotRecipe]
@@ -133,6 +143,15 @@ class ModelFile(Strict):
     data: dict[str, Any] = Field(default_factory=dict)
     weights: dict[str, Any] = Field(default_factory=dict)
     step: int = 0
+
+    @field_validator("spec")
+    @classmethod
+    def _complete(cls, spec: dict[str, Any]) -> dict[str, Any]:
+        kinds = {"representation": str, "skeleton": str, "fps": (int, float), "units": str, "dim": int}
+        for key, kind in kinds.items():
+            if not isinstance(spec.get(key), kind):
+                raise ValueError(f"{key} is missing or of the wrong kind")
+        return spec
 
 
 Checked = TypeVar("Checked", bound=Strict)

@@ -9,7 +9,8 @@ from typing import Any
 
 from motion_platform import cards, registry, weight_files
 from motion_platform.catalog import CATALOG
-from motion_platform.errors import UsageError
+from motion_platform.errors import DataError, MotionPlatformError, UsageError
+from motion_platform.model_card import read_card
 
 
 def kinds() -> list[str]:
@@ -37,14 +38,16 @@ def rows(kind: str) -> list[tuple[str, str]]:
 def show_rows(kind: str, indent: str = "") -> None:
     """Print the rows of a kind."""
     found = rows(kind)
+    if not found:
+        print(f"{indent}(none)")
     width = max((len(name) for name, _ in found), default=0)
     for name, about in found:
         print(f"{indent}{name:<{width}}  {about}".rstrip())
 
 
-def show(path: str) -> None:
+def show(path: str, *, fps: float | None = None, skeleton: str | None = None) -> None:
     """Print what :func:`describe` says."""
-    for key, value in describe(path).items():
+    for key, value in describe(path, fps=fps, skeleton=skeleton).items():
         print(f"{key:<12} {value}")
 
 
@@ -59,8 +62,11 @@ def models() -> list[tuple[str, str]]:
     return lines
 
 
-def describe(path: str) -> dict[str, Any]:
-    """Facts about a motion file, a checkpoint folder (or shipped name), or a prepared data set."""
+def describe(path: str, *, fps: float | None = None, skeleton: str | None = None) -> dict[str, Any]:
+    """Facts about a motion file, a checkpoint folder (or shipped name), or a prepared data set.
+
+    fps, skeleton: of a motion file that does not say. Errors: DataError, UsageError, those of the file's reader.
+    """
     place = Path(path)
     if (place / "meta.json").is_file():
         return _data_set(place)
@@ -68,9 +74,12 @@ def describe(path: str) -> dict[str, Any]:
         return _checkpoint(weight_files.find_checkpoint(path))
     if place.is_dir():
         raise UsageError(f"{path}: is neither a prepared data set (meta.json) nor a checkpoint (model.yaml)")
+    if not place.exists():
+        models = ", ".join(weight_files.shipped()) or "none"
+        raise DataError(f"{path}: no such file or folder, and no model that came with the package ({models})")
     from motion_platform.motion import io
 
-    clips = io.load_all(place)
+    clips = io.load_all(place, fps=fps, skeleton=skeleton)
     facts = _clip(clips[0])
     return facts if len(clips) == 1 else {"motions": f"{len(clips)}; the first:"} | facts
 
@@ -130,26 +139,25 @@ def _data_set(folder: Path) -> dict[str, Any]:
 
 
 def _checkpoint(folder: Path) -> dict[str, Any]:
-    import yaml
-
-    card = yaml.safe_load((folder / "model.yaml").read_text(encoding="utf-8"))
-    weights = card.get("weights", {})
-    size = f"{weights.get('parameters', 0) / 1e6:.2f} M"
+    card = read_card(folder)
+    weights = card.weights
+    parameters = weights.get("parameters")
+    size = f"{parameters / 1e6:.2f} M" if isinstance(parameters, int) else "unknown size"
     return {
-        "model": card.get("name"),
+        "model": card.name,
         "folder": folder,
-        "task": card.get("task"),
-        "class": f"{card['model']['kind']} {card['model']['name']} {card['model']['settings']}",
-        "conditions": ", ".join(f"{slot}: {s['encoder']}" for slot, s in card.get("slots", {}).items()) or "none",
-        "motion": f"{card['spec']['representation']}, {card['spec']['dim']} features at {card['spec']['fps']:g} fps",
+        "task": card.task,
+        "class": f"{card.model.kind} {card.model.name} {card.model.settings}",
+        "conditions": ", ".join(f"{slot}: {recipe.encoder}" for slot, recipe in card.slots.items()) or "none",
+        "motion": f"{card.spec['representation']}, {card.spec['dim']} features at {card.spec['fps']:g} fps",
         "weights": f"{size}, {weights.get('dtype')}, sha256 {weights.get('sha256')}",
-        "steps": card.get("step"),
-        "data": card.get("data"),
+        "steps": card.step,
+        "data": card.data,
     }
 
 
 def _task_of(folder: Path) -> str:
-    for line in (folder / "model.yaml").read_text(encoding="utf-8").splitlines():
-        if line.startswith("task:"):
-            return line.partition(":")[2].strip()
-    return ""
+    try:
+        return read_card(folder).task
+    except MotionPlatformError:  # one broken folder in ./runs must not hide the others; `motion info` says what it is
+        return "(cannot be read)"

@@ -17,15 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motion_platform import __version__, config, registry, weight_files
+from motion_platform import config, registry, weight_files
 from motion_platform.conditioning import Conditioning
 from motion_platform.config import ModelFile, SlotRecipe
 from motion_platform.errors import OutputError, UsageError, WeightsError, suggest
+from motion_platform.model_card import CARD, FORMAT, WEIGHTS, read_card  # noqa: F401
 from motion_platform.schema import Batch, Condition, Edit, Encoder, Generator, Motion, MotionSpec, Sampling, Trainable
 from motion_platform.seeding import NoiseSource
-
-FORMAT = 1
-CARD, WEIGHTS = "model.yaml", "model.safetensors"
 
 
 class MotionModel(nn.Module):
@@ -128,22 +126,10 @@ class MotionModel(nn.Module):
         Errors: UnknownName; WeightsError for another format version, a changed weight file, missing or foreign
         tensors, or an encoder whose weights are not those it was trained with.
         """
-        from safetensors.torch import load
-
         folder = weight_files.find_checkpoint(name)
         card = read_card(folder)
-        data = (folder / WEIGHTS).read_bytes()
-        digest = hashlib.sha256(data).hexdigest()
-        if digest != card.weights.get("sha256"):
-            raise WeightsError(
-                f"{folder / WEIGHTS}: sha256 is {digest[:16]}..., but {CARD} says "
-                f"{str(card.weights.get('sha256'))[:16]}...; the file was changed or is incomplete, fetch it again"
-            )
-        try:
-            tensors = load(data)
-            mean, std = tensors.pop("spec.mean"), tensors.pop("spec.std")
-        except Exception as error:  # safetensors raises its own class for a malformed header
-            raise WeightsError(f"{folder / WEIGHTS}: is not a weight file of this kind: {error}") from error
+        tensors = read_weights(folder, card)
+        mean, std = tensors.pop("spec.mean"), tensors.pop("spec.std")
         words = {k: card.spec[k] for k in ("representation", "skeleton", "fps", "units")}
         model = build(card, MotionSpec(**words, mean=mean.float(), std=std.float()), where=str(folder / CARD))
         model._load(tensors, folder)
@@ -191,6 +177,27 @@ def build(card: ModelFile, spec: MotionSpec, *, where: str = "") -> MotionModel:
     return MotionModel(Conditioning(encoders, trainable.width, dropout, noise=noise), trainable, card)
 
 
+def read_weights(folder: Path, card: ModelFile) -> dict[str, Tensor]:
+    """The tensors of a checkpoint folder, "spec.mean" and "spec.std" among them. WeightsError for a changed file."""
+    from safetensors.torch import load
+
+    data = (folder / WEIGHTS).read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != card.weights.get("sha256"):
+        raise WeightsError(
+            f"{folder / WEIGHTS}: sha256 is {digest[:16]}..., but {CARD} says "
+            f"{str(card.weights.get('sha256'))[:16]}...; the file was changed or is incomplete, fetch it again"
+        )
+    try:
+        tensors = load(data)
+    except Exception as error:  # safetensors raises its own class for a malformed header
+        raise WeightsError(f"{folder / WEIGHTS}: is not a weight file of this kind: {error}") from error
+    for name in ("spec.mean", "spec.std"):
+        if name not in tensors:
+            raise WeightsError(f"{folder / WEIGHTS}: is not a weight file of this kind: it lacks {name}")
+    return tensors
+
+
 def build_encoders(slots: Mapping[str, SlotRecipe], *, where: str = "") -> dict[str, Encoder]:
     """One encoder a slot; slots with the same frozen encoder and settings share one instance."""
     shared: dict[str, Encoder] = {}
@@ -205,25 +212,6 @@ def build_encoders(slots: Mapping[str, SlotRecipe], *, where: str = "") -> dict[
         if encoders[slot].frozen:
             shared[key] = encoders[slot]
     return encoders
-
-
-def read_card(folder: Path) -> ModelFile:
-    """``model.yaml`` of a checkpoint folder. WeightsError when it is missing, malformed or of another version."""
-    import yaml
-
-    path = folder / CARD
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise WeightsError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        got = values.get("format") if isinstance(values, dict) else type(values).__name__
-        raise WeightsError(
-            f"{path}: is of checkpoint format {got}; this version of motion-platform ({__version__}) reads {FORMAT}"
-        )
-    if not (folder / WEIGHTS).is_file():
-        raise WeightsError(f"{folder / WEIGHTS}: is missing")
-    return config.check(ModelFile, values, path)
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:

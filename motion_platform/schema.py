@@ -186,13 +186,27 @@ class Trainable(nn.Module, ABC):
         """{"loss": scalar, ...parts} for a batch; ``given``: slot -> projected Condition (null token first)."""
 
 
+LARGEST_GUIDANCE = 100.0
+"""Useful weights are 1 to 10; far above, numbers overflow and no motion comes out."""
+
+
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample: guidance weight a slot (missing slots use the generator's default), sampler name and steps."""
+    """How to sample: guidance weight a slot (missing slots use the generator's default), sampler name and steps.
+
+    Errors: UsageError for a weight that is no number or beyond ``LARGEST_GUIDANCE``.
+    """
 
     guidance: Mapping[str, float] = field(default_factory=dict)
     sampler: str | None = None
     steps: int | None = None
+
+    def __post_init__(self) -> None:
+        for slot, weight in self.guidance.items():
+            if not abs(weight) <= LARGEST_GUIDANCE:  # a NaN is not
+                raise UsageError(
+                    f"--guidance: {slot}: got {weight:g}; allowed: {-LARGEST_GUIDANCE:g} to {LARGEST_GUIDANCE:g}"
+                )
 
 
 class Generator(Trainable):

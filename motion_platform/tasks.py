@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from motion_platform import cards, config, registry
-from motion_platform.config import MetricRecipe, Strict
+from motion_platform.config import MetricRecipe, ModelFile, Strict
 from motion_platform.errors import ConfigError, UnknownName, suggest
 
 
@@ -39,6 +40,11 @@ class Task(Strict):
     protocol: Protocol = Field(default_factory=Protocol)
     default_model: str | None = None
 
+    def texts(self) -> list[str]:
+        """The slots that read text, those that must be filled first: --text is for the first, --low-text the second."""
+        slots = [slot for slot, kind in self.reads.items() if kind == "text"]
+        return sorted(slots, key=self.optional.__contains__)
+
     def required(self) -> list[str]:
         """The slots that a person must fill."""
         return [slot for slot in self.reads if slot not in self.optional]
@@ -51,10 +57,20 @@ def load(name: str) -> Task:
 
 def read(path: Path) -> Task:
     """Read and check a task card from a file; names in it must be registered."""
-    values: dict[str, Any] = config.read_yaml(path)
-    task = config.check(Task, values, path)
+    task = check(config.read_yaml(path), path)
     if task.task != path.stem:
         raise ConfigError(f"{path}: task: got {task.task!r}; a card is named like its file, {path.stem!r}")
+    return task
+
+
+def of_model(card: ModelFile, where: str | Path) -> Task:
+    """The task of a trained model: the card that the model carries, else the one of that name."""
+    return load(card.task) if card.task_card is None else check(card.task_card, f"{where}: task_card")
+
+
+def check(values: Mapping[str, Any], path: str | Path) -> Task:
+    """Check the values of a task card; names in it must be registered. Errors: UnknownName, ConfigError."""
+    task = config.check(Task, values, path)
     for slot in task.optional:
         if slot not in task.reads:
             raise ConfigError(f"{path}: optional: no slot {slot!r}; {suggest(slot, task.reads)}")

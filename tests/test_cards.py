@@ -71,4 +71,26 @@ def test_the_low_level_text_is_optional() -> None:
 
 def test_a_listing_says_what_a_card_is() -> None:
     assert "sentence" in cards.summary(cards.find("tasks", "text_to_motion"))
-    assert cards.summary(cards.find("configs", "smoke/recogniser")) == "motion train smoke/recogniser"
+
+
+def test_a_list_says_what_a_card_is_about(tmp_path: Path) -> None:
+    assert cards.summary(cards.find("configs", "smoke/recogniser")) == "recogniser for motion_recognition, on sample"
+    assert cards.summary(cards.find("benchmarks", "dual_text")) == "High-level text, low-level text, or both"
+    own = tmp_path / "own.yaml"
+    for text, said in (("just words", ""), ("a: [", "(cannot be read)"), ("title: 'Mine'", "Mine")):
+        own.write_text(text)
+        assert cards.summary(own) == said
+
+
+def test_a_card_is_found_by_its_name_again_or_has_none(tmp_path: Path) -> None:
+    for name in ("smoke/recogniser", "recogniser"):
+        assert cards.name_of("configs", cards.find("configs", name)) == name
+    assert cards.name_of("tasks", tmp_path / "text_to_motion.yaml") is None
+
+
+def test_the_slots_of_texts_come_with_what_must_be_filled_first() -> None:
+    values = {"task": "t", "title": "t", "source": "t", "writes": "motion", "data": "sample"}
+    reads = {"detail": "text", "beat": "audio", "caption": "text"}
+    assert tasks.check({**values, "reads": reads, "optional": ["detail"]}, "t").texts() == ["caption", "detail"]
+    assert tasks.check({**values, "reads": reads}, "t").texts() == ["detail", "caption"]
+    assert tasks.load("text_to_motion").texts() == ["text_high", "text_low"]

@@ -38,6 +38,10 @@ def motion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
         (["generate", "text_to_motion", "--text", "x", "-o", "a.html", "--seed", "x"], 2, ["--seed", "integer"]),
         (["generate", "text_to_motion", "--text-file", "none.txt", "-o", "a.html"], 2, ["none.txt"]),
         (["generate", "text_to_motion", "--text", "x", "--device", "tpu9", "-o", "a.html"], 2, ["tpu9"]),
+        (["convert", "a.bvh", "a.npz", "--names", "n.yaml"], 2, ["--names: is for --retarget"]),
+        (["search", "--text", "x", "--names", "n.yaml"], 2, ["--names: is for --motion"]),
+        (["info", "nope"], 1, ["nope: no such file or folder"]),
+        (["data", "info", "nope"], 1, ["nope: no such file or folder"]),
         (["train", "nope"], 2, ["unknown recipe 'nope'"]),
         (["train", "smoke/recogniser", "train.stepz=1"], 2, ["did you mean 'steps'"]),
         (["train", "smoke/recogniser", "--device", "cuda7"], 2, ["cuda7"]),
@@ -100,7 +104,71 @@ def test_list_shows_every_kind(motion) -> None:
 
 
 def test_help_of_every_command(motion) -> None:
-    for command in ("list", "generate", "edit", "train", "evaluate", "benchmark", "compare", "convert", "render", "info", "doctor"):
+    for command in (
+        *("list", "generate", "edit", "train", "evaluate", "benchmark", "compare", "search", "convert", "render"),
+        *("info", "doctor"),
+    ):
         code, out, _ = motion(command, "--help")
         assert code == 0
         assert "Usage: motion" in out
+
+
+def test_guidance_that_is_no_weight_is_refused_with_its_option() -> None:
+    from types import SimpleNamespace
+
+    from motion_platform.errors import UsageError
+
+    run = SimpleNamespace(model=SimpleNamespace(card=SimpleNamespace(slots={"text_high": None, "text_low": None})))
+    for given in ("nan", "1e30", "text_low=inf", "-1e9"):
+        with pytest.raises(UsageError, match=r"--guidance: text_\w+: got .*allowed: -100 to 100"):
+            cli._sampling([given], None, None, run)
+    assert cli._sampling(["2", "text_low=4"], 3, None, run).guidance == {"text_high": 2.0, "text_low": 4.0}
+
+
+def test_info_of_a_broken_checkpoint_is_one_line_and_hides_no_other(
+    motion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "runs" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").touch()
+    for text, said in (("format: 1\nname: x", "is missing"), ("a: [", "cannot be read"), ("x", "format str")):
+        (folder / "model.yaml").write_text(text)
+        code, out, err = motion("info", "runs/mine")
+        assert (code in (1, 2), out) == (True, "")
+        assert said in err
+        assert "unexpected" not in err
+        assert "runs/mine" in motion("weights", "list")[1]
+
+
+def test_the_list_of_models_says_when_there_is_none(motion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from motion_platform import weight_files
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(weight_files, "SHIPPED", tmp_path)
+    assert motion("weights", "list")[1].startswith("no models: ")
+
+
+def test_files_are_named_as_they_were_written(motion, sample_root: Path, tmp_path: Path) -> None:
+    one = next(sample_root.rglob("*bow_angry_001.bvh"))
+    code, out, _ = motion("render", str(one), str(one), "-o", str(tmp_path / "out.bvh"))
+    assert code == 0
+    assert out.split() == [str(tmp_path / "out_1.bvh"), str(tmp_path / "out_2.bvh")]
+    assert sorted(map(str, tmp_path.iterdir())) == out.split()
+
+
+def test_the_rate_of_a_file_that_does_not_say_can_be_given(motion, sample_root: Path) -> None:
+    file = next(sample_root.rglob("*.amc"))
+    assert "at 60 fps" in motion("info", str(file), "--fps", "60")[1]
+
+
+def test_joints_with_names_of_their_own_are_retargeted(motion, sample_root: Path, tmp_path: Path) -> None:
+    text = next(sample_root.rglob("*bow_angry_001.bvh")).read_text().replace("JOINT Hips", "JOINT Gluteus")
+    (tmp_path / "own.bvh").write_text(text)
+    command = ["convert", str(tmp_path / "own.bvh"), str(tmp_path / "own.npz"), "--retarget"]
+    code, _, err = motion(*command)
+    assert code == 1
+    assert "'pelvis'" in err
+    assert "--names FILE" in err
+    (tmp_path / "names.yaml").write_text("pelvis: Gluteus\n")
+    assert motion(*command, "--names", str(tmp_path / "names.yaml"))[0] == 0

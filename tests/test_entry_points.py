@@ -40,9 +40,8 @@ def test_the_real_packages_are_found_from_the_root(way: str) -> None:
 
 
 def test_pytest_finds_the_real_packages() -> None:
-    import transformers
-
     import tokenizers
+    import transformers
 
     assert tokenizers.Tokenizer is not None
     assert transformers.AutoTokenizer is not None

@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "motion_platform"
 ROWS = {
-    **dict.fromkeys(("schema", "errors", "registry", "catalog", "config", "cards", "seeding", "weight_files"), 0),
+    **dict.fromkeys(
+        ("schema", "errors", "registry", "catalog", "config", "cards", "seeding", "weight_files", "model_card"), 0
+    ),
     "motion": 1,
     **dict.fromkeys(("data", "nn"), 2),
     **dict.fromkeys(("encoders", "motion_tokens", "spaces"), 3),

@@ -15,22 +15,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.prepared import SLOTS, PreparedDataset
 from motion_platform.errors import DataError, UnknownName, UsageError
 from motion_platform.schema import Batch, Motion, MotionSpec
 from motion_platform.seeding import seed_of
-
-SLOTS = ("text", "text_high", "text_low", "label", "content", "style")
-"""What a prepared dataset can fill. ``text`` and ``text_high`` read the captions, ``text_low`` the action sequences,
-``content`` and ``style`` that label, ``label`` all labels ("walk tired"). A clip that has none gives "", which switches
-the slot off for its row."""
 
 BATCHES_A_BUCKET = 16
 """Clips are sorted by length within so many batches: little padding, and still a different mixture every epoch."""
 
 
 class Collate:
-    """Rows of a dataset -> Batch. ``seed`` None: for evaluation, the first caption and the first frames are taken."""
+    """Rows of a dataset -> Batch. ``seed`` None: for evaluation, the first caption and the first frames are taken.
+
+    What a slot reads is said by :meth:`PreparedDataset.inputs`; ``captions_per_clip``: at most so many texts of a clip.
+    """
 
     def __init__(
         self,
@@ -40,11 +38,12 @@ class Collate:
         *,
         max_frames: int | None = 196,
         seed: int | None = None,
+        captions_per_clip: int | None = None,
     ) -> None:
         self.dataset, self.spec, self.slots = dataset, spec, tuple(slots)
         self.columns = dataset.columns(spec.representation)
         self.max_frames = max_frames or np.iinfo(np.int64).max
-        self.seed = seed
+        self.seed, self.captions_per_clip = seed, captions_per_clip
         for slot in self.slots:
             if slot not in SLOTS:
                 raise UnknownName("slot", slot, SLOTS, "this data set")
@@ -63,16 +62,8 @@ class Collate:
         labels = [dataset.labels(row) for row in rows]
         raw: dict[str, list[Any]] = {}
         for slot in self.slots:
-            if slot == "label":
-                raw[slot] = [" ".join(of[key] for key in sorted(of)) for of in labels]
-            elif slot in ("content", "style"):
-                raw[slot] = [of.get(slot, "") for of in labels]
-            else:
-                level = 1 if slot == "text_low" else 0
-                raw[slot] = [
-                    said[level][self._choose(len(said[level]), epoch, row, slot)] if said[level] else ""
-                    for said, row in zip(captions, rows, strict=True)
-                ]
+            said = [(row, self.inputs(row, slot)) for row in rows]
+            raw[slot] = [all_[self._choose(len(all_), epoch, row, slot)] if all_ else "" for row, all_ in said]
         counts = torch.from_numpy(lengths.astype(np.int64))
         return Batch(
             ids=[dataset.id(row) for row in rows],
@@ -82,6 +73,10 @@ class Collate:
             captions=[high for high, _ in captions],
             labels=labels,
         )
+
+    def inputs(self, row: int, slot: str) -> list[str]:
+        """Every text that a batch can hold in this slot for this row."""
+        return self.dataset.inputs(row, slot, self.captions_per_clip)
 
     def _choose(self, count: int, epoch: int, row: int, what: str) -> int:
         """0 .. count-1, from (seed, epoch, id); 0 for evaluation."""
@@ -206,12 +201,14 @@ def make_loader(
     min_frames: int = 1,
     mirror: bool = True,
     balance: float = 0.0,
+    captions_per_clip: int | None = None,
 ) -> Loader:
     """A loader over one split.
 
-    slots: of :data:`SLOTS`. batch_size: over all processes in training, of this process in evaluation. max_frames:
+    slots: of ``prepared.SLOTS``. batch_size: over all processes in training, of this process in evaluation. max_frames:
     longer clips give a random window (evaluation: their start); shorter ones than ``min_frames`` are left out of
-    training. mirror False leaves mirrored copies out. balance: see :func:`balanced`. Errors: UnknownName for a split
+    training. mirror False leaves mirrored copies out. balance: see :func:`balanced`. captions_per_clip: only the first
+    so many captions of a clip are used (None: all). Errors: UnknownName for a split
     or slot; UsageError for sizes that make no batch; DataError when no clip is left.
     """
     if batch_size < 1 or not 0 <= rank < world:
@@ -223,7 +220,14 @@ def make_loader(
         rows = [i for i in rows if dataset.frames[i] >= min_frames]
     if not rows:
         raise DataError(f"{dataset.folder}: split {split!r} has no clip of {min_frames} frames or more")
-    collate = Collate(dataset, spec, slots, max_frames=max_frames, seed=seed if train else None)
+    collate = Collate(
+        dataset,
+        spec,
+        slots,
+        max_frames=max_frames,
+        seed=seed if train else None,
+        captions_per_clip=captions_per_clip,
+    )
     weights = balanced([dataset.labels(i) for i in rows], balance) if train and balance else None
     return Loader(collate, rows, batch_size, seed, train, rank, world, weights)
 

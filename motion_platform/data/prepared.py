@@ -21,6 +21,8 @@ from motion_platform.schema import Batch, MotionSpec
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")
+SLOTS = ("text", "text_high", "text_low", "label", "content", "style")
+"""What a prepared dataset can fill: see :meth:`PreparedDataset.inputs`."""
 
 
 class PreparedDataset:
@@ -147,13 +149,24 @@ class PreparedDataset:
             self._said[i] = self._value("captions_high", i), self._value("captions_low", i)
         return self._said[i]
 
+    def inputs(self, i: int, slot: str, limit: int | None = None) -> list[str]:
+        """Everything that clip ``i`` can give a slot, the first of it for evaluation; [] switches the slot off.
+
+        ``text`` and ``text_high`` read the captions, ``text_low`` the action sequences, ``content`` and ``style`` that
+        label, ``label`` all labels together ("walk tired"). limit: at most so many texts. UnknownName for another slot.
+        """
+        if slot not in SLOTS:
+            raise UnknownName("slot", slot, SLOTS, "this data set")
+        if slot in ("label", "content", "style"):
+            labels = self.labels(i)
+            said = " ".join(labels[key] for key in sorted(labels)) if slot == "label" else labels.get(slot, "")
+            return [said] if said else []
+        return self.captions(i)[slot == "text_low"][:limit]
+
     def texts(self, split: str) -> dict[str, list[str]]:
         """Slot -> every different text that a split can give it, sorted: what a frozen encoder may encode ahead."""
-        high, low = set(), set()
-        for i in self.indices(split):
-            for texts, said in zip((high, low), self.captions(i), strict=True):
-                texts.update(said)
-        return {"text": sorted(high), "text_high": sorted(high), "text_low": sorted(low)}
+        rows = self.indices(split)
+        return {slot: sorted({text for i in rows for text in self.inputs(i, slot)}) for slot in SLOTS}
 
     def labels(self, i: int) -> dict[str, str]:
         """Labels of clip ``i``, {} where the source has none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -66,8 +67,10 @@ class PreparedWriter:
         self._sink: Any = None
         self._bytes = 0
         self._finished = False
+        self._made: list[Path] = []
 
     def __enter__(self) -> PreparedWriter:
+        self._made = [place for place in self.out.parents if not place.exists()]
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self.temporary = self.out.with_name(f".{self.out.name[:100]}.{uuid.uuid4().hex[:8]}.tmp")
@@ -92,6 +95,9 @@ class PreparedWriter:
         finally:
             if self.temporary.exists():
                 shutil.rmtree(self.temporary, ignore_errors=True)
+            for place in self._made if not self.out.exists() else ():
+                with contextlib.suppress(OSError):  # somebody else has put something there
+                    place.rmdir()
         if isinstance(error, OSError):
             raise OutputError(f"{self.out}: cannot be written: {error.strerror or error}") from error
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motion_platform import __version__, cards, config, model, registry, tasks
+import torch
+
+from motion_platform import __version__, cards, config, model, registry, tasks, weight_files
 from motion_platform.config import DataRecipe, ModelFile, Recipe
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.errors import ConfigError, DataError, suggest
@@ -62,7 +64,8 @@ def output_folder(recipe: Recipe, name: str) -> Path:
 
 def assemble(recipe: Recipe, *, name: str = "recipe") -> Run:
     """Build the untrained model of a recipe, its first weights drawn from the recipe's seed. Errors: one line."""
-    task = tasks.load(recipe.task)
+    place = cards.find("tasks", recipe.task)
+    task = tasks.read(place)
     for slot in recipe.slots:
         if slot not in task.reads:
             raise ConfigError(f"{name}: slots.{slot}: task {task.task} has no such slot; {suggest(slot, task.reads)}")
@@ -77,6 +80,7 @@ def assemble(recipe: Recipe, *, name: str = "recipe") -> Run:
         format=model.FORMAT,
         name=output_folder(recipe, name).name,
         task=task.task,
+        task_card=None if cards.name_of("tasks", place) else task.model_dump(),
         motion_platform=__version__,
         model=recipe.model.model_copy(update={"settings": settings}),
         slots=recipe.slots,
@@ -102,10 +106,40 @@ def load_recipe(name: str, overrides: list[str] = []) -> tuple[Recipe, str]:
     """A recipe by name or path, with overrides, and the name to call it by. Errors: ConfigError, UnknownName."""
     path = cards.find("configs", name)
     recipe = config.load_recipe(path, overrides)
-    folder = cards.folder("configs").resolve()
-    inside = path.resolve().is_relative_to(folder)
-    called = path.resolve().relative_to(folder).with_suffix("").as_posix() if inside else path.stem
-    return recipe, called
+    return recipe, cards.name_of("configs", path) or path.stem
+
+
+def start_from(built: Run, name: str) -> tuple[int, list[str]]:
+    """Put the weights of another model into ``built`` where names and shapes agree: (how many tensors, those that are
+    still new).
+
+    What reads an encoder is taken only if the encoder is the same. The statistics stay those of the recipe's data.
+    The other model's name, sha256 and data go into the card, with its licence.
+    Errors: those of a checkpoint; ConfigError for another representation, skeleton or frame rate, or nothing to take.
+    """
+    folder = weight_files.find_checkpoint(name)
+    card = model.read_card(folder)
+    new = built.model.card
+    for key in ("representation", "skeleton", "fps"):
+        if card.spec[key] != new.spec[key]:
+            raise ConfigError(
+                f"initial: {name} has {key} {card.spec[key]!r}, this recipe {new.spec[key]!r}; they must be the same"
+            )
+    prints = built.model.conditioning.fingerprints
+    other = tuple(f"conditioning.projections.{s}." for s, f in prints.items() if card.fingerprints.get(s, f) != f)
+    found, fresh, taken = model.read_weights(folder, card), [], 0
+    with torch.no_grad():
+        for key, tensor in built.model.own_state().items():
+            if key not in found or found[key].shape != tensor.shape or key.startswith(other):
+                fresh.append(key)
+                continue
+            tensor.copy_(found[key])
+            taken += 1
+    if not taken:
+        raise ConfigError(f"initial: {name} ({card.model.name}) has no tensor of the name and shape of this model's")
+    start = {"model": card.name, "sha256": card.weights.get("sha256"), "data": card.data}
+    built.model.card = new.model_copy(update={"data": {**new.data, "initial": start}})
+    return taken, fresh
 
 
 def _from_data(recipe: Recipe, dataset: PreparedDataset) -> dict[str, Any]:

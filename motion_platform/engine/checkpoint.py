@@ -12,7 +12,7 @@ from motion_platform import config, tasks, weight_files
 from motion_platform.config import Recipe
 from motion_platform.engine.build import Run
 from motion_platform.errors import OutputError, UsageError, WeightsError
-from motion_platform.model import MotionModel, write_files
+from motion_platform.model import CARD, MotionModel, write_files
 from motion_platform.motion.io.atomic import atomic_path
 
 RECIPE, RESUME = "recipe.yaml", Path("resume") / "state.pt"
@@ -24,10 +24,11 @@ FREE_TO_CHANGE = {"output", "validation", "train.steps", "train.log_every", "tra
 def load(name: str | Path, *, device: str = "cpu") -> Run:
     """A trained model by shipped name, folder or hub name, with its task. Errors: see MotionModel.from_pretrained."""
     model = MotionModel.from_pretrained(name, device=device)
-    path = weight_files.find_checkpoint(name) / RECIPE
+    folder = weight_files.find_checkpoint(name)
+    path = folder / RECIPE
     recipe = config.check(Recipe, config.read_yaml(path), path) if path.is_file() else None
     data = recipe.data if recipe else None
-    return Run(model, tasks.load(model.card.task), recipe.seed if recipe else 0, data)
+    return Run(model, tasks.of_model(model.card, folder / CARD), recipe.seed if recipe else 0, data)
 
 
 def save(model: MotionModel, folder: Path, recipe: Recipe, header: str, *, step: int) -> None:

@@ -10,14 +10,14 @@ import torch
 
 from motion_platform.engine import checkpoint
 from motion_platform.engine.build import Run
-from motion_platform.errors import UsageError, suggest
+from motion_platform.errors import DataError, UsageError, suggest
 from motion_platform.generators import editing
 from motion_platform.generators.long import seam_report
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.retarget import to_humanml3d
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.schema import Edit, Generator, Motion, Sampling
+from motion_platform.schema import Edit, Generator, Motion, MotionSpec, Sampling
 
 LONGEST_TEXT = 2000
 """Characters; longer texts are refused, because every text encoder would silently cut them."""
@@ -25,6 +25,7 @@ LONGEST_SECONDS = 600.0
 UNKNOWN_SECONDS = 6.0
 AT_ONCE = 32
 """Samples made together; the result does not depend on it."""
+EMPTY = "--text: is empty; say what the body does"
 KEEP = ("prefix", "in_between", "upper_body", "lower_body", "keyframes")
 
 
@@ -32,16 +33,56 @@ def load(task: str, model: str | None, device: str = "cpu") -> Run:
     """The model of a task: the named one, or the task's default. UsageError when it was trained for another task."""
     from motion_platform import tasks
 
-    card = tasks.load(task)
-    name = model or card.default_model
-    if name is None:
-        raise UsageError(f"task {task} has no default model; train one and give --model FOLDER")
-    run = checkpoint.load(name, device=device)
-    if run.task.task != card.task:
-        raise UsageError(f"model {name} was trained for task {run.task.task}, not {card.task}")
+    run = None if model is None else checkpoint.load(model, device=device)
+    wanted = task
+    if run is None or run.task.task != task:  # else the model carries its card, wherever the file is
+        card = tasks.load(task)
+        wanted, name = card.task, card.default_model
+        if run is None and name is None:
+            raise UsageError(f"task {task} has no default model; train one and give --model FOLDER")
+        model = model or name
+        run = run or checkpoint.load(name, device=device)
+    if run.task.task != wanted:
+        raise UsageError(f"model {model} was trained for task {run.task.task}, not {wanted}")
     if not isinstance(run.model.trainable, Generator):
-        raise UsageError(f"model {name} is a {run.model.card.model.name}: it does not generate motion")
+        raise UsageError(f"model {model} is a {run.model.card.model.name}: it does not generate motion")
     return run
+
+
+def slots_of(run: Run, texts: Sequence[str | None], low_texts: Sequence[str | None]) -> dict[str, list[str | None]]:
+    """Which slot each text fills: --text the first that reads text, --low-text the second (``Task.texts``).
+
+    A slot without any text is left out. Errors: UsageError for a text that cannot be read or that the model has no
+    slot for, and for a slot that must be filled and that no text reaches.
+    """
+    card, given = run.model.card, {}
+    readers = run.task.texts()
+    if any(text is not None and not text.strip() for text in texts):
+        raise UsageError(EMPTY)
+    for k, (option, values) in enumerate((("--text", list(texts)), ("--low-text", list(low_texts)))):
+        if not any(values):
+            continue
+        for value in values:
+            if value:
+                check_text(value, str(card.data.get("language", "")), option)
+        if k >= len(readers):
+            raise UsageError(
+                f"{option}: task {run.task.task} has {len(readers) or 'no'} slot(s) that read text, no "
+                f"{'second' if k else 'first'} one"
+            )
+        if readers[k] not in card.slots:
+            raise UsageError(f"{option}: model {card.name} was trained without the slot {readers[k]!r} that it fills")
+        given[readers[k]] = values
+    return given
+
+
+def check_filled(run: Run, given: Mapping[str, object]) -> None:
+    """UsageError for a slot that the task demands and that no option fills."""
+    for slot in run.task.required():
+        if slot not in given:
+            fills = dict(zip(run.task.texts(), ("--text", "--low-text"), strict=False)).get(slot)
+            how = f"give {fills}" if fills else "the command line has no option for it; use MotionModel.generate"
+            raise UsageError(f"task {run.task.task} needs slot {slot!r} ({run.task.reads[slot]}): {how}")
 
 
 def run(
@@ -53,8 +94,6 @@ def run(
     samples: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
-    high: str = "text_high",
-    low: str = "text_low",
 ) -> list[Clip]:
     """One clip for each text and sample, in the order text 1 sample 1, text 1 sample 2, ...
 
@@ -65,13 +104,10 @@ def run(
     spec = run.model.spec
     texts, low_texts = list(texts), _spread(list(low_texts) or [None], len(texts), "--low-text")
     asked = [frames_of(s, spec.fps) for s in _spread(list(seconds) or [UNKNOWN_SECONDS], len(texts), "--seconds")]
-    for text in [*texts, *[t for t in low_texts if t]]:
-        check_text(text, str(run.model.card.data.get("language", "")))
-    if any(low_texts) and low not in run.model.card.slots:
-        raise UsageError(f"--low-text: model {run.model.card.name} reads no low-level text")
     if samples < 1:
         raise UsageError(f"--samples: got {samples}; at least 1 is needed")
-    by_slot = {s: v for s, v in {high: texts, low: low_texts}.items() if s in run.model.card.slots}
+    by_slot = slots_of(run, texts, low_texts)
+    check_filled(run, by_slot)
     frames = asked if seconds else run.model.natural_lengths(by_slot) or asked
     jobs = [(t, k) for t in range(len(texts)) for k in range(samples)]
     clips: list[Clip] = []
@@ -101,6 +137,7 @@ def edit(
     seconds: float | None = None,
     keep_seconds: float = 1.0,
     frames: Sequence[int] = (),
+    names: str | Path | None = None,
     samples: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
@@ -110,14 +147,12 @@ def edit(
     prefix: the first ``keep_seconds``, continued to ``seconds`` in all. in_between: the first and the last
     ``keep_seconds``. upper_body, lower_body: the features of these joints (the root belongs to the lower body).
     keyframes: the frames named (at the model's frame rate, from 0). The clip is first retargeted to the model's
-    skeleton, put on the floor at the origin and turned to face Z+. Errors: UsageError, DataError.
+    skeleton (``names``: joint names of its own), put on the floor at the origin and turned to face Z+. Without texts
+    the model does as it likes. Errors: UsageError, DataError.
     """
     spec = run.model.spec
-    if text is not None:
-        check_text(text, str(run.model.card.data.get("language", "")))
-    if spec.skeleton != "humanml3d":
-        raise UsageError(f"model {run.model.card.name} has skeleton {spec.skeleton}; editing needs humanml3d")
-    features = torch.from_numpy(get_representation(spec.representation).encode(to_humanml3d(clip, fps=spec.fps).joints))
+    raw = slots_of(run, [text] * samples, [low_text] * samples)
+    features = features_of(clip, spec, names)
     total = len(features)
     if seconds is not None:
         if keep != "prefix":
@@ -125,8 +160,6 @@ def edit(
         total = frames_of(seconds, spec.fps)
     whole = Motion(features[None], torch.tensor([len(features)]), spec)
     kept = edit_of(whole, keep, total, keep_seconds, frames)
-    raw = {"text_high": [text] * samples, "text_low": [low_text] * samples}
-    raw = {slot: values for slot, values in raw.items() if slot in run.model.card.slots}
     ids = [f"{text or ''}|{low_text or ''}|{k}" for k in range(samples)]
     spread = Edit(kept.x.expand(samples, -1, -1), kept.keep.expand(samples, -1, -1))
     motion = run.model.generate(raw, [total] * samples, ids, seed=seed, sampling=sampling, edit=spread)
@@ -136,6 +169,16 @@ def edit(
         made.with_(name=f"{clip.name}_{keep}_{k + 1:03d}", captions=captions, info={**info, "sample": k})
         for k, made in enumerate(clips_of(motion))
     ]
+
+
+def features_of(clip: Clip, spec: MotionSpec, names: str | Path | None = None) -> torch.Tensor:
+    """(T, D) features of any clip, retargeted. UsageError for a model of another skeleton; DataError for one frame."""
+    if spec.skeleton != "humanml3d":
+        raise UsageError(f"the model's skeleton is {spec.skeleton}; reading a motion file for it needs humanml3d")
+    found = to_humanml3d(clip, fps=spec.fps, names=names)
+    if len(found) < 2:
+        raise DataError(f"motion {clip.name!r}: has {len(found)} frame at {spec.fps:g} fps; at least 2 are needed")
+    return torch.from_numpy(get_representation(spec.representation).encode(found.joints))
 
 
 def edit_of(motion: Motion, keep: str, total: int, keep_seconds: float, frames: Sequence[int]) -> Edit:
@@ -150,6 +193,8 @@ def edit_of(motion: Motion, keep: str, total: int, keep_seconds: float, frames: 
         if wrong or not frames:
             raise UsageError(f"--frames: got {wrong or 'none'}; allowed: frames from 0 to {have - 1}")
         return editing.key_frames(motion, frames)
+    if not math.isfinite(keep_seconds):
+        raise UsageError(f"--keep-seconds: got {keep_seconds:g}; write a number of seconds")
     edge = round(keep_seconds * motion.spec.fps)
     needed = edge if keep == "prefix" else 2 * edge
     if edge < 1 or needed >= total or edge > have:
@@ -183,18 +228,18 @@ def frames_of(seconds: float, fps: float) -> int:
     return round(seconds * fps)
 
 
-def check_text(text: str, language: str) -> None:
+def check_text(text: str, language: str, option: str = "--text") -> None:
     """UsageError for a text that is empty, far too long, or in a script that the model cannot read."""
     shown = repr(text if len(text) <= 60 else text[:57] + "...")
     if not text.strip():
-        raise UsageError("--text: is empty; say what the body does")
+        raise UsageError(EMPTY.replace("--text", option))
     if len(text) > LONGEST_TEXT:
-        raise UsageError(f"--text: {shown} has {len(text)} characters; allowed: at most {LONGEST_TEXT}")
+        raise UsageError(f"{option}: {shown} has {len(text)} characters; allowed: at most {LONGEST_TEXT}")
     letters = [c for c in text if c.isalpha()]
-    if language == "en" and sum(c.isascii() for c in letters) < 0.5 * max(len(letters), 1):
-        raise UsageError(f"--text: {shown} is not in Latin script; this model reads English")
     if language == "en" and not letters:
-        raise UsageError(f"--text: {shown} holds no word; say what the body does")
+        raise UsageError(f"{option}: {shown} holds no word; say what the body does")
+    if language == "en" and sum(c.isascii() for c in letters) < 0.5 * len(letters):
+        raise UsageError(f"{option}: {shown} is not in Latin script; this model reads English")
 
 
 def read_texts(path: Path) -> tuple[list[str], list[str | None]]:

@@ -33,6 +33,12 @@ class Reporter:
         if not self.quiet:
             print(f"encoded {done} of {total} texts", file=sys.stderr, flush=True)
 
+    def initial(self, name: str, taken: int, new: list[str]) -> None:
+        """Say how much of another model the weights start from."""
+        if not self.quiet:
+            rest = f"; new: {', '.join(new[:5])}{' ...' if len(new) > 5 else ''}" if new else ""
+            print(f"starting from {name}: {taken} of {taken + len(new)} tensors taken{rest}", flush=True)
+
     def forget(self) -> None:
         """Remove the logs of an earlier run in this folder."""
         if not self.quiet:

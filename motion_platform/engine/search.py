@@ -25,13 +25,12 @@ from motion_platform.model import MotionModel
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io.atomic import atomic_path
 from motion_platform.motion.representations import get_representation
-from motion_platform.motion.retarget import to_humanml3d
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.schema import Motion, Space
 
 log = logging.getLogger("motion_platform")
 FOLDER = "search"
-AT_ONCE = 64
+AT_ONCE, FRAMES_AT_ONCE = 64, 64 * 200
 Progress = Callable[[int, int], None]
 
 
@@ -82,15 +81,17 @@ def by_motion(
     *,
     top: int = 10,
     split: str | None = None,
+    names: str | Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Hit], list[Hit]]:
     """(the captions nearest to a motion, the clips nearest to it), each nearest first and no caption twice.
 
-    The clip is retargeted to the 22 joints first. Errors: as :func:`by_text`; DataError for a clip that is too short.
+    The clip is retargeted to the 22 joints first (``names``: joint names of its own). Errors: as :func:`by_text`;
+    DataError for a clip that is too short.
     """
     slot, rows = text_slot(model), _rows(dataset, split)
     with torch.no_grad():
-        point = model.trainable.embed(motion_of(model, clip)).cpu().numpy()
+        point = model.trainable.embed(motion_of(model, clip, names)).cpu().numpy()
     captions = [row for row in rows if dataset.captions(row)[0]]
     said = _nearest(point, caption_points(model, dataset, slot, progress), dataset, captions, len(captions))
     different: dict[str, Hit] = {}
@@ -109,16 +110,10 @@ def clip_of(dataset: PreparedDataset, hit: Hit) -> Clip:
     return Clip(joints, dataset.fps, skeleton, name=hit.id, captions=captions, info=info)
 
 
-def motion_of(model: MotionModel, clip: Clip) -> Motion:
+def motion_of(model: MotionModel, clip: Clip, names: str | Path | None = None) -> Motion:
     """A batch of one. Errors: UsageError for a space of another skeleton; DataError for a clip of one frame."""
-    spec = model.spec
-    if spec.skeleton != "humanml3d":
-        raise UsageError(f"model {model.card.name} has skeleton {spec.skeleton}; searching by motion needs humanml3d")
-    found = to_humanml3d(clip, fps=spec.fps)
-    if len(found) < 2:
-        raise DataError(f"motion {clip.name!r}: has {len(found)} frame at {spec.fps:g} fps; at least 2 are needed")
-    features = torch.from_numpy(get_representation(spec.representation).encode(found.joints))[None].to(model.device)
-    return Motion(features, torch.tensor([features.shape[1]], device=model.device), spec)
+    features = generate.features_of(clip, model.spec, names)[None].to(model.device)
+    return Motion(features, torch.tensor([features.shape[1]], device=model.device), model.spec)
 
 
 def text_slot(model: MotionModel) -> str:
@@ -145,16 +140,20 @@ def clip_points(model: MotionModel, dataset: PreparedDataset, progress: Progress
         longest = getattr(model.trainable, "max_frames", None)
         order = np.argsort(dataset.frames, kind="stable").tolist()  # clips of one length together: little padding
         points: np.ndarray | None = None
-        for start in range(0, len(order), AT_ONCE):
-            rows = order[start : start + AT_ONCE]
+        start = 0
+        while start < len(order):  # few long clips at once: memory must not grow with the longest of them
+            ends = range(start + 1, min(start + AT_ONCE, len(order)))
+            fits = [end for end in ends if (end + 1 - start) * dataset.frames[order[end]] <= FRAMES_AT_ONCE]
+            rows = order[start : max(fits, default=start) + 1]
             motion = collate(rows).motion.to(model.device)
             if longest is not None:
                 motion = Motion(motion.x[:, :longest], motion.lengths.clamp(max=longest), motion.spec)
             made = model.trainable.embed(motion).float().cpu().numpy()
             points = np.empty((len(order), made.shape[1]), np.float32) if points is None else points
             points[rows] = made
+            start += len(rows)
             if progress is not None:
-                progress(start + len(rows), len(order))
+                progress(start, len(order))
         return points
 
     return _kept(model, dataset, "motion", make)

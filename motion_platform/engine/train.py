@@ -15,7 +15,6 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,10 @@ from accelerate.state import AcceleratorState
 from torch import nn
 
 from motion_platform.config import Recipe, TrainRecipe
-from motion_platform.data.loader import make_loader
+from motion_platform.data.loader import Loader, make_loader
 from motion_platform.encoders.feature_cache import FeatureCache
 from motion_platform.engine import checkpoint, evaluate
-from motion_platform.engine.build import Run, assemble, output_folder
+from motion_platform.engine.build import Run, assemble, output_folder, start_from
 from motion_platform.engine.progress import Reporter
 from motion_platform.errors import MotionPlatformError, UsageError
 from motion_platform.model import CARD, MotionModel
@@ -58,9 +57,11 @@ def run(
     header: comment lines for the recipe's copy. device: None (the accelerator that is there) or "cpu". again: how a
     person resumes it.
 
-    Errors: those of ``assemble``; UsageError when the output folder holds a run already; Interrupted on Ctrl-C.
+    Errors: those of ``assemble``; UsageError when the output folder holds a run already or cannot be one; Interrupted
+    on Ctrl-C.
     """
     train, output = recipe.train, output_folder(recipe, name)
+    check_output(output)
     if train.precision == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
         raise UsageError("train.precision: got 'fp16', which needs a GPU; allowed here: bf16, no")
     AcceleratorState._reset_state()  # accelerate would refuse a second run of this process with another precision
@@ -72,6 +73,8 @@ def run(
     state = checkpoint.load_state(output, recipe) if resume else None
     built = assemble(recipe, name=name)
     reporter = Reporter(output, train.steps, quiet=quiet or not accelerator.is_main_process)
+    if recipe.initial is not None and state is None:
+        reporter.initial(recipe.initial, *start_from(built, recipe.initial))
     built.model.to(accelerator.device)
     loader = make_loader(
         built.dataset,
@@ -84,10 +87,11 @@ def run(
         max_frames=recipe.data.max_frames,
         mirror=recipe.data.mirror,
         balance=recipe.data.balance,
+        captions_per_clip=recipe.data.captions_per_clip,
         train=True,
     )
     with accelerator.main_process_first():  # the others find the features in the cache
-        precompute(built, recipe, loader.rows, reporter)
+        precompute(built.model, loader, reporter)
     ema = EMA(built.model, train.ema_decay)
     optimiser = make_optimiser(built.model, train)
     step = 0
@@ -127,6 +131,16 @@ def run(
         save()
     reporter.end(output)
     return output
+
+
+def check_output(output: Path) -> None:
+    """UsageError when ``output`` is a file, or would lie below one."""
+    for place in (output, *output.parents):
+        if place.is_dir():
+            return
+        if place.exists():
+            what = "is a file" if place == output else f"{place} is a file"
+            raise UsageError(f"output: {output}: {what}; give a folder")
 
 
 def micro_batches(train: TrainRecipe, world: int) -> int:
@@ -190,18 +204,17 @@ def make_optimiser(model: MotionModel, train: TrainRecipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=train.learning_rate, betas=tuple(train.betas), fused=fused)
 
 
-def precompute(built: Run, recipe: Recipe, rows: Iterable[int], reporter: Reporter) -> None:
-    """Encode every text of the training clips once with the frozen encoders; kept in ``$MOTION_CACHE/features``."""
-    if not built.model.conditioning.slots:
+def precompute(model: MotionModel, loader: Loader, reporter: Reporter) -> None:
+    """Encode every text that training can meet once with the frozen encoders; kept in ``$MOTION_CACHE/features``."""
+    if not model.conditioning.slots:
         return
     folder = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "features"
-    built.model.conditioning.cache = FeatureCache(folder)
-    texts: dict[str, set[str]] = {slot: set() for slot in recipe.slots if built.task.reads[slot] == "text"}
-    for row in rows:
-        high, low = built.dataset.captions(row)
-        for slot, found in texts.items():
-            found.update(low if slot == "text_low" else high)
-    built.model.conditioning.precompute(texts, progress=reporter.encoding)
+    model.conditioning.cache = FeatureCache(folder)
+    rows = loader.rows.tolist()
+    texts = {
+        slot: {text for row in rows for text in loader.collate.inputs(row, slot)} for slot in model.conditioning.slots
+    }
+    model.conditioning.precompute(texts, progress=reporter.encoding)
 
 
 def validate(built: Run, ema: EMA, recipe: Recipe, rank: int, world: int) -> dict[str, float]:
@@ -227,6 +240,7 @@ def snapshot(step: int, model: MotionModel, ema: EMA, optimiser: Any, accelerato
         "ema": ema.state_dict(),
         "optimiser": optimiser.state_dict(),
         "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else None,
+        "data": model.card.data,
     }
 
 
@@ -237,6 +251,8 @@ def restore(state: dict[str, Any], model: MotionModel, ema: EMA, optimiser: Any,
             value.copy_(state["model"][name])
     ema.load_state_dict(state["ema"])
     optimiser.load_state_dict(state["optimiser"])
+    if "data" in state:  # with what the weights started from, which is not read again
+        model.card = model.card.model_copy(update={"data": state["data"]})
     return int(state["step"])
 
 

@@ -67,7 +67,7 @@ def locate(
         f"{where}: {count} of the 22 joints not found, first {target!r}: the nearest naming convention, {convention}, "
         f"calls it {' or '.join(map(repr, wanted)) or 'nothing'}"
         + (f"; nearest joint here: {available[near[0]]!r}" if near else "")
-        + "; name it with names="
+        + "; name it in a YAML file: --names FILE, or names=FILE for motion data prepare"
     )
 
 

@@ -194,3 +194,19 @@ def test_a_balanced_epoch_is_as_long_and_reproducible(sample_dataset):
     assert ids(1.0, 2) == ids(1.0, 2)
     assert ids(1.0, 0)[0] == ids(0.0, 0)[0]
     assert ids(1.0, 0)[1] != ids(0.0, 0)[1]
+
+
+def test_only_so_many_captions_of_a_clip_are_used(sample_dataset, spec):
+    slots = ("text_high", "text_low", "style")
+    batches = loader(sample_dataset, spec, slots=slots, captions_per_clip=2)
+    met = {(id, slot): set() for id in sample_dataset.ids("train") for slot in slots}
+    for epoch in range(12):
+        for batch in batches.epoch(epoch):
+            for slot, values in batch.raw.items():
+                for id, value in zip(batch.ids, values, strict=True):
+                    met[id, slot] |= {value} - {""}
+    for (id, slot), texts in met.items():
+        can = batches.collate.inputs(sample_dataset.index(id), slot)
+        assert len(can) <= 2
+        assert texts <= set(can)
+    assert sum(len(texts) == 2 for (_, slot), texts in met.items() if slot == "text_high") > 0.9 * len(met) / 3

@@ -69,6 +69,25 @@ def test_texts_are_all_that_a_split_can_say(sample_dataset):
     said = [sample_dataset.captions(i) for i in sample_dataset.indices("train")]
     assert texts["text_high"] == sorted({t for high, _ in said for t in high})
     assert texts["text_low"] == sorted({t for _, low in said for t in low})
+    labels = [sample_dataset.labels(i) for i in sample_dataset.indices("train")]
+    assert texts["style"] == sorted({of["style"] for of in labels if "style" in of})
+    assert {"walk tired", "bow angry"} <= set(texts["label"])
+
+
+def test_what_a_slot_can_read_of_a_clip(sample_dataset):
+    row = sample_dataset.index("dataset-1_bow_angry_001")
+    high, low = sample_dataset.captions(row)
+    assert len(high) > 2
+    assert sample_dataset.inputs(row, "text") == sample_dataset.inputs(row, "text_high") == high
+    assert sample_dataset.inputs(row, "text_high", 2) == high[:2]
+    assert sample_dataset.inputs(row, "text_low") == low
+    assert [sample_dataset.inputs(row, slot) for slot in ("content", "style", "label")] == [
+        ["bow"], ["angry"], ["bow angry"],
+    ]  # fmt: skip
+    bare = next(i for i in range(len(sample_dataset)) if not sample_dataset.labels(i))
+    assert sample_dataset.inputs(bare, "label") == sample_dataset.inputs(bare, "style") == []
+    with pytest.raises(UnknownName, match="unknown slot 'text_hihg'; did you mean 'text_high'"):
+        sample_dataset.inputs(row, "text_hihg")
 
 
 def test_missing_folder_says_what_to_do(tmp_path):

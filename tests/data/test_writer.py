@@ -174,3 +174,16 @@ def test_a_truncated_file_is_one_line(tmp_path):
         file.write_bytes(whole[: int(len(whole) * share)])
         with pytest.raises(DataError):
             PreparedDataset.open(tmp_path / "set")
+
+
+def test_a_failure_leaves_no_folder_that_was_not_there(tmp_path):
+    out = tmp_path / "data" / "mine" / "set"
+    with pytest.raises(DataError, match="training split"):
+        add(out, {"split": "test"}, finish=True)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "data").mkdir()
+    with pytest.raises(ValueError, match="stop"):
+        add(out, {}, then=ValueError("stop"))
+    assert [p.name for p in tmp_path.rglob("*")] == ["data"]
+    write(out)
+    assert len(PreparedDataset.open(out)) == 3

@@ -29,9 +29,8 @@ def no_network(monkeypatch):
 
 def word_tokenizer():
     """A WordPiece tokenizer that spells words letter by letter, as BERT's would with a small vocabulary."""
-    from transformers import PreTrainedTokenizerFast
-
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
 
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "walks", "person", "left", *string.ascii_lowercase, *",.!?"]
     pieces += [f"##{letter}" for letter in string.ascii_lowercase]
@@ -45,9 +44,8 @@ def word_tokenizer():
 
 def byte_tokenizer(eos: str | None, **settings):
     """A byte-level tokenizer without merges; ``eos`` ends every text if given. It has no padding token."""
-    from transformers import PreTrainedTokenizerFast
-
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
 
     pieces = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {piece: i for i, piece in enumerate([*pieces, *([eos] if eos else [])])}
@@ -117,9 +115,8 @@ def gpt2_folder(tmp_path_factory):
 
 def clip_tokenizer():
     """CLIP's own tokenizer over bytes and a few merges; as in OpenAI's, the end token has the highest id."""
-    from transformers import CLIPTokenizer
-
     from tokenizers import pre_tokenizers
+    from transformers import CLIPTokenizer
 
     pieces = sorted(pre_tokenizers.ByteLevel.alphabet())
     pieces += [f"{piece}</w>" for piece in pieces]

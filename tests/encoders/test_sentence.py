@@ -44,7 +44,6 @@ def test_bag_of_words(tmp_path, texts):
     """A model without a transformer: no maximum, no token states."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import StaticEmbedding
-
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(weight_files.find("all-MiniLM-L6-v2") / "tokenizer.json"))

@@ -53,3 +53,30 @@ def recipe(toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         return config.load_recipe(path, [*own, *overrides])
 
     return make
+
+
+@pytest.fixture
+def own_task(tmp_path: Path):
+    """Write a task card outside tasks/: its path."""
+
+    def write(reads: str, *, optional: str = "", name: str = "my_task") -> Path:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(
+            f"task: {name}\ntitle: Mine\nsource: nowhere\nreads: {{{reads}}}\noptional: [{optional}]\n"
+            "writes: motion\ndata: sample\nmetrics: [{name: foot_skating}]\n"
+        )
+        return path
+
+    return write
+
+
+@pytest.fixture
+def own_recipe(recipe):
+    """A recipe for a task card of one's own, whose slots read letters."""
+
+    def make(task: Path, *slots: str, **more: str) -> Recipe:
+        made = recipe("validation.every=0", "train.steps=1", **more)
+        letters = {slot: made.slots["text_high"] for slot in slots}
+        return made.model_copy(update={"task": str(task), "slots": letters})
+
+    return make

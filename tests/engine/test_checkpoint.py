@@ -168,3 +168,31 @@ def test_the_settings_in_the_card_are_plain(saved) -> None:
     _, folder = saved
     card = yaml.safe_load((folder / CARD).read_text())
     assert json.loads(json.dumps(card)) == card
+
+
+def test_a_task_card_of_ones_own_travels_with_the_model(own_task, own_recipe, tmp_path: Path) -> None:
+    from motion_platform.engine import generate
+
+    card = own_task("text: text")
+    made = own_recipe(card, "text")
+    run = build.assemble(made, name="mine")
+    checkpoint.save(run.model, tmp_path / "model", made, "", step=1)
+    card.unlink()
+    back = checkpoint.load(tmp_path / "model")
+    assert back.task == run.task
+    assert back.task.reads == {"text": "text"}
+    assert generate.load("my_task", str(tmp_path / "model")).task == run.task
+    edit_card(tmp_path / "model", task_card=run.task.model_dump() | {"metrics": [{"name": "nope"}]})
+    with pytest.raises(UnknownName, match=r"task_card: metrics\.0\.name: unknown metric 'nope'"):
+        checkpoint.load(tmp_path / "model")
+
+
+def test_a_card_that_is_found_by_name_is_read_from_there(saved) -> None:
+    assert yaml.safe_load((saved[1] / CARD).read_text())["task_card"] is None
+
+
+@pytest.mark.parametrize("spec", [{}, {"representation": 3}])
+def test_a_card_without_its_spec_is_refused(saved, spec: dict) -> None:
+    edit_card(saved[1], spec=spec)
+    with pytest.raises(ConfigError, match=r"spec: .*representation is missing or of the wrong kind"):
+        checkpoint.load(saved[1])

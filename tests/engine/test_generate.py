@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from motion_platform.engine import build, generate
-from motion_platform.errors import UsageError
+from motion_platform.errors import DataError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
 from motion_platform.schema import Motion, Sampling
@@ -142,6 +142,8 @@ def test_an_edit_keeps_half_a_body(run, clip: Clip) -> None:
         ("perfix", {}, "did you mean 'prefix'"),
         ("prefix", {"keep_seconds": 99.0}, "--keep-seconds"),
         ("prefix", {"keep_seconds": 0.0}, "--keep-seconds"),
+        ("prefix", {"keep_seconds": float("nan")}, "--keep-seconds: got nan"),
+        ("in_between", {"keep_seconds": float("inf")}, "--keep-seconds: got inf"),
         ("in_between", {"keep_seconds": 1.5}, "--keep-seconds"),
         ("keyframes", {}, "--frames: got none"),
         ("keyframes", {"frames": [70]}, r"--frames: got \[70\]; allowed: frames from 0 to 59"),
@@ -165,3 +167,62 @@ def test_a_long_motion_reports_its_seams(run) -> None:
     assert "seams" not in short.info
     assert long.info["seams"]["seams"] == len(run.model.trainable.seams(len(long))) >= 2
     assert "seams; the velocity changes there" in generate.describe_seams(long.info["seams"])
+
+
+def test_texts_fill_the_slots_of_the_task_whatever_they_are_called(own_task, own_recipe) -> None:
+    task = own_task("style: text, text: text", optional="style")
+    made = build.assemble(own_recipe(task, "style", "text"), name="mine")
+    made.model.eval()
+
+    def joints(*texts, **options) -> np.ndarray:
+        return generate.run(made, *texts, seconds=[1], **options)[0].joints
+
+    plain = joints(["a person walks"])
+    assert np.abs(joints(["quickly"]) - plain).max() > 1e-4
+    assert np.abs(joints(["a person walks"], ["tired"]) - plain).max() > 1e-4
+    assert generate.slots_of(made, ["a"], ["b"]) == {"text": ["a"], "style": ["b"]}
+
+
+def test_no_text_is_dropped_in_silence(run, own_task, own_recipe, clip: Clip) -> None:
+    one = build.assemble(own_recipe(own_task("text: text"), "text"), name="mine")
+    for call in (
+        lambda: generate.run(one, ["a person walks"], ["walk"]),
+        lambda: generate.edit(one, clip, "lower_body", None, "walk"),
+    ):
+        with pytest.raises(UsageError, match=r"--low-text: task my_task has 1 slot\(s\) that read text, no second one"):
+            call()
+    part = own_recipe(own_task("text: text, style: text", optional="style"), "text")
+    with pytest.raises(UsageError, match="--low-text: model run was trained without the slot 'style'"):
+        generate.run(build.assemble(part, name="mine"), ["a person walks"], ["walk"])
+    with pytest.raises(UsageError, match="--low-text: '123' holds no word"):
+        generate.run(run, ["a person walks"], ["123"])
+    with pytest.raises(UsageError, match="--text: is empty"):
+        generate.edit(run, clip, "lower_body", " ")
+
+
+def test_a_slot_that_no_option_fills_is_an_error(own_task, own_recipe) -> None:
+    both = build.assemble(own_recipe(own_task("text: text, label: text, content: text"), "text", "label", "content"))
+    with pytest.raises(UsageError, match=r"needs slot 'label' \(text\): give --low-text"):
+        generate.run(both, ["a person walks"])
+    with pytest.raises(UsageError, match=r"needs slot 'content' \(text\): the command line has no option"):
+        generate.run(both, ["a person walks"], ["walk"])
+
+
+def test_a_text_without_words_is_said_to_have_none() -> None:
+    for text in ("123", "123 ...", "🕺"):
+        with pytest.raises(UsageError, match="holds no word"):
+            generate.check_text(text, "en")
+    with pytest.raises(UsageError, match="not in Latin script"):
+        generate.check_text("走る", "en")
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1e30, -1e30])
+def test_impossible_guidance_is_refused(weight: float) -> None:
+    with pytest.raises(UsageError, match=r"--guidance: text_high: got .*; allowed: -100 to 100"):
+        Sampling(guidance={"text_high": weight})
+
+
+def test_an_edit_of_one_frame_names_the_motion(run, clip: Clip) -> None:
+    one = clip.with_(joints=clip.joints[:1], name="one")
+    with pytest.raises(DataError, match="motion 'one': has 1 frame at 20 fps; at least 2"):
+        generate.edit(run, one, "lower_body", "a person walks")

@@ -65,11 +65,18 @@ def test_by_text_is_the_plain_loop_over_clips(model, dataset):
     assert all(hit.caption == dataset.captions(hit.row)[0][0] for hit in hits)
 
 
-def test_by_motion_finds_the_clip_itself_and_no_caption_twice(model, dataset):
-    row = dataset.indices("train")[3]
-    clip = search.clip_of(dataset, search.Hit(0.0, dataset.id(row), row, ""))
-    captions, clips = search.by_motion(model, dataset, clip, top=4)
+@pytest.fixture
+def walk(dataset, sample_root):
+    """A file of which a whole clip was made: (its path, the clip's row). What is stored is one frame shorter."""
+    row = dataset.index("dataset-1_walk_tired_002")
+    return next(sample_root.rglob(f"{dataset.id(row)}.bvh")), row
+
+
+def test_by_motion_finds_the_clip_itself_and_no_caption_twice(model, dataset, walk):
+    path, row = walk
+    captions, clips = search.by_motion(model, dataset, io.load(path), top=4)
     assert clips[0].id == dataset.id(row)
+    assert clips[0].distance < 1e-3 < clips[1].distance
     assert len({hit.caption.lower() for hit in captions}) == len(captions) == 4
     assert [hit.distance for hit in captions] == sorted(hit.distance for hit in captions)
 
@@ -109,7 +116,7 @@ def test_bad_requests(model, dataset):
         search.by_motion(model, dataset, one)
 
 
-def test_the_command_searches_both_ways_and_shows_what_it_found(model, dataset, tmp_path):
+def test_the_command_searches_both_ways_and_shows_what_it_found(model, dataset, walk, tmp_path):
     folder = model.save_pretrained(tmp_path / "space")
     page = tmp_path / "found.html"
     common = ["--model", str(folder), "--data", str(dataset.folder), "--top", "3"]
@@ -118,11 +125,9 @@ def test_the_command_searches_both_ways_and_shows_what_it_found(model, dataset, 
     expected = search.by_text(model, dataset, "a person walks", top=3)
     assert [line.split()[1] for line in told.output.splitlines()[:3]] == [hit.id for hit in expected]
     assert expected[0].id in page.read_text()
-    clip = search.clip_of(dataset, expected[0])
-    io.save([clip], tmp_path / "clip.npz")
-    told = CliRunner().invoke(app, ["search", "--motion", str(tmp_path / "clip.npz"), *common])
+    told = CliRunner().invoke(app, ["search", "--motion", str(walk[0]), *common])
     assert told.exit_code == 0, told.output
-    assert told.output.splitlines()[4].split()[1] == expected[0].id
+    assert told.output.splitlines()[4].split()[1] == dataset.id(walk[1])
     for wrong in ([], ["--text", "walk", "--motion", "x.bvh"]):
         told = CliRunner().invoke(app, ["search", *wrong, *common])
         assert isinstance(told.exception, UsageError)

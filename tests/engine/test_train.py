@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
-from motion_platform.engine import checkpoint, train
+from motion_platform.data.loader import make_loader
+from motion_platform.engine import build, checkpoint, train
+from motion_platform.engine.progress import Reporter
 from motion_platform.errors import ConfigError, MotionPlatformError, UsageError, WeightsError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,3 +190,87 @@ def test_settings_of_a_component_are_checked_with_the_recipe_in_front(recipe) ->
         train.run(recipe("model.settings.layerz=3"), "toy", **QUIET)
     with pytest.raises(ConfigError, match=r"toy: slots\.text_high: letters has no setting 'scales'"):
         train.run(recipe("slots.text_high.settings.scales=3"), "toy", **QUIET)
+
+
+def test_frozen_encoders_read_ahead_exactly_what_training_meets(own_task, own_recipe) -> None:
+    """Slots of labels and of captions, two of a clip: after encoding ahead, no batch needs the encoder again."""
+    made = own_recipe(own_task("text: text, style: text, label: text"), "text", "style", "label")
+    built = build.assemble(made, name="mine")
+    spec, slots = built.model.spec, tuple(made.slots)
+    batches = make_loader(built.dataset, "train", spec, slots, batch_size=8, captions_per_clip=1)
+    train.precompute(built.model, batches, Reporter(Path(made.output), 1, quiet=True))
+    table = built.model.conditioning.cache.table(next(iter(built.model.conditioning.fingerprints.values())))
+    met = {text for epoch in range(4) for batch in batches.epoch(epoch) for said in batch.raw.values() for text in said}
+    assert met == set(table)
+    assert {"calm", "angry", "runs calm"} <= met
+    assert not any(text.startswith("somebody") for text in met)  # the second captions
+
+
+def log_of(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_fine_tuning_goes_on_from_the_loss_of_its_start(recipe, capsys: pytest.CaptureFixture[str]) -> None:
+    first = train.run(recipe("train.steps=60", "validation.every=0", output="first"), "first", device="cpu")
+    options = ["train.steps=10", "train.learning_rate=1e-6", "train.ema_decay=0", "validation.every=0"]
+    capsys.readouterr()
+    tuned = train.run(recipe(*options, f"initial={first}", output="tuned"), "tuned", device="cpu")
+    total = len(load_file(first / "model.safetensors")) - 2  # without the statistics
+    assert f"starting from {first}: {total} of {total} tensors taken\n" in capsys.readouterr().out
+    anew = train.run(recipe(*options, output="anew"), "anew", device="cpu")
+    start, end, new = (log_of(folder)[k]["loss"] for folder, k in ((tuned, 0), (first, -1), (anew, 0)))
+    assert start < end + 0.3 * (new - end)
+    card = checkpoint.load(tuned).model.card
+    assert card.data["initial"]["model"] == "first"
+    assert card.data["initial"]["data"]["licence"] == "none"
+
+
+def test_fine_tuning_takes_what_agrees_and_says_what_is_new(recipe) -> None:
+    first = train.run(recipe("train.steps=1", output="first"), "first", **QUIET)
+    other = recipe("model.settings.feed_forward=64", f"initial={first}", "slots.text_low.settings.scale=2.0")
+    built = build.assemble(other, name="other")
+    before = {name: tensor.detach().clone() for name, tensor in built.model.own_state().items()}
+    taken, new = build.start_from(built, str(first))
+    assert taken + len(new) == len(before)
+    assert any(".projections.text_low." in name for name in new)  # another encoder: the same shape says nothing
+    assert not any(".projections.text_high." in name for name in new)
+    source = load_file(first / "model.safetensors")
+    for name, tensor in built.model.own_state().items():
+        assert torch.equal(tensor, before[name] if name in new else source[name]), name
+
+
+def test_fine_tuning_from_what_does_not_fit_is_one_line(recipe) -> None:
+    first = train.run(recipe("train.steps=1", output="first"), "first", **QUIET)
+    rec = train.run(recipe("train.steps=1", base="smoke/recogniser", output="recogniser"), "rec", **QUIET)
+    with pytest.raises(ConfigError, match=r"initial: .*recogniser.*\) has no tensor of the name and shape"):
+        train.run(recipe(f"initial={rec}"), "toy", **QUIET)
+    card = yaml.safe_load((first / "model.yaml").read_text())
+    card["spec"]["representation"] = "humanml3d"
+    (first / "model.yaml").write_text(yaml.safe_dump(card))
+    with pytest.raises(ConfigError, match=r"has representation 'humanml3d', this recipe 'humanml3d_essential'"):
+        train.run(recipe(f"initial={first}"), "toy", **QUIET)
+
+
+def test_a_resumed_fine_tuning_does_not_need_its_start_again(recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = train.run(recipe("train.steps=1", output="first"), "first", **QUIET)
+    options = ["train.steps=4", f"initial={first}", "validation.every=0"]
+    whole = train.run(recipe(*options, output="whole"), "run", **QUIET)
+    part = recipe(*options, output="part")
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "agreed", lambda wanted, accelerator, step, every: step == 2)
+        with pytest.raises(train.Interrupted):
+            train.run(part, "run", **QUIET)
+    shutil.rmtree(first)
+    resumed = train.run(part, "run", resume=True, **QUIET)
+    same(load_file(whole / "model.safetensors"), load_file(resumed / "model.safetensors"))
+    data = [checkpoint.load(folder).model.card.data for folder in (whole, resumed)]
+    assert data[0] == data[1]
+    assert "initial" in data[0]
+
+
+def test_an_output_that_cannot_be_a_folder_is_refused_first(recipe, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(UsageError, match="taken: is a file; give a folder"):
+        train.run(recipe(output="taken"), "toy", **QUIET)
+    with pytest.raises(UsageError, match=r"below: .*taken is a file; give a folder"):
+        train.run(recipe(output="taken/below"), "toy", **QUIET)

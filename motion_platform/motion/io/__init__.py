@@ -1,7 +1,7 @@
 """Motion files: :func:`load` and :func:`save` pick the reader or writer by the extension.
 
-A reader is ``read(path, *, skeleton, fps, ...) -> Clip | list[Clip]``, a writer ``write(clips, path, ...)``; the tables
-below name them, and nothing is imported before it is needed.
+A reader is ``read(path, *, skeleton, fps, ...) -> Clip | list[Clip]``, a writer ``write(clips, path, ...) -> Path |
+list[Path]`` (what it wrote); the tables below name them, and nothing is imported before it is needed.
 """
 
 from __future__ import annotations
@@ -95,8 +95,10 @@ def load_all(
     return found if isinstance(found, list) else [found]
 
 
-def save(clips: Clip | Sequence[Clip], path: str | Path, *, title: str | None = None) -> Path:
-    """Write one motion or several (.npz .bvh .glb .html .mp4 .png), completely or not at all.
+def save(clips: Clip | Sequence[Clip], path: str | Path, *, title: str | None = None) -> list[Path]:
+    """Write one motion or several (.npz .bvh .glb .html .mp4 .png), completely or not at all; the files written.
+
+    A .bvh holds one motion: several become ``walk_1.bvh``, ``walk_2.bvh``, ...
 
     ``title`` is for formats that show one (.html). Errors: UsageError for an unknown extension or no motion;
     OutputError when the file cannot be written.
@@ -107,10 +109,10 @@ def save(clips: Clip | Sequence[Clip], path: str | Path, *, title: str | None = 
     if not clips:
         raise UsageError(f"{path}: no motion to write")
     if title is not None and "title" in inspect.signature(write).parameters:
-        write(clips, path, title=title)
+        written = write(clips, path, title=title)
     else:
-        write(clips, path)
-    return path
+        written = write(clips, path)
+    return written if isinstance(written, list) else [written]
 
 
 def _function(table: dict[str, str], path: Path, done: str) -> Callable[..., Any]:

@@ -33,6 +33,20 @@ def test_several_motions_of_one_file(tmp_path: Path) -> None:
         io.load(tmp_path / "b.npz")
 
 
+def test_what_was_written_is_said(tmp_path: Path) -> None:
+    assert io.save(clip(), tmp_path / "b.npz") == [tmp_path / "b.npz"]
+    walking = io.load(_file(tmp_path / "a.bvh"))
+    written = io.save([walking, walking], tmp_path / "c.bvh")
+    assert written == [tmp_path / "c_1.bvh", tmp_path / "c_2.bvh"]
+    assert all(path.is_file() for path in written)
+    assert not (tmp_path / "c.bvh").exists()
+
+
+def _file(path: Path) -> Path:
+    path.write_text(person_bvh().text)
+    return path
+
+
 def test_bad_paths_and_options_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.bvh").touch()
     (tmp_path / "a.bvh").write_text(person_bvh().text)
