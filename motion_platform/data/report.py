@@ -25,6 +25,7 @@ class Report:
     too_short: list[str] = field(default_factory=list)
     cut_into_windows: list[str] = field(default_factory=list)
     longer_than_window: list[str] = field(default_factory=list)
+    reference_poses: list[str] = field(default_factory=list)
     sides_checked: int = 0
     sides_swapped: list[str] = field(default_factory=list)
     without_captions: int = 0
@@ -74,6 +75,11 @@ class Report:
             f"{len(self.sides_swapped)} swapped{_some(self.sides_swapped)}",
             f"  NaN: {len(self.nan)}{_some(self.nan)}",
         ]
+        if self.reference_poses:
+            lines.append(
+                f"  left out: the first frame of {', '.join(self.reference_poses[:10])}"
+                f"{', ...' if len(self.reference_poses) > 10 else ''}: a reference pose"
+            )
         for title, entries in (("failed", self.failed), ("dropped", self.dropped)):
             lines.append(f"  {title}: {len(entries)}")
             reasons: dict[str, list[str]] = defaultdict(list)

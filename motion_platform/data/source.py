@@ -35,6 +35,9 @@ MIN_FRAMES = 10
 WINDOW = 196
 MAX_FAILED = 0.2
 """A preparation in which more than this share of the files fails is refused: the folder is not what it should be."""
+REFERENCE_SPEED = 7.5
+"""Metres a second (0.25 m in a frame at 30 fps), the mean of all joints: see :func:`starts_with_reference_pose`."""
+REFERENCE_RATIO = 3.0
 IN_PROCESS = 200
 """Fewer clips than this are not worth the start of worker processes."""
 
@@ -96,6 +99,7 @@ class Converted:
     remarks: list[tuple[str, str]] = field(default_factory=list)
     windows: int = 1
     long: bool = False
+    reference_pose: bool = False
     side_checked: bool = False
     side_swapped: bool = False
 
@@ -198,13 +202,21 @@ def convert_file(item: Item, representation: str, mirror: bool, names: str | Non
     result = Converted(item)
     chosen = get_representation(representation)
     try:
-        clip = retarget.to_humanml3d(io.load(item.path, fps=item.fps), fps=chosen.fps, names=names)
-        if item.start or item.end is not None:
-            if item.start >= len(clip):
+        read = io.load(item.path, fps=item.fps)
+        start = item.start
+        if starts_with_reference_pose(read):
+            # Its time goes by all the same, so that the part keeps its place: the next pose stands in for it while the
+            # clip is resampled, and what was made from it is left out.
+            after = math.ceil(chosen.fps / read.fps - 1e-6)
+            result.reference_pose, start = start < after, max(start, after)
+            read = without_reference_pose(read)
+        clip = retarget.to_humanml3d(read, fps=chosen.fps, names=names)
+        if start or item.end is not None:
+            if start >= len(clip):
                 raise DataError(
-                    f"{item.path}: has {len(clip)} frames at {chosen.fps:g} fps; the part starts at {item.start}"
+                    f"{item.path}: has {len(clip)} frames at {chosen.fps:g} fps; the part starts at {start}"
                 )
-            clip = clip.with_(joints=clip.joints[item.start : item.end])
+            clip = clip.with_(joints=clip.joints[start : item.end])
         clip = clip.with_(joints=canonical(clip.joints))
         content = item.words.labels.get("content", "")
         against = contradicts(clip.joints, content)
@@ -232,6 +244,29 @@ def convert_file(item: Item, representation: str, mirror: bool, names: str | Non
         result.rows = []
         result.error = f"{type(error).__name__}: {error}"
     return result
+
+
+def starts_with_reference_pose(clip: Clip) -> bool:
+    """Whether the first frame is not of the motion: exporters put a T-pose, often at the origin, in front of it.
+
+    So it is when, from the first frame to the second, the joints move on average faster than ``REFERENCE_SPEED`` and
+    ``REFERENCE_RATIO`` times as far as between any two of the next five: nobody's whole body does both. (In the
+    CMU trials used here such frames are at 13 m/s or more, the fastest runner at 4 m/s.)
+    """
+    if len(clip) < 3:
+        return False
+    steps = np.linalg.norm(np.diff(clip.joints[:6].astype(np.float64), axis=0), axis=-1).mean(axis=1)
+    return bool(steps[0] * clip.fps > REFERENCE_SPEED and steps[0] > REFERENCE_RATIO * steps[1:].max())
+
+
+def without_reference_pose(clip: Clip) -> Clip:
+    """The clip with its second frame also in the place of the first."""
+    joints = clip.joints.copy()
+    joints[0] = joints[1]
+    rotations = None if clip.rotations is None else clip.rotations.copy()
+    if rotations is not None:
+        rotations[0] = rotations[1]
+    return clip.with_(joints=joints, rotations=rotations)
 
 
 def _windows(clip: Clip, id: str, count: int) -> Iterable[tuple[Clip, str]]:
@@ -265,6 +300,7 @@ def _note(result: Converted, report: Report) -> None:
         (result.too_short, report.too_short),
         (result.windows > 1, report.cut_into_windows),
         (result.long, report.longer_than_window),
+        (result.reference_pose, report.reference_poses),
         (result.side_swapped, report.sides_swapped),
     ):
         if happened:

@@ -9,7 +9,7 @@ import pytest
 from motion_platform.data.bandai_namco import BandaiNamco
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.report import Report
-from motion_platform.data.source import WINDOW, Item, Words, convert_file
+from motion_platform.data.source import WINDOW, Item, Words, convert_file, starts_with_reference_pose
 from motion_platform.errors import DataError, OutputError
 from motion_platform.motion import io, retarget
 from motion_platform.motion.representations import get_representation
@@ -80,6 +80,63 @@ def test_a_part_of_a_file_starts_at_the_origin_on_the_floor(sample_root):
     assert np.linalg.norm(joints[-1, 0, [0, 2]]) == pytest.approx(expected, abs=1e-3)
     late = convert_file(item(path, start=5000), "humanml3d", False, None)
     assert "the part starts at 5000" in late.error
+
+
+@pytest.fixture
+def led(tmp_path, sample_root: Path) -> tuple[Path, Path]:
+    """A run as it is, and the same with a T-pose at the origin, waist deep in the floor, as its first frame."""
+    plain = sample_root / "cmu" / "02_03.bvh"
+    lines = plain.read_text().splitlines()
+    first = next(k for k, line in enumerate(lines) if line.startswith("Frame Time")) + 1
+    lines[first] = " ".join(["0"] * len(lines[first].split()))
+    posed = tmp_path / "02_03.bvh"
+    posed.write_text("\n".join(lines) + "\n")
+    return plain, posed
+
+
+def test_a_reference_pose_in_front_is_left_out_and_the_clock_stays(led):
+    plain, posed = led
+    assert not starts_with_reference_pose(io.load(plain))
+    assert starts_with_reference_pose(io.load(posed))
+    to_joints = get_representation("humanml3d").to_joints
+    for start, end in ((0, 29), (0, None), (5, 20)):
+        result = convert_file(item(posed, start=start, end=end), "humanml3d", False, None)
+        expected = convert_file(item(plain, start=max(start, 1), end=end), "humanml3d", False, None)
+        assert result.reference_pose == (start == 0)
+        assert not expected.reference_pose
+        joints, kept = to_joints(result.rows[0].features), to_joints(expected.rows[0].features)
+        assert len(joints) == len(kept)
+        np.testing.assert_allclose(joints, kept, atol=1e-3)
+        assert joints[:, :, 1].min(axis=1).mean() < 0.15  # on the floor, not above it
+
+
+def test_only_what_no_body_can_do_is_a_reference_pose(led):
+    run = io.load(led[0]).with_(rotations=None)
+    joints = run.joints.astype(np.float64)
+    assert not starts_with_reference_pose(run.with_(joints=joints[:2]))
+    far = joints + np.arange(len(joints))[:, None, None] * [0, 0, 0.4]  # fast, but all the time: wrong units, a vehicle
+    assert not starts_with_reference_pose(run.with_(joints=far))
+    arm = joints.copy()
+    arm[0, run.skeleton.index("LeftHand")] += 0.7  # one joint
+    assert not starts_with_reference_pose(run.with_(joints=arm))
+    for height, found in ((0.2, False), (0.3, True)):  # 6 and 9 m/s of the whole body at 30 fps
+        still = np.repeat(joints[:1], 8, axis=0)
+        still[0, :, 1] += height
+        assert starts_with_reference_pose(run.with_(joints=still)) == found
+
+
+def test_a_reference_pose_is_reported_by_name(tmp_path, few):
+    source = sorted(few.glob("*.bvh"))[0]
+    lines = source.read_text().splitlines()
+    first = next(k for k, line in enumerate(lines) if line.startswith("Frame Time")) + 1
+    values = lines[first].split()
+    lines[first] = " ".join(["0", "-300", "0", *values[3:]])
+    source.write_text("\n".join(lines) + "\n")
+    report = BandaiNamco().prepare(few, tmp_path / "out")
+    assert len(report.reference_poses) == 1
+    assert report.reference_poses[0] in source.stem
+    assert f"the first frame of {source.stem}: a reference pose" in report.text()
+    assert PreparedDataset.open(tmp_path / "out").meta["report"]["reference_poses"] == [source.stem]
 
 
 def test_a_clip_named_after_the_wrong_side_is_dropped_and_reported(tmp_path, sample_root, few):
