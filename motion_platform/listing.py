@@ -10,7 +10,6 @@ from typing import Any
 from motion_platform import cards, registry, weight_files
 from motion_platform.catalog import CATALOG
 from motion_platform.errors import DataError, MotionPlatformError, UsageError
-from motion_platform.model_card import read_card
 
 
 def kinds() -> list[str]:
@@ -139,6 +138,8 @@ def _data_set(folder: Path) -> dict[str, Any]:
 
 
 def _checkpoint(folder: Path) -> dict[str, Any]:
+    from motion_platform.model_card import read_card
+
     card = read_card(folder)
     weights = card.weights
     parameters = weights.get("parameters")
@@ -157,6 +158,8 @@ def _checkpoint(folder: Path) -> dict[str, Any]:
 
 
 def _task_of(folder: Path) -> str:
+    from motion_platform.model_card import read_card
+
     try:
         return read_card(folder).task
     except MotionPlatformError:  # one broken folder in ./runs must not hide the others; `motion info` says what it is

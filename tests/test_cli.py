@@ -170,5 +170,5 @@ def test_joints_with_names_of_their_own_are_retargeted(motion, sample_root: Path
     assert code == 1
     assert "'pelvis'" in err
     assert "--names FILE" in err
-    (tmp_path / "names.yaml").write_text("pelvis: Gluteus\n")
+    (tmp_path / "names.yaml").write_text("pelvis: Gluteus\nspine1: {between: [Gluteus, Spine], at: 0.93}\n")
     assert motion(*command, "--names", str(tmp_path / "names.yaml"))[0] == 0
