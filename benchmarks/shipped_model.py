@@ -3,7 +3,7 @@
     python -m benchmarks.shipped_model --out results/shipped_model.json
 
 Told, "captions": for every pair of labels (content, style) with test clips, ``--samples`` motions from their captions,
-each of the length of its clip, at the default sampler. "rare": the same for the pairs that have training clips only
+each of the length of its clip, at the default sampler. "rare": ``--rare-samples`` for the pairs that have training clips only
 (mostly one), from those clips' captions; on these nobody can say how good the recogniser is, so no target is set.
 "wordings": the sentences of ``unseen_wordings.yaml``, none of which was in training; "wordings, tested": those among
 them whose content has test clips.
@@ -202,6 +202,7 @@ def main() -> None:
     parser.add_argument("--data", default="bandai_cmu", help="name of the prepared data")
     parser.add_argument("--folder", help="where the prepared data lies (default: as in recipes)")
     parser.add_argument("--samples", type=int, default=20, help="motions a pair of labels")
+    parser.add_argument("--rare-samples", type=int, default=4, help="motions a pair that has training clips only")
     parser.add_argument("--wording-samples", type=int, default=5, help="motions a held-out sentence")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
@@ -224,7 +225,7 @@ def main() -> None:
     tested = {pair: splits for pair, splits in pairs.items() if "test" in splits}
     rare = {pair: splits for pair, splits in pairs.items() if "test" not in splits}
     told = told_by_captions(data, tested, arguments.samples, arguments.seed, arguments.max_frames)
-    told_rare = told_by_captions(data, rare, arguments.samples, arguments.seed, arguments.max_frames)
+    told_rare = told_by_captions(data, rare, arguments.rare_samples, arguments.seed, arguments.max_frames)
     sentences = (arguments.wording_samples, arguments.seed, arguments.max_frames)
     wordings, left_out = told_by_wordings(data, pairs, *sentences)
     known = {content for content, _ in tested}
