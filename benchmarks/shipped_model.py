@@ -3,8 +3,9 @@
     python -m benchmarks.shipped_model --out results/shipped_model.json
 
 Told, "captions": for every pair of labels (content, style) with test clips, ``--samples`` motions from their captions,
-each of the length of its clip, at the default sampler. "rare": ``--rare-samples`` for the pairs that have training clips only
-(mostly one), from those clips' captions; on these nobody can say how good the recogniser is, so no target is set.
+each of the length of its clip, at the default sampler. "rare": ``--rare-samples`` for the pairs that have training
+clips only (mostly one), from those clips' captions; on these nobody can say how good the recogniser is, so no target
+is set.
 "wordings": the sentences of ``unseen_wordings.yaml``, none of which was in training; "wordings, tested": those among
 them whose content has test clips.
 Judged: the recogniser's content and style; turns, speeds and hands as told; skating and other physics, beside the same
