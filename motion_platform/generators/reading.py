@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motion_platform.nn.transformer import Transformer
+from motion_platform.nn.transformer import Transformer, cut_patches
 from motion_platform.schema import Batch, Condition
 
 LENGTH_LOSS = 0.1  # it has its own weights: the factor only keeps its gradient out of the clipping of the others
@@ -98,9 +98,8 @@ class ConditionReader(nn.Module):
     def embed(self, x0: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, D) -> (B, width / 2): convolutions over patches, then mean and maximum over the real ones."""
         enter, first, second, leave = self.motion_side
-        x = F.pad(x0, (0, 0, 0, -x0.shape[1] % self.patch))
-        h = F.gelu(enter(x.reshape(len(x), -1, self.patch * x.shape[-1])))
-        real = torch.arange(h.shape[1], device=h.device)[None] * self.patch < lengths.to(h.device)[:, None]
+        patches, real = cut_patches(x0, lengths, self.patch)
+        h = F.gelu(enter(patches))
         for convolution in (first, second):
             h = h * real[..., None]
             h = h + F.gelu(convolution(h.transpose(1, 2)).transpose(1, 2))

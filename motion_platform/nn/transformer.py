@@ -44,6 +44,15 @@ SHORT = 128 * 128
 """Up to so many scores a head, torch's bfloat16 attention on a CPU is several times slower than plain products."""
 
 
+def cut_patches(x: Tensor, lengths: Tensor, patch: int) -> tuple[Tensor, Tensor]:
+    """x (B, T, D), lengths (B,) -> patches of ``patch`` frames (B, S, patch * D), zero-padded at the end, and their
+    mask (B, S): a patch counts when any of its frames is real."""
+    x = F.pad(x, (0, 0, 0, -x.shape[1] % patch))
+    patches = x.reshape(len(x), -1, patch * x.shape[-1])
+    start = torch.arange(patches.shape[1], device=x.device) * patch
+    return patches, start[None] < lengths.to(x.device)[:, None]
+
+
 class Attention(nn.Module):
     """Multi-head attention; the keys and values of a fixed memory can be computed once with :meth:`keys_values`."""
 

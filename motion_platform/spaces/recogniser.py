@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from motion_platform.errors import ConfigError, DataError, suggest
 from motion_platform.motion.representations import get_representation
+from motion_platform.nn.transformer import cut_patches
 from motion_platform.schema import Batch, Condition, Motion, MotionSpec, Space, length_mask
 
 PELVIS, LEFT_HIP, RIGHT_HIP, LEFT_SHOULDER, RIGHT_SHOULDER = 0, 1, 2, 16, 17
@@ -198,10 +199,8 @@ class Recogniser(Space):
         return self._embed(self.features(motion), motion.lengths)
 
     def _embed(self, features: Tensor, lengths: Tensor) -> Tensor:
-        features = F.pad(features, (0, 0, 0, -features.shape[1] % self.patch))
-        batch, frames, _ = features.shape
-        mask = length_mask(torch.ceil(lengths / self.patch).long(), frames // self.patch)
-        h = self.enter(features.reshape(batch, frames // self.patch, -1)) * mask[..., None]
+        patches, mask = cut_patches(features, lengths, self.patch)
+        h = self.enter(patches) * mask[..., None]
         for block in self.blocks:
             h = block(h, mask)
         h = self.norm(h)

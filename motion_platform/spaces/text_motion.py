@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motion_platform.errors import ConfigError, DataError
-from motion_platform.nn.transformer import Transformer, sinusoidal
+from motion_platform.nn.transformer import Transformer, cut_patches, sinusoidal
 from motion_platform.schema import Batch, Condition, Motion, MotionSpec, Space, length_mask
 from motion_platform.spaces.recogniser import Block, augment, body_features, heading, hold_last, read_joints
 
@@ -158,11 +158,8 @@ class TextMotion(Space):
         return self._embed(self.features(motion), motion.lengths)
 
     def _embed(self, features: Tensor, lengths: Tensor) -> Tensor:
-        features = F.pad(features, (0, 0, 0, -features.shape[1] % self.patch))
-        batch, frames, _ = features.shape
-        mask = length_mask(torch.ceil(lengths / self.patch).long(), frames // self.patch)
-        h = self.enter(features.reshape(batch, frames // self.patch, -1))
-        h = h * mask[..., None]
+        patches, mask = cut_patches(features, lengths, self.patch)
+        h = self.enter(patches) * mask[..., None]
         for block in self.blocks:
             h = block(h, mask)
         h = h + 0.1 * sinusoidal(h.shape[1], self.width).to(h)  # at full size it would drown what the frames show

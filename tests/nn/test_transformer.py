@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from motion_platform.nn.transformer import Attention, TimestepEmbedding, Transformer, sinusoidal
+from motion_platform.nn.transformer import Attention, TimestepEmbedding, Transformer, cut_patches, sinusoidal
 
 WIDTH, HEADS, FEED_FORWARD, LAYERS = 32, 4, 48, 3
 
@@ -114,3 +114,12 @@ def test_short_bfloat16_attention_equals_torchs(masked):
         .flatten(2)
     )
     torch.testing.assert_close(layer(x, mask), expected, atol=2e-2, rtol=2e-2)
+
+
+def test_patches_hold_all_frames_and_count_when_any_is_real():
+    x, lengths = torch.arange(2 * 6 * 3.0).reshape(2, 6, 3), torch.tensor([6, 4])
+    patches, mask = cut_patches(x, lengths, 4)
+    assert patches.shape == (2, 2, 12)
+    torch.testing.assert_close(patches.reshape(2, 8, 3)[:, :6], x)
+    assert patches.reshape(2, 8, 3)[:, 6:].abs().max() == 0
+    assert mask.tolist() == [[True, True], [True, False]]
