@@ -17,6 +17,7 @@ CATALOG: dict[str, dict[str, str]] = {
     "generators": {
         "mdm": "motion_platform.generators.mdm:MDM",
     },
+    "motion_tokens": {},
     "spaces": {
         "recogniser": "motion_platform.spaces.recogniser:Recogniser",
         "guo": "motion_platform.spaces.guo:Guo",

@@ -33,7 +33,7 @@ class Component(Strict):
 class ModelRecipe(Component):
     """What is trained."""
 
-    kind: Literal["generators", "spaces"] = "generators"
+    kind: Literal["generators", "motion_tokens", "spaces"] = "generators"
 
 
 class SlotRecipe(Strict):

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -133,9 +134,27 @@ class Tokens:
     lengths: Tensor
 
 
+@dataclass(frozen=True)
+class Audio:
+    """One recording, or a part of one: what an encoder that reads "audio" is given.
+
+    samples: (n,) float32, mono, full scale 1; None where only features are known (published data sets hold no sound).
+    rate: samples a second (0 without samples). features: name of a front end -> (N, K) float32, computed ahead.
+    seconds: how long it lasts.
+    """
+
+    seconds: float
+    samples: np.ndarray | None = None
+    rate: int = 0
+    features: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
 @dataclass
 class Batch:
-    """What a collate makes: ids (B stable names), raw (slot -> B inputs), lengths (B,) frames, motion, captions."""
+    """What a collate makes: ids (B stable names), raw (slot -> B inputs), lengths (B,) frames, motion, captions.
+
+    events: a row each, name -> times (n,) in seconds from the row's first frame, in order ("beats", "bars").
+    """
 
     ids: list[str]
     raw: dict[str, list[Any]]
@@ -143,6 +162,7 @@ class Batch:
     motion: Motion | None = None
     captions: list[list[str]] | None = None
     labels: list[dict[str, str]] | None = None
+    events: list[dict[str, np.ndarray]] | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         motion = self.motion.to(device) if self.motion else None
@@ -224,6 +244,10 @@ class Generator(Trainable):
     ) -> Motion:
         """Motions of the asked lengths (B,), raw units. ``edit`` keeps parts of a given motion."""
 
+    def describe(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[str]:
+        """B sentences that say what the motions (raw units) show. UsageError for a generator that has no words."""
+        raise UsageError(f"{type(self).__name__}: makes motion, not words; name a model that captions")
+
     def natural_lengths(self, given: Mapping[str, Condition]) -> Tensor | None:
         """(B,) frames that motions of these conditions usually last; None for a generator that does not know."""
         return None
@@ -231,6 +255,25 @@ class Generator(Trainable):
     def seams(self, length: int) -> list[int]:
         """Frames at which a motion of this length is put together from parts; none for a generator that needs none."""
         return []
+
+
+class MotionTokenizer(Trainable):
+    """A Trainable that writes motion as discrete tokens and reads it back.
+
+    stride: frames a token step. codes: how many different tokens a codebook has. codebooks: Q.
+    """
+
+    stride: int
+    codes: int
+    codebooks: int
+
+    @abstractmethod
+    def encode(self, motion: Motion) -> Tokens:
+        """Motion in raw units -> Tokens; lengths in steps, rounded up where a length is no multiple of ``stride``."""
+
+    @abstractmethod
+    def decode(self, tokens: Tokens) -> Motion:
+        """Tokens -> Motion in raw units, ``stride`` frames a step. DataError for an id that is no code."""
 
 
 class Space(Trainable):

@@ -34,7 +34,7 @@ class Task(Strict):
     source: str
     reads: dict[str, Literal["text", "audio", "label", "motion"]]
     optional: list[str] = Field(default_factory=list)
-    writes: Literal["motion", "labels", "embedding"]
+    writes: Literal["motion", "captions", "tokens", "labels", "embedding"]
     data: str
     metrics: list[MetricRecipe] = Field(default_factory=list)
     protocol: Protocol = Field(default_factory=Protocol)

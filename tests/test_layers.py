@@ -15,13 +15,15 @@ ROWS = {
     **dict.fromkeys(
         ("schema", "errors", "registry", "catalog", "config", "cards", "seeding", "weight_files", "model_card"), 0
     ),
-    "motion": 1,
+    **dict.fromkeys(("motion", "audio"), 1),
     **dict.fromkeys(("data", "nn"), 2),
     **dict.fromkeys(("encoders", "motion_tokens", "spaces"), 3),
     **dict.fromkeys(("conditioning", "generators", "metrics"), 4),
     **dict.fromkeys(("model", "tasks"), 5),
     "engine": 6,
-    **dict.fromkeys(("cli", "cli_data", "cli_evaluate", "cli_spaces", "listing", "__main__", "studio"), 7),
+    **dict.fromkeys(
+        ("cli", "cli_data", "cli_evaluate", "cli_spaces", "cli_language", "listing", "__main__", "studio"), 7
+    ),
 }
 """The table of docs/architecture.md, from the words that everybody speaks (0) to the command line (7)."""
 LONGEST = 400
