@@ -7,7 +7,7 @@ width, S token steps, Q codebooks, E embedding. Masks: True = real. Motion outsi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -209,17 +209,24 @@ class Trainable(nn.Module, ABC):
 LARGEST_GUIDANCE = 100.0
 """Useful weights are 1 to 10; far above, numbers overflow and no motion comes out."""
 
+LARGEST_AMPLITUDE = 3.0
+"""Three times the usual gestures: beyond it no arm is long enough."""
+
 
 @dataclass(frozen=True)
 class Sampling:
     """How to sample: guidance weight a slot (missing slots use the generator's default), sampler name and steps.
 
-    Errors: UsageError for a weight that is no number or beyond ``LARGEST_GUIDANCE``.
+    amplitude: how large gestures are, against those that the generator makes by itself (1); a generator without
+    gestures leaves it alone. progress(done, total): called now and then while a long motion is made.
+    Errors: UsageError for a weight that is no number or beyond ``LARGEST_GUIDANCE``, or an amplitude out of range.
     """
 
     guidance: Mapping[str, float] = field(default_factory=dict)
     sampler: str | None = None
     steps: int | None = None
+    amplitude: float = 1.0
+    progress: Callable[[int, int], None] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for slot, weight in self.guidance.items():
@@ -227,6 +234,8 @@ class Sampling:
                 raise UsageError(
                     f"--guidance: {slot}: got {weight:g}; allowed: {-LARGEST_GUIDANCE:g} to {LARGEST_GUIDANCE:g}"
                 )
+        if not 0 <= self.amplitude <= LARGEST_AMPLITUDE:
+            raise UsageError(f"--amplitude: got {self.amplitude:g}; allowed: 0 to {LARGEST_AMPLITUDE:g}")
 
 
 class Generator(Trainable):
