@@ -16,8 +16,11 @@ CATALOG: dict[str, dict[str, str]] = {
     },
     "generators": {
         "mdm": "motion_platform.generators.mdm:MDM",
+        "conductor_ddpm": "motion_platform.generators.conductor_ddpm:ConductorDDPM",
     },
-    "motion_tokens": {},
+    "motion_tokens": {
+        "vqvae": "motion_platform.motion_tokens.vqvae:VQVAE",
+    },
     "spaces": {
         "recogniser": "motion_platform.spaces.recogniser:Recogniser",
         "guo": "motion_platform.spaces.guo:Guo",
@@ -59,6 +62,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "humanml3d": "motion_platform.motion.representations.guo:HumanML3D",
         "humanml3d_essential": "motion_platform.motion.representations.guo:HumanML3DEssential",
         "kit_ml": "motion_platform.motion.representations.guo:KITML",
+        "conductor": "motion_platform.motion.representations.conductor:Conductor",
     },
     "data": {
         "bandai_namco": "motion_platform.data.bandai_namco:BandaiNamco",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from motion_platform.data.prepared import SLOTS, PreparedDataset
+from motion_platform.data.prepared import AUDIO_SLOTS, SLOTS, PreparedDataset
 from motion_platform.errors import DataError, UnknownName, UsageError
 from motion_platform.schema import Batch, Motion, MotionSpec
 from motion_platform.seeding import seed_of
@@ -47,21 +47,31 @@ class Collate:
         for slot in self.slots:
             if slot not in SLOTS:
                 raise UnknownName("slot", slot, SLOTS, "this data set")
+            if slot in AUDIO_SLOTS and not dataset.streams:
+                raise UsageError(f"slot {slot}: data set {dataset.name} ({dataset.folder}) holds no music")
 
     def __call__(self, rows: Sequence[int], epoch: int = 0) -> Batch:
-        """The batch of these rows: motion (B, T, D) raw and zero-padded to the longest, float32."""
+        """The batch of these rows: motion (B, T, D) raw and zero-padded to the longest, float32.
+
+        Music and events are cut to the window of the motion.
+        """
         dataset = self.dataset
         lengths = np.minimum(dataset.frames[list(rows)], self.max_frames)
         x = np.empty((len(rows), int(lengths.max()), self.spec.dim), np.float32)
+        windows = []
         for b, row in enumerate(rows):
-            length = lengths[b]
-            start = self._choose(int(dataset.frames[row]) - int(length) + 1, epoch, row, "window")
+            length = int(lengths[b])
+            start = self._choose(int(dataset.frames[row]) - length + 1, epoch, row, "window")
             x[b, :length] = dataset.features(row)[start : start + length, self.columns]
             x[b, length:] = 0
+            windows.append((row, start, length))
         captions = [dataset.captions(row) for row in rows]
         labels = [dataset.labels(row) for row in rows]
         raw: dict[str, list[Any]] = {}
         for slot in self.slots:
+            if slot in AUDIO_SLOTS:
+                raw[slot] = [dataset.audio(*window) for window in windows]
+                continue
             said = [(row, self.inputs(row, slot)) for row in rows]
             raw[slot] = [all_[self._choose(len(all_), epoch, row, slot)] if all_ else "" for row, all_ in said]
         counts = torch.from_numpy(lengths.astype(np.int64))
@@ -72,6 +82,7 @@ class Collate:
             motion=Motion(torch.from_numpy(x), counts, self.spec),
             captions=[high for high, _ in captions],
             labels=labels,
+            events=[dataset.events(*window) for window in windows] if dataset.has_events else None,
         )
 
     def inputs(self, row: int, slot: str) -> list[str]:
@@ -233,12 +244,16 @@ def make_loader(
 
 
 def balanced(labels: Sequence[Mapping[str, str]], balance: float) -> np.ndarray:
-    """How often each clip is drawn: (number of clips with all its labels) ** -balance, up to a common factor.
+    """How often each clip is drawn: (clips with all its labels x clips with its rarest label) ** (-balance / 2), up to
+    a common factor.
 
-    0: every clip alike, 1: every set of labels alike. Clips without labels are drawn as often as the average.
+    0: every clip alike. 1: halfway between every set of labels alike (which would give a kind of motion that was
+    recorded in one style a fifteenth of one recorded in fifteen) and every label alike. Clips without labels are drawn
+    as often as the average.
     """
     keys = [tuple(sorted(of.items())) for of in labels]
-    counts = Counter(keys)
-    weights = np.array([counts[key] ** -balance if key else np.nan for key in keys])
+    sets, singles = Counter(keys), Counter(label for key in keys for label in key)
+    products = [sets[key] * min((singles[label] for label in key), default=1) for key in keys]
+    weights = np.array([n ** (-balance / 2) if key else np.nan for key, n in zip(keys, products, strict=True)])
     mean = 1.0 if np.isnan(weights).all() else float(np.nanmean(weights))
     return np.where(np.isnan(weights), mean, weights)

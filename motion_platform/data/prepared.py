@@ -3,6 +3,10 @@
 The folder is a HuggingFace ``datasets`` folder (``datasets.load_from_disk`` opens it) plus ``meta.json``. Motion is a
 bytes column of little-endian float32 (T, D), because array columns of ``datasets`` read a hundred times slower. It is
 read here through Arrow's own buffers: a clip is a numpy view into the memory-mapped file.
+
+A data set of music holds *streams* beside the motion, features of a front end computed ahead: a bytes column
+``stream_<name>`` of little-endian float16 (N, K) each, whose rate and K are in meta.json; and *events*, times by name.
+Both start with the first frame of the motion.
 """
 
 from __future__ import annotations
@@ -17,11 +21,13 @@ import torch
 
 from motion_platform.errors import DataError, UnknownName, UsageError
 from motion_platform.motion.representations import get_representation
-from motion_platform.schema import Batch, MotionSpec
+from motion_platform.schema import Audio, Batch, MotionSpec
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")
-SLOTS = ("text", "text_high", "text_low", "label", "content", "style")
+AUDIO_SLOTS = ("music",)
+"""What :meth:`PreparedDataset.audio` fills."""
+SLOTS = ("text", "text_high", "text_low", "label", "content", "style", *AUDIO_SLOTS)
 """What a prepared dataset can fill: see :meth:`PreparedDataset.inputs`."""
 
 
@@ -34,15 +40,15 @@ class PreparedDataset:
     def __init__(self, folder: Path, meta: Mapping[str, Any], batches: list[Any]) -> None:
         self.folder, self.meta = folder, dict(meta)
         self.dim = int(meta["dim"])
+        self.streams: dict[str, tuple[float, int]] = {
+            name: (float(rate), int(width)) for name, (rate, width) in meta.get("streams", {}).items()
+        }
+        """Name of a front end -> (rate in frames a second, K features)."""
+        self.has_events: bool = bool(meta.get("events", False))
         self._batches = batches
         self._where = [(b, r) for b, batch in enumerate(batches) for r in range(batch.num_rows)]
-        self._bytes: list[np.ndarray] = []
-        self._offsets: list[np.ndarray] = []
-        for batch in batches:
-            column = batch.column("features")
-            _, offsets, data = column.buffers()
-            self._offsets.append(np.frombuffer(offsets, np.int64)[column.offset :])
-            self._bytes.append(np.frombuffer(data, np.uint8))
+        columns = ["features", *(f"stream_{name}" for name in self.streams)]
+        self._binary = {name: [_buffers(batch.column(name)) for batch in batches] for name in columns}
 
         def whole(name: str) -> list[Any]:
             return [value for batch in batches for value in batch.column(name).to_pylist()]
@@ -60,6 +66,7 @@ class PreparedDataset:
         self._row = {name: i for i, name in enumerate(self._ids)}
         self._said: dict[int, tuple[list[str], list[str]]] = {}
         self._labels: dict[int, dict[str, str]] = {}
+        self._events: dict[int, dict[str, np.ndarray]] = {}
 
     @classmethod
     def open(cls, folder: str | Path) -> PreparedDataset:
@@ -138,10 +145,44 @@ class PreparedDataset:
 
     def features(self, i: int, columns: slice | Sequence[int] | None = None) -> np.ndarray:
         """(T, D) float32 features in raw units. A read-only view into the file; a list of columns makes a copy."""
-        b, r = self._where[i]
-        start, stop = self._offsets[b][r : r + 2]
-        x = self._bytes[b][start:stop].view("<f4").reshape(-1, self.dim)
+        x = self._raw("features", i).view("<f4").reshape(-1, self.dim)
         return x if columns is None else x[:, columns]
+
+    def stream(self, i: int, name: str, start: int = 0, frames: int | None = None) -> np.ndarray:
+        """(N, K) float32 features of a front end that belong to motion frames start .. start+frames of clip ``i``.
+
+        UnknownName for a front end that is not stored.
+        """
+        if name not in self.streams:
+            raise UnknownName("stream", name, self.streams, str(self.folder))
+        rate, width = self.streams[name]
+        x = self._raw(f"stream_{name}", i).view("<f2").reshape(-1, width)
+        stop = None if frames is None else round((start + frames) * rate / self.fps)
+        return x[round(start * rate / self.fps) : stop].astype(np.float32)
+
+    def audio(self, i: int, start: int = 0, frames: int | None = None) -> Audio:
+        """What is heard during motion frames start .. start+frames of clip ``i``: no samples, every stored front end.
+
+        UsageError for a data set without sound.
+        """
+        if not self.streams:
+            raise UsageError(f"{self.folder}: data set {self.name} holds no music; prepare one that does")
+        frames = int(self.frames[i]) - start if frames is None else frames
+        return Audio(frames / self.fps, features={name: self.stream(i, name, start, frames) for name in self.streams})
+
+    def events(self, i: int, start: int = 0, frames: int | None = None) -> dict[str, np.ndarray]:
+        """Name -> times (n,) in seconds after frame ``start`` of clip ``i``, of what happens in the given frames.
+
+        An event belongs to the frame it is nearest to, so a beat a hair before frame ``start`` is at a negative time.
+        """
+        if not self.has_events:
+            return {}
+        if i not in self._events:
+            self._events[i] = {k: np.array(v, np.float64) for k, v in json.loads(self._value("events", i)).items()}
+        first, frames = start / self.fps, int(self.frames[i]) - start if frames is None else frames
+        half = 0.5 / self.fps
+        cut = {name: at - first for name, at in self._events[i].items()}
+        return {name: at[(at >= -half) & (at < frames / self.fps - half)] for name, at in cut.items()}
 
     def captions(self, i: int) -> tuple[list[str], list[str]]:
         """(high-level captions, low-level action sequences) of clip ``i``; either may be empty."""
@@ -153,10 +194,13 @@ class PreparedDataset:
         """Everything that clip ``i`` can give a slot, the first of it for evaluation; [] switches the slot off.
 
         ``text`` and ``text_high`` read the captions, ``text_low`` the action sequences, ``content`` and ``style`` that
-        label, ``label`` all labels together ("walk tired"). limit: at most so many texts. UnknownName for another slot.
+        label, ``label`` all labels together ("walk tired"). limit: at most so many texts. ``music`` is no text: []; see
+        :meth:`audio`. UnknownName for another slot.
         """
         if slot not in SLOTS:
             raise UnknownName("slot", slot, SLOTS, "this data set")
+        if slot in AUDIO_SLOTS:
+            return []
         if slot in ("label", "content", "style"):
             labels = self.labels(i)
             said = " ".join(labels[key] for key in sorted(labels)) if slot == "label" else labels.get(slot, "")
@@ -166,7 +210,11 @@ class PreparedDataset:
     def texts(self, split: str) -> dict[str, list[str]]:
         """Slot -> every different text that a split can give it, sorted: what a frozen encoder may encode ahead."""
         rows = self.indices(split)
-        return {slot: sorted({text for i in rows for text in self.inputs(i, slot)}) for slot in SLOTS}
+        return {
+            slot: sorted({text for i in rows for text in self.inputs(i, slot)})
+            for slot in SLOTS
+            if slot not in AUDIO_SLOTS
+        }
 
     def labels(self, i: int) -> dict[str, str]:
         """Labels of clip ``i``, {} where the source has none."""
@@ -181,6 +229,13 @@ class PreparedDataset:
         from motion_platform.data.loader import Collate
 
         return Collate(self, spec, slots, max_frames=max_frames)(rows)
+
+    def _raw(self, column: str, i: int) -> np.ndarray:
+        """The bytes of a binary column in a row: a view into the file."""
+        b, r = self._where[i]
+        offsets, data = self._binary[column][b]
+        start, stop = offsets[r : r + 2]
+        return data[start:stop]
 
     def _value(self, column: str, i: int) -> Any:
         b, r = self._where[i]
@@ -220,3 +275,9 @@ class PreparedDataset:
             std=torch.tensor(statistics["std"], dtype=torch.float32)[columns],
             units=chosen.units,
         )
+
+
+def _buffers(column: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(offsets, bytes) of a large_binary column, not copied."""
+    _, offsets, data = column.buffers()
+    return np.frombuffer(offsets, np.int64)[column.offset :], np.frombuffer(data, np.uint8)

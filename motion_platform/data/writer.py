@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,10 @@ class PreparedWriter:
             writer.add(id="a", split="train", source="a.bvh", features=x, captions_high=["a person walks"])
             writer.finish(report)
 
-    The folder appears under its name when ``finish`` was called and the block ends well. Errors: OutputError when
-    ``out`` exists (unless ``overwrite``) or cannot be written; DataError for a row that cannot be stored.
+    streams: name of a front end -> (rate in frames a second, K): every row then brings those features. events: rows
+    bring times by name. The folder appears under its name when ``finish`` was called and the block ends well.
+    Errors: OutputError when ``out`` exists (unless ``overwrite``) or cannot be written; DataError for a row that cannot
+    be stored.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class PreparedWriter:
         representation: str,
         licence: str,
         fps: float | None = None,
+        streams: Mapping[str, tuple[float, int]] | None = None,
+        events: bool = False,
         overwrite: bool = False,
     ) -> None:
         self.out = Path(out)
@@ -59,6 +63,8 @@ class PreparedWriter:
         self.name, self.licence = name, licence
         self.representation = get_representation(representation)
         self.fps = float(fps or self.representation.fps)
+        self.streams, self.events = dict(streams or {}), events
+        self._schema = _schema(self.streams, events)
         self.statistics = Statistics(self.representation)
         self.counts = dict.fromkeys(SPLITS, 0)
         self._ids: set[str] = set()
@@ -112,8 +118,14 @@ class PreparedWriter:
         captions_low: Sequence[str] = (),
         labels: Mapping[str, str] | None = None,
         mirrored: bool = False,
+        streams: Mapping[str, np.ndarray] | None = None,
+        events: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """One clip: features (T, D) in raw units. DataError for a wrong shape, a NaN, no frames, a repeated id."""
+        """One clip: features (T, D) in raw units. DataError for a wrong shape, a NaN, no frames, a repeated id.
+
+        streams: name -> (N, K), exactly those that the writer was made for, as long as the motion (N at their rate).
+        events: name -> times (n,) in seconds from the first frame, in order.
+        """
         if split not in SPLITS:
             raise UnknownName("split", split, SPLITS, id)
         if id in self._ids:
@@ -124,11 +136,19 @@ class PreparedWriter:
             )
         if not np.isfinite(features).all():
             raise DataError(f"{id}: features have a NaN or infinite value")
+        sounds = self._checked(id, len(features), streams or {})
+        times = {name: np.asarray(at, np.float64) for name, at in (events or {}).items()}
+        for name, at in times.items():
+            if at.ndim != 1 or not np.isfinite(at).all() or (np.diff(at) < 0).any():
+                raise DataError(f"{id}: events {name!r} must be finite times in order, shape (n,)")
         self._ids.add(id)
         self.counts[split] += 1
         if split == "train":
             self.statistics.add(features)
         raw = np.ascontiguousarray(features, "<f4").tobytes()
+        more = {f"stream_{name}": x.tobytes() for name, x in sounds.items()}
+        if self.events:
+            more["events"] = json.dumps({name: at.round(5).tolist() for name, at in times.items()}, sort_keys=True)
         self._rows.append(
             {
                 "id": id,
@@ -140,6 +160,7 @@ class PreparedWriter:
                 "captions_low": list(captions_low),
                 "labels": json.dumps(dict(labels or {}), sort_keys=True),
                 "mirrored": mirrored,
+                **more,
             }
         )
         if len(self._rows) >= ROWS_A_BATCH:
@@ -160,6 +181,8 @@ class PreparedWriter:
             "dim": self.representation.dim,
             "fps": self.fps,
             "units": self.representation.units,
+            "streams": {name: list(of) for name, of in self.streams.items()},
+            "events": self.events,
             "splits": self.counts,
             "licence": self.licence,
             "statistics": {
@@ -182,22 +205,37 @@ class PreparedWriter:
             "_split": None,
         }
         (self.temporary / "dataset_info.json").write_text(
-            json.dumps({"features": _hf_features(), "license": self.licence})
+            json.dumps({"features": _hf_features(self._schema), "license": self.licence})
         )
         (self.temporary / "state.json").write_text(json.dumps(state))
         (self.temporary / "meta.json").write_text(json.dumps(meta, indent=1))
         self._finished = True
+
+    def _checked(self, id: str, frames: int, streams: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The streams as they are stored, float16. DataError for missing or wrong ones."""
+        if set(streams) != set(self.streams):
+            raise DataError(f"{id}: streams {sorted(streams)}, but this data set holds {sorted(self.streams)}")
+        found = {}
+        for name, x in streams.items():
+            rate, width = self.streams[name]
+            wanted = (round(frames * rate / self.fps), width)
+            if x.shape != wanted:
+                raise DataError(f"{id}: stream {name} has shape {x.shape}, not {wanted} for {frames} frames of motion")
+            found[name] = np.ascontiguousarray(x, "<f2")
+            if not np.isfinite(found[name]).all():
+                raise DataError(f"{id}: stream {name} has a NaN, or a value that float16 cannot hold")
+        return found
 
     def _flush(self) -> None:
         import pyarrow as pa
 
         if not self._rows:
             return
-        batch = pa.RecordBatch.from_pylist(self._rows, schema=_schema())
+        batch = pa.RecordBatch.from_pylist(self._rows, schema=self._schema)
         self._rows = []
         if self._sink is None:
             self._files.append(f"data-{len(self._files):05d}.arrow")
-            self._sink = pa.ipc.new_stream(str(self.temporary / self._files[-1]), _schema())
+            self._sink = pa.ipc.new_stream(str(self.temporary / self._files[-1]), self._schema)
         self._sink.write_batch(batch)
         self._bytes += batch.nbytes
         if self._bytes > BYTES_A_SHARD:
@@ -211,7 +249,7 @@ class PreparedWriter:
             self._sink = None
 
 
-def _schema() -> Any:
+def _schema(streams: Iterable[str], events: bool) -> Any:
     """Arrow columns of a row; large_binary has 64-bit offsets."""
     import pyarrow as pa
 
@@ -227,18 +265,18 @@ def _schema() -> Any:
             ("captions_low", texts),
             ("labels", text),
             ("mirrored", pa.bool_()),
+            *((f"stream_{name}", pa.large_binary()) for name in streams),
+            *([("events", text)] if events else []),
         ]
     )
 
 
-def _hf_features() -> dict[str, Any]:
+def _hf_features(schema: Any) -> dict[str, Any]:
     """The same columns as ``datasets`` writes them into dataset_info.json (a test opens the folder with it)."""
+    names = {"string": "string", "int32": "int32", "large_binary": "large_binary", "bool": "bool"}
 
     def value(dtype: str) -> dict[str, str]:
         return {"dtype": dtype, "_type": "Value"}
 
-    kinds = dict.fromkeys(("id", "split", "source", "labels"), value("string"))
-    lists = {key: {"feature": value("string"), "_type": "List"} for key in ("captions_high", "captions_low")}
-    numbers = {"frames": value("int32"), "features": value("large_binary"), "mirrored": value("bool")}
-    kinds |= lists | numbers
-    return {name: kinds[name] for name in _schema().names}
+    texts = {"feature": value("string"), "_type": "List"}
+    return {c.name: value(names[str(c.type)]) if str(c.type) in names else texts for c in schema}

@@ -9,10 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from motion_platform.data.loader import SLOTS, Collate
+from motion_platform.data.loader import AUDIO_SLOTS, SLOTS, Collate
 from motion_platform.data.prepared import PreparedDataset
-from motion_platform.errors import UsageError
+from motion_platform.engine.keeping import edit_for
+from motion_platform.errors import DataError, UsageError
 from motion_platform.schema import Batch, MotionSpec, generation_id
+from motion_platform.tasks import Keep
 
 Item = tuple[int, int | None]
 """A row of the data set, and which of several predictions for it (None: the only one)."""
@@ -20,7 +22,8 @@ Item = tuple[int, int | None]
 
 @dataclass
 class TestSet:
-    """``samples``: that many clips, spread evenly over the sorted ids (None: all). ``spec``: None for what is stored.
+    """``samples``: that many clips, spread evenly over the sorted ids (None: all). keep: what of a clip is given to those
+    who complete it, for tasks that say so.
 
     Errors: UsageError for an empty split.
     """
@@ -32,6 +35,7 @@ class TestSet:
     samples: int | None = None
     batch_size: int = 64
     max_frames: int | None = 196
+    keep: Keep | None = None
     rows: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,13 +83,15 @@ class TestSet:
         ids = [i if g is None else generation_id(i, g) for i, (_, g) in zip(batch.ids, items, strict=True)]
         batch = replace(batch, ids=ids)
         if asked is not None:
-            other = Collate(self.dataset, self.spec, slots, max_frames=1)(list(asked))
+            other = Collate(self.dataset, self.spec, slots, max_frames=self.max_frames)(list(asked))
             batch = replace(batch, raw=other.raw, captions=other.captions, labels=other.labels)
+        if self.keep is not None:
+            batch = replace(batch, edit=edit_for(self.keep, batch.motion, ids))
         return batch
 
     def texts(self, slots: Sequence[str]) -> dict[str, list[str]]:
         """slot -> every different text that a batch can hold there."""
-        slots = tuple(slot for slot in slots if slot in SLOTS)
+        slots = tuple(slot for slot in slots if slot in SLOTS and slot not in AUDIO_SLOTS)
         raw = Collate(self.dataset, self.spec, slots, max_frames=1)(self.rows).raw
         return {slot: sorted({value for value in values if value}) for slot, values in raw.items()}
 
@@ -94,6 +100,16 @@ class TestSet:
         """Changes with the data, the split and the choice of clips."""
         digest = hashlib.sha256((self.dataset.folder / "meta.json").read_bytes())
         digest.update(f"{self.split} {self.max_frames} {self.batch_size}".encode())
+        if self.keep is not None:
+            digest.update(self.keep.model_dump_json().encode())
         for row in self.rows:
             digest.update(f"{self.dataset.id(row)}:{self.frames(row)}\n".encode())
         return digest.hexdigest()
+
+
+def training_rows(test: TestSet) -> list[int]:
+    """Rows of the training split in the order of their ids. DataError when there is none."""
+    rows = test.dataset.indices("train")
+    if not rows:
+        raise DataError(f"{test.dataset.folder}: has no training clips, which the bounds are made of; use --no-bounds")
+    return rows

@@ -184,6 +184,14 @@ def test_balance_draws_rare_labels_more_often():
     assert full[100] == pytest.approx(full[:100].mean())
 
 
+def test_balance_weighs_a_kind_recorded_in_one_style_between_one_and_as_many_as_the_others_have():
+    walk = [{"content": "walk", "style": f"style {k % 15}"} for k in range(1500)]
+    guide = [{"content": "guide", "style": f"style {k // 2}"} for k in range(30)]
+    punch = [{"content": "punch", "style": "style 0"}] * 2
+    weights = balanced([*walk, *guide, *punch], 1.0)
+    assert weights[-2:].sum() / weights[1500:1530].sum() == pytest.approx((2 / np.sqrt(2 * 2)) / (30 / np.sqrt(2 * 30)))
+
+
 def test_a_balanced_epoch_is_as_long_and_reproducible(sample_dataset):
     spec = sample_dataset.spec("humanml3d_essential")
 

@@ -10,7 +10,7 @@ from motion_platform.motion.representations.base import Representation
 
 @cache
 def get_representation(name: str) -> Representation:
-    """A registered representation: humanml3d, humanml3d_essential, kit_ml, or a plug-in's. UnknownName otherwise."""
+    """A registered representation, humanml3d, conductor, ..., or a plug-in's. UnknownName otherwise."""
     return registry.get("representations", name)()
 
 
