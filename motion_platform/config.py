@@ -49,8 +49,8 @@ class SlotRecipe(Strict):
 class DataRecipe(Strict):
     """The prepared data set. ``folder``: where it is; by default ``$MOTION_DATA/<name>``, else ``data/<name>``.
 
-    balance: 0 draws every clip alike, 1 rare kinds of motion far more often (see data/loader.py). captions_per_clip: training
-    uses the first so many captions and action sequences of a clip (None: all).
+    balance: 0 draws every clip alike, 1 rare kinds of motion far more often (see data/loader.py). captions_per_clip:
+    training uses the first so many captions and action sequences of a clip (None: all).
     """
 
     name: str
