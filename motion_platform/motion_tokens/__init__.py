@@ -1,0 +1,1 @@
+"""Motion tokenizers: what writes motion as discrete tokens and reads it back."""
