@@ -1,0 +1,1 @@
+"""Recordings: reading them, and the front ends that encoders listen to."""

@@ -1,0 +1,178 @@
+"""Recordings of any format, rate and number of channels into mono samples, whole or in blocks.
+
+libsndfile (wav, flac, ogg, mp3 and more) reads first; what it does not know goes through the ffmpeg of imageio-ffmpeg
+(m4a, wma, the sound of a video). Channels are averaged and the rate is changed by soxr at its high quality: both as
+``librosa.load`` does, which the published front end starts from. A file that was cut off is read as far as it goes.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from motion_platform.errors import DataError, UsageError, suggest
+from motion_platform.schema import Audio
+
+RATE = 22_050
+"""Samples a second that the front ends work at."""
+SHORTEST = 0.1
+"""Seconds; below, there is no frame of motion to be found."""
+SLOWEST, FASTEST = 1_000, 768_000
+"""Sampling rates outside are those of a broken header."""
+BLOCK = 10.0
+"""Seconds read at a time."""
+
+
+def load(path: str | Path, *, rate: int = RATE) -> Audio:
+    """A whole recording: mono float32 samples at ``rate``. An hour at 22,050 Hz takes 0.3 GB; see :func:`blocks`.
+
+    Errors: DataError, one line, for a file that is missing, holds no sound, is shorter than ``SHORTEST`` or is not
+    finite.
+    """
+    samples = np.concatenate(list(blocks(path, rate=rate)))
+    return Audio(len(samples) / rate, samples, rate)
+
+
+def blocks(path: str | Path, seconds: float = BLOCK, *, rate: int = RATE) -> Iterator[np.ndarray]:
+    """The samples of :func:`load` in pieces (n,) of about ``seconds``, never more than a piece in memory.
+
+    Errors: those of :func:`load`, the first of them before the first piece.
+    """
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise UsageError(f"blocks: got {seconds} seconds; a block lasts more than 0")
+    path = Path(path)
+    total = 0
+    held: list[np.ndarray] = []  # until it is sure that there is enough
+    for piece in resample(_mono(path, seconds), rate):
+        total += len(piece)
+        held.append(piece)
+        if total >= SHORTEST * rate:
+            yield from held
+            held = []
+    if total == 0:
+        raise DataError(f"{path}: holds no sound")
+    if held:
+        raise DataError(f"{path}: is {total / rate:.3f} s long; at least {SHORTEST} s are needed")
+
+
+def resample(pieces: Iterable[tuple[int, np.ndarray]], rate: int) -> Iterator[np.ndarray]:
+    """(rate of the source, samples (n,)) pieces -> samples at ``rate``, ceil(n * rate / source) together.
+
+    The result is that of one call over everything: soxr keeps its state between pieces.
+    """
+    pieces = iter(pieces)
+    first = next(pieces, None)
+    if first is None:
+        return
+    source = first[0]
+    if source == rate:
+        for _, piece in chain([first], pieces):
+            yield piece
+        return
+    import soxr
+
+    stream = soxr.ResampleStream(source, rate, 1, dtype="float32", quality="HQ")
+    read = made = 0
+    for _, piece in chain([first], pieces):
+        read += len(piece)
+        out = stream.resample_chunk(piece)
+        made += len(out)
+        if len(out):
+            yield out
+    rest = stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    missing = math.ceil(read * (rate / source)) - made  # librosa pads with zeros or cuts to this length
+    yield np.pad(rest[:missing], (0, max(0, missing - len(rest))))
+
+
+def check_samples(samples: np.ndarray, rate: int, where: str) -> np.ndarray:
+    """Samples (n,) as float32. Errors: DataError for another shape, an impossible rate, nothing, NaN or infinity."""
+    samples = np.asarray(samples)
+    if samples.ndim != 1 or samples.dtype.kind != "f":
+        raise DataError(
+            f"{where}: got samples {samples.shape} of {samples.dtype}; (n,) floats are needed, full scale 1"
+        )
+    if not SLOWEST <= rate <= FASTEST:
+        raise DataError(f"{where}: got {rate} samples a second; allowed: {SLOWEST} to {FASTEST}")
+    if not np.isfinite(samples).all():
+        at = int(np.flatnonzero(~np.isfinite(samples))[0])
+        raise DataError(f"{where}: the sample at {at / rate:.3f} s is not a finite number")
+    return samples.astype(np.float32, copy=False)
+
+
+def _mono(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
+    """(rate, samples (n,)) of the file's own rate, checked, channels averaged."""
+    if not path.exists():
+        near = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
+        known = f"; {suggest(path.name, near)}" if 0 < len(near) <= 20 else ""
+        raise DataError(f"{path}: there is no such file{known}")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, not a recording")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: is empty")
+    start = 0.0
+    for rate, piece in _decode(path, seconds):
+        where = f"{path} (from {start:.1f} s)" if start else str(path)
+        yield rate, check_samples(piece.mean(axis=1) if piece.shape[1] > 1 else piece[:, 0], rate, where)
+        start += len(piece) / rate
+
+
+def _decode(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
+    """(rate, samples (n, channels)) by libsndfile, else by ffmpeg."""
+    import soundfile
+
+    try:
+        file = soundfile.SoundFile(str(path))
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a name that looks like headerless samples
+        if b"MThd" in path.open("rb").read(4):
+            raise DataError(f"{path}: is a score (MIDI), not a recording; render it first") from error
+        yield from _by_ffmpeg(path, seconds)
+        return
+    with file:
+        rate, size = file.samplerate, max(1, round(seconds * file.samplerate))
+        done = 0
+        while True:
+            try:
+                piece = file.read(size, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise DataError(f"{path}: cannot be decoded after {done / rate:.1f} s: {error}") from error
+            if not len(piece):
+                return
+            done += len(piece)
+            yield rate, piece
+
+
+def _by_ffmpeg(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
+    """The first sound stream as ffmpeg decodes it. Sun's AU format says rate and channels in 24 bytes."""
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe"]
+    command += ["-i", f"file:{path}", "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    with tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages)
+        assert process.stdout is not None
+        try:
+            head = process.stdout.read(24)
+            if len(head) == 24:
+                _, offset, _, _, rate, channels = np.frombuffer(head, ">u4")
+                process.stdout.read(int(offset) - 24)
+                size = 4 * int(channels) * max(1, round(seconds * int(rate)))
+                while data := process.stdout.read(size):
+                    samples = np.frombuffer(data[: len(data) // (4 * channels) * (4 * channels)], ">f4")
+                    yield int(rate), samples.astype(np.float32).reshape(-1, channels)
+            failed = process.wait() != 0
+        finally:
+            process.stdout.close()
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        messages.seek(0)
+        said = messages.read().decode("utf-8", "replace").strip().splitlines()
+    if failed or len(head) < 24:
+        why = f": {said[-1][:120]}" if said else ""
+        raise DataError(f"{path}: is not a recording that can be read (wav, flac, ogg, mp3, m4a, ...){why}")

@@ -1,0 +1,109 @@
+"""Recordings of all sorts, against the samples they were written from."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from motion_platform.audio import reading
+from motion_platform.errors import DataError, UsageError
+
+
+def tone(rate: int, seconds: float = 1.0, channels: int = 1) -> np.ndarray:
+    """(n, channels): a tone of 440 Hz, louder from channel to channel."""
+    t = np.arange(int(rate * seconds)) / rate
+    return np.stack([0.1 * (c + 1) * np.sin(2 * np.pi * 440 * t) for c in range(channels)], 1).astype(np.float32)
+
+
+@pytest.mark.parametrize(("suffix", "subtype"), [("wav", "PCM_16"), ("flac", "PCM_16"), ("ogg", None), ("mp3", None)])
+@pytest.mark.parametrize(("rate", "channels"), [(44_100, 1), (44_100, 2)])
+def test_formats_and_channels(tmp_path: Path, suffix: str, subtype: str | None, rate: int, channels: int) -> None:
+    path = tmp_path / f"tone.{suffix}"
+    soundfile.write(path, tone(rate, 1.0, channels), rate, subtype=subtype)
+    audio = reading.load(path)
+    assert audio.rate == 22_050
+    assert audio.samples.dtype == np.float32
+    assert audio.samples.ndim == 1
+    assert audio.seconds == pytest.approx(1.0, abs=0.06)  # mp3 pads
+    spectrum = np.abs(np.fft.rfft(audio.samples))
+    assert np.fft.rfftfreq(len(audio.samples), 1 / 22_050)[spectrum.argmax()] == pytest.approx(440, abs=2)
+    mean = 0.1 * (channels + 1) / 2  # averaged, not added
+    assert np.abs(audio.samples[5000:15000]).max() == pytest.approx(mean, rel=0.05)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (48_000, 6), (192_000, 2)])
+def test_any_rate_as_soxr_does_it_at_once(tmp_path: Path, rate: int, channels: int) -> None:
+    import soxr
+
+    path = tmp_path / "tone.wav"
+    samples = tone(rate, 1.3, channels)
+    soundfile.write(path, samples, rate, subtype="FLOAT")
+    expected = soxr.resample(samples.mean(1), rate, 22_050)
+    for seconds in (10.0, 0.11):
+        made = np.concatenate(list(reading.blocks(path, seconds)))
+        assert abs(len(made) - len(expected)) <= 1
+        n = min(len(made), len(expected))
+        assert np.abs(made[:n] - expected[:n]).max() < 1e-6
+
+
+def test_what_libsndfile_does_not_know_goes_through_ffmpeg(tmp_path: Path) -> None:
+    import imageio_ffmpeg
+
+    soundfile.write(tmp_path / "tone.wav", tone(44_100, 2.0, 2), 44_100)
+    path = tmp_path / "called.wav"  # a mislabelled file: m4a inside
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(tmp_path / "tone.wav"), "-f", "mp4", str(path)]
+    subprocess.run(command, check=True)
+    audio = reading.load(path)
+    assert audio.seconds == pytest.approx(2.0, abs=0.1)
+    assert np.abs(audio.samples[10_000:30_000]).max() == pytest.approx(0.15, rel=0.1)
+
+
+def test_a_file_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.wav", tmp_path / "cut.wav"
+    soundfile.write(whole, tone(22_050, 4.0), 22_050)
+    cut.write_bytes(whole.read_bytes()[: 44 + 2 * 22_050])
+    assert reading.load(cut).seconds == pytest.approx(1.0, abs=0.01)
+
+
+def test_errors_are_one_line(tmp_path: Path) -> None:
+    def says(name: str, content: bytes | None) -> str:
+        path = tmp_path / name
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(DataError) as caught:
+            reading.load(path)
+        line = str(caught.value)
+        assert "\n" not in line
+        assert line.startswith(str(path))
+        return line
+
+    noise = np.random.default_rng(0).integers(0, 256, 5000, np.uint8).tobytes()
+    assert "is not a recording" in says("garbage.wav", noise)
+    assert "is not a recording" in says("drm.m4a", noise)
+    assert "is empty" in says("empty.mp3", b"")
+    assert "did you mean 'garbage.wav'" in says("garbag.wav", None)
+    assert "is a score (MIDI)" in says("score.mid", b"MThd" + bytes(60))
+    (tmp_path / "folder.wav").mkdir()
+    assert "is a folder" in says("folder.wav", None)
+    soundfile.write(tmp_path / "short.wav", tone(22_050, 0.05), 22_050)
+    assert "at least 0.1 s" in says("short.wav", None)
+    soundfile.write(tmp_path / "nothing.wav", np.zeros((0, 1), np.float32), 22_050)
+    assert "holds no sound" in says("nothing.wav", None)
+    broken = tone(22_050, 1.0)
+    broken[11_025] = np.nan
+    soundfile.write(tmp_path / "nan.wav", broken, 22_050, subtype="FLOAT")
+    assert "0.500 s is not a finite number" in says("nan.wav", None)
+
+
+def test_blocks_are_lazy_and_small(tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone(44_100, 5.0), 44_100)
+    sizes = [len(block) for block in reading.blocks(path, 0.5)]
+    assert max(sizes) <= 0.6 * 22_050
+    assert sum(sizes) == 5 * 22_050
+    with pytest.raises(UsageError, match="lasts more than 0"):
+        next(reading.blocks(path, 0))
