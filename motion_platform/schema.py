@@ -154,6 +154,7 @@ class Batch:
     """What a collate makes: ids (B stable names), raw (slot -> B inputs), lengths (B,) frames, motion, captions.
 
     events: a row each, name -> times (n,) in seconds from the row's first frame, in order ("beats", "bars").
+    edit: what of ``motion`` a generator is given and keeps, for tasks that complete a motion.
     """
 
     ids: list[str]
@@ -163,6 +164,7 @@ class Batch:
     captions: list[list[str]] | None = None
     labels: list[dict[str, str]] | None = None
     events: list[dict[str, np.ndarray]] | None = None
+    edit: Edit | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         motion = self.motion.to(device) if self.motion else None
@@ -339,23 +341,25 @@ class Metric(ABC):
     name, unit; higher_is_better (None: the nearer to the number of real motion, the better).
     needs: what it reads of a space, or None for a metric that looks at motions or words themselves: "space" the
     embeddings of the predictions, "truth" those of the real motions as well, "text" those of the captions as well,
-    "recogniser" the labels seen. judges: what the prediction is, motions or sentences. generations: how many
-    predictions it wants of every clip (their ids are made by :func:`generation_id`). clips: from how many clips at
-    most (None: all of the split). What depends on chance takes a setting ``seed``, which the protocol gives (another
-    one in every repeat).
+    "recogniser" the labels seen. judges: what the prediction is, motions, sentences or numbers of frames.
+    generations: how many predictions it wants of every clip (their ids are made by :func:`generation_id`). clips: from
+    how many clips at most (None: all of the split). What depends on chance takes a setting ``seed``, which the protocol
+    gives (another one in every repeat).
     """
 
     name: str
     unit: str
     higher_is_better: bool | None
     needs: Needs | None = None
-    judges: Literal["motion", "caption"] = "motion"
+    judges: Literal["motion", "caption", "length"] = "motion"
     generations: int = 1
     clips: int | None = None
 
     @abstractmethod
-    def state(self, prediction: Motion | Sequence[str], batch: Batch, embeddings: Embeddings | None = None) -> State:
-        """The state of one batch. prediction: motions, or B captions for a metric of words."""
+    def state(
+        self, prediction: Motion | Sequence[str] | Tensor, batch: Batch, embeddings: Embeddings | None = None
+    ) -> State:
+        """The state of one batch. prediction: what ``judges`` says, motions, B captions or (B,) numbers of frames."""
 
     def about(self, value: str) -> tuple[str, bool | None]:
         """(unit, higher is better) of one of the values that ``compute`` returns; by default those of the metric."""

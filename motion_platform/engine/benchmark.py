@@ -18,12 +18,12 @@ from pydantic import Field
 from motion_platform import __version__, cards, config, registry, tasks, weight_files
 from motion_platform.config import DataRecipe, MetricRecipe, Strict
 from motion_platform.engine import checkpoint, processes, protocol, provenance, results
-from motion_platform.engine.bounds import BOUNDS, RealMotion, ShuffledCaptions, make_bound
+from motion_platform.engine.bounds import BOUNDS, RealMotion, ShuffledCaptions, bounds_for, make_bound, truth_for
 from motion_platform.engine.build import Run, open_data
 from motion_platform.engine.judges import Judges
 from motion_platform.engine.outside import OutsideMotions
 from motion_platform.engine.protocol import Plan, Row, Say
-from motion_platform.engine.sources import ModelSource, Source
+from motion_platform.engine.sources import Source, source_for, why_not
 from motion_platform.engine.testset import TestSet
 from motion_platform.errors import ConfigError, DataError, UnknownName, UsageError
 from motion_platform.schema import Sampling, Space
@@ -34,7 +34,7 @@ class Entry(Strict):
     """A row of the table: a ``model`` (name or folder), or a ``folder`` of motions from elsewhere.
 
     sampler, steps, guidance: how it samples (default: as the model says); guidance: one number for all conditions, or
-    one a slot. slots: the conditions that are given (default: all that the model has).
+    one a slot. slots: the conditions that are given (default: all that the model has and the task reads).
     """
 
     name: str | None = None
@@ -55,7 +55,7 @@ class Entry(Strict):
 class Benchmark(Strict):
     """``configs/benchmarks/*.yaml``. What is left out is as the task card says; ``data``: another prepared set.
 
-    bounds: which ones (default: all). shown: how many clips the report plays.
+    bounds: which ones (default: all that say something about the task). shown: how many clips the report plays.
     """
 
     title: str = ""
@@ -111,7 +111,7 @@ def check(benchmark: Benchmark, where: str) -> Benchmark:
             raise ConfigError(f"{place}: {given[0]} is for a model; these motions are made already")
         if names.count(entry.called) > 1:
             raise ConfigError(f"{place}: two entries are called {entry.called!r}; give them names")
-        if entry.called in {"real motion", *(bound.name for bound in BOUNDS.values())}:
+        if entry.called in {"real motion", "real captions", "real lengths", *(bound.name for bound in BOUNDS.values())}:
             raise ConfigError(f"{place}: {entry.called!r} is the name of another row; give it a name")
     for task in benchmark.tasks:
         tasks.load(task)
@@ -172,6 +172,7 @@ def test_set(benchmark: Benchmark, task: Task) -> TestSet:
         benchmark.samples or task.protocol.samples,
         benchmark.batch_size,
         task.protocol.max_frames,
+        task.keep,
     )
 
 
@@ -196,12 +197,13 @@ def plan_rows(
     metrics = benchmark.metrics or task.metrics
     if not metrics:
         raise UsageError(f"task {task.task}: there is no metric to compute; name some in the card or with --metrics")
-    bounds = list(BOUNDS) if benchmark.bounds is None else benchmark.bounds
+    bounds = bounds_for(task, benchmark.bounds)
     shared: Judges | None = None
     for entry in benchmark.entries:
         run = loader.load(entry.model) if entry.model else None
-        if run is not None and run.task.task != task.task:
-            say(f"{entry.called}: was trained for {run.task.task}; left out of {task.task}")
+        why = why_not(run.model, task) if run is not None and run.task.task != task.task else None
+        if why is not None:
+            say(f"{entry.called}: left out of {task.task}: {why}")
             continue
         about = provenance.model_hashes(run.model, weight_files.find_checkpoint(entry.model)) if run else {}
         if run is not None and isinstance(run.model.trainable, Space):
@@ -211,15 +213,18 @@ def plan_rows(
                 yield source, judges, about
             continue
         if shared is None:
-            shared = Judges(metrics, test, device=loader.device)
-            for source in [RealMotion(), *map(make_bound, bounds)]:
+            shared = Judges(metrics, test, device=loader.device, writes=task.writes)
+            for source in [truth_for(task), *map(make_bound, bounds)]:
                 yield source, shared, {}
         if run is None:
+            if task.writes != "motion":
+                raise UsageError(f"{entry.called}: is a folder of motions, and task {task.task} writes {task.writes}")
             yield OutsideMotions(Path(entry.folder).expanduser(), name=entry.called), shared, {}
             continue
         yield (
-            ModelSource(
+            source_for(
                 run.model,
+                task,
                 name=entry.called,
                 sampling=sampling_of(entry, run),
                 given=entry.slots,

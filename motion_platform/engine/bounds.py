@@ -11,13 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from motion_platform.engine import bounds_completion, bounds_words
 from motion_platform.engine.processes import share
 from motion_platform.engine.sources import Source
-from motion_platform.engine.testset import Item, TestSet
+from motion_platform.engine.testset import Item, TestSet, training_rows
 from motion_platform.errors import DataError, UnknownName
 from motion_platform.motion.representations import get_representation
 from motion_platform.schema import Batch, Motion
 from motion_platform.seeding import seed_of
+from motion_platform.tasks import Task
 
 TIE = 1e-6
 """Cosines that differ by less are of the same sentence."""
@@ -41,6 +43,10 @@ class ShuffledCaptions(RealMotion):
     kind = "bound"
     fixed = False
 
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return not _words_or_lengths(task) and task.keep is None and bool(task.reads)
+
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
         self.rows = test.rows
 
@@ -56,6 +62,10 @@ class RandomClip(Source):
 
     name = "random training clip"
     kind = "bound"
+
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return not _words_or_lengths(task)
 
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
         self.test = test
@@ -85,6 +95,10 @@ class NearestCaption(RandomClip):
     """
 
     name = "nearest training caption"
+
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return not _words_or_lengths(task) and "text" in task.reads.values()
 
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
         super().prepare(test, rank, world)
@@ -129,6 +143,10 @@ class MeanPose(Source):
     kind = "bound"
     fixed = True
 
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return not _words_or_lengths(task)
+
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
         representation = get_representation(test.dataset.representation)
         pose = representation.decode(test.spec.mean[None]).double().numpy()
@@ -147,6 +165,14 @@ BOUNDS: dict[str, type[Source]] = {
     "nearest_caption": NearestCaption,
     "mean_pose": MeanPose,
     "shuffled_captions": ShuffledCaptions,
+    "repeat_last_pose": bounds_completion.RepeatLastPose,
+    "constant_velocity": bounds_completion.ConstantVelocity,
+    "constant_root_velocity": bounds_completion.ConstantRootVelocity,
+    "straight_lines": bounds_completion.StraightLines,
+    "random_caption": bounds_words.RandomCaption,
+    "nearest_motion": bounds_words.NearestMotion,
+    "median_length": bounds_words.MedianLength,
+    "median_length_of_content": bounds_words.ContentLength,
 }
 
 
@@ -157,12 +183,19 @@ def make_bound(name: str) -> Source:
     return BOUNDS[name]()
 
 
-def training_rows(test: TestSet) -> list[int]:
-    """Rows of the training split in the order of their ids. DataError when there is none."""
-    rows = test.dataset.indices("train")
-    if not rows:
-        raise DataError(f"{test.dataset.folder}: has no training clips, which the bounds are made of; use --no-bounds")
-    return rows
+def bounds_for(task: Task, names: Sequence[str] | None = None) -> list[str]:
+    """The bounds that say something about a task, of those named (default: of all)."""
+    return [name for name in (BOUNDS if names is None else names) if BOUNDS[name].suits(task)]
+
+
+def truth_for(task: Task) -> Source:
+    """The row of what is real: motions, a person's captions, or lengths."""
+    of = {"captions": bounds_words.RealCaptions, "lengths": bounds_words.RealLengths}
+    return of.get(task.writes, RealMotion)()
+
+
+def _words_or_lengths(task: Task) -> bool:
+    return task.writes in ("captions", "lengths")
 
 
 def cut_clips(test: TestSet, rows: Sequence[int], lengths: torch.Tensor) -> Motion:

@@ -16,7 +16,7 @@ from motion_platform.engine.bounds import RealMotion
 from motion_platform.engine.build import Run
 from motion_platform.engine.judges import Judge, Judges
 from motion_platform.engine.processes import gather
-from motion_platform.engine.sources import ModelSource, Source
+from motion_platform.engine.sources import Prediction, Source, source_for
 from motion_platform.engine.testset import Item, TestSet
 from motion_platform.errors import DataError, UsageError
 from motion_platform.motion.representations import get_representation
@@ -27,11 +27,13 @@ log = logging.getLogger("motion_platform")
 
 @dataclass
 class Pass:
-    """What one pass over the set gave. states, refused: by the judges' labels; shown: clip id -> joints (T, J, 3)."""
+    """What one pass over the set gave. states, refused: by the judges' labels; shown: clip id -> joints (T, J, 3);
+    said: clip id -> the caption that was made for it."""
 
     states: dict[str, State] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     shown: dict[str, np.ndarray] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     made: int = 0
 
@@ -43,6 +45,7 @@ class Pass:
             states,
             {**other.refused, **self.refused},
             {**self.shown, **other.shown},
+            {**self.said, **other.said},
             self.seconds + other.seconds,
             self.made + other.made,
         )
@@ -86,19 +89,25 @@ def measure(
         for items in every[rank::world]:
             asked = source.asked([row for row, _ in items], seed)
             batch = judges.test.batch(items, [*judges.slots(), *source.slots], asked)
-            motion = source.predict(batch, items, seed)
-            check_finite(motion, batch.ids, source.name)
+            prediction = source.predict(batch, items, seed)
+            motion = prediction if isinstance(prediction, Motion) else batch.motion
+            captions = check_made(prediction, batch.ids, source.name)
+            batch = source.judged(batch)
             left = [judge for judge in chosen if judge.label not in found.refused]
-            seen = judges.see(left, source, motion, batch, items, asked)
+            seen = judges.see(left, source, motion, batch, items, asked, captions)
             part = Pass()
             for judge in left:
                 try:
-                    part.states[judge.label] = metrics[judge.label].state(motion, batch, seen.get(judge.space))
+                    part.states[judge.label] = metrics[judge.label].state(
+                        motion if judge.metric.judges == "motion" else prediction, batch, seen.get(judge.space)
+                    )
                 except DataError as error:
                     part.refused[judge.label] = str(error)
             for b, (row, _) in enumerate(items):
                 if row in shown and judges.test.dataset.id(row) not in found.shown:
                     part.shown[judges.test.dataset.id(row)] = joints_of(motion, b)
+                    if captions is not None:
+                        part.said[judges.test.dataset.id(row)] = captions[b]
             found = found.merge(part)
         found.seconds, found.made = source.seconds - seconds, source.made - made
         return found
@@ -124,15 +133,26 @@ def run(
 ) -> dict[str, Any]:
     """{"task", "model", "split", "samples", "seed", "metrics": {name: value}, "refused": {metric: why}}: one pass.
 
-    A generator makes one motion for each clip, from its captions and of its length; a space is given the real motion
+    A generator makes for each clip what its task writes, from what the task reads; a space is given the real motion
     and is its own judge. Without ``metrics``: those of the task that want one motion a clip.
     Errors: UsageError when there is nothing to measure; DataError for a NaN; those of :class:`Judges`.
     """
     data = run.data
     test = TestSet(
-        run.open_data(), split or run.task.protocol.split, samples, batch_size, data.max_frames if data else None
+        run.open_data(),
+        split or run.task.protocol.split,
+        samples,
+        batch_size,
+        data.max_frames if data else None,
+        run.task.keep,
     )
-    judges = Judges(run.task.metrics if metrics is None else metrics, test, own=run.model, device=str(run.model.device))
+    judges = Judges(
+        run.task.metrics if metrics is None else metrics,
+        test,
+        own=run.model,
+        device=str(run.model.device),
+        writes=run.task.writes,
+    )
     chosen = judges.all if metrics is not None else [judge for judge in judges.all if judge.group == (1, None)]
     if any(judge.group != (1, None) for judge in chosen):
         raise UsageError("one pass makes one motion a clip; metrics of several need the whole protocol")
@@ -143,7 +163,7 @@ def run(
     run.model.eval()
     source: Source = RealMotion()
     if isinstance(run.model.trainable, Generator):
-        source = ModelSource(run.model, sampling=sampling)
+        source = source_for(run.model, run.task, sampling=sampling)
     source.prepare(test, rank, world)
     found = measure(source, judges, chosen, seed, rank=rank, world=world)
     run.model.train(was_training)
@@ -171,6 +191,17 @@ def check_finite(motion: Motion, ids: Sequence[str], who: str) -> None:
     if wrong.any():
         b, frame = (int(i) for i in wrong.nonzero()[0])
         raise DataError(f"{who}: the motion for {ids[b]!r} has a NaN or infinite value in frame {frame}")
+
+
+def check_made(made: Prediction, ids: Sequence[str], who: str) -> list[str] | None:
+    """The captions, if that is what was made. DataError for motions that are not finite, or not one caption a clip."""
+    if isinstance(made, Motion):
+        check_finite(made, ids, who)
+    if isinstance(made, Motion | torch.Tensor):
+        return None
+    if len(made) != len(ids):
+        raise DataError(f"{who}: made {len(made)} captions for {len(ids)} clips")
+    return list(made)
 
 
 def joints_of(motion: Motion, b: int) -> np.ndarray:

@@ -62,16 +62,24 @@ class Judge:
 
 
 class Judges:
-    """All metrics of an evaluation and their spaces. own: the model that is measured, when it is a space.
+    """All metrics of an evaluation and their spaces. own: the model that is measured, when it is a space. writes: what
+    is judged. Captions are also judged by metrics of motion and text in a space, with the real motion beside them.
 
     Errors: those of the registry; UsageError for a metric that needs a space and names none, or one of another kind;
     ConfigError for one that is named twice.
     """
 
     def __init__(
-        self, metrics: Sequence[MetricRecipe], test: TestSet, *, own: MotionModel | None = None, device: str = "cpu"
+        self,
+        metrics: Sequence[MetricRecipe],
+        test: TestSet,
+        *,
+        own: MotionModel | None = None,
+        device: str = "cpu",
+        writes: str = "motion",
     ) -> None:
         self.test, self.spaces = test, {}
+        kind = {"captions": "caption", "lengths": "length"}.get(writes, "motion")
         names = [metric.name for metric in metrics]
         self.all: list[Judge] = []
         for metric in metrics:
@@ -87,8 +95,8 @@ class Judges:
             if label in [judge.label for judge in self.all]:
                 raise ConfigError(f"metrics: {label} is there twice")
             judge = Judge(metric, label, space)
-            if judge.metric.judges != "motion":
-                raise UsageError(f"metric {metric.name}: judges captions, and these are motions")
+            if judge.metric.judges != kind and not (kind == "caption" and needs == "text"):
+                raise UsageError(f"metric {metric.name}: judges {judge.metric.judges}s, and these are {kind}s")
             self.all.append(judge)
             if space is not None and space not in self.spaces:
                 self.spaces[space] = own if space == ITSELF else checkpoint.load(space, device=device).model
@@ -118,13 +126,20 @@ class Judges:
         batch: Batch,
         items: Sequence[Item],
         asked: Sequence[int] | None,
+        captions: Sequence[str] | None = None,
     ) -> dict[str, Embeddings]:
-        """space -> what it sees in a batch, as far as one of ``judges`` reads it."""
+        """space -> what it sees in a batch, as far as one of ``judges`` reads it. captions: generated ones, which are
+        then the text beside the real motion."""
         seen: dict[str, Embeddings] = {}
         rows = [row for row, _ in items]
         for name in dict.fromkeys(judge.space for judge in judges if judge.space is not None):
             needs = {judge.needs for judge in judges if judge.space == name}
             model, embeddings = self.spaces[name], Embeddings()
+            if captions is not None:
+                embeddings.motion = torch.stack([self._of_rows(self._truth, name, row) for row in rows])
+                embeddings.text, embeddings.captions = self._said(name, captions), list(captions)
+                seen[name] = embeddings
+                continue
             if needs & {"space", "truth", "text"}:
                 embeddings.motion = self._motion(name, source, motion, batch, rows)
             if "truth" in needs:
@@ -149,6 +164,12 @@ class Judges:
         if source.fixed:
             kept.update(zip(batch.ids, made, strict=True))
         return made
+
+    def _said(self, name: str, captions: Sequence[str]) -> Tensor:
+        """(B, E) embeddings of generated captions."""
+        model = self.spaces[name]
+        raw = {slot: list(captions) if k == 0 else [None] * len(captions) for k, slot in enumerate(model.card.slots)}
+        return model.trainable.embed_condition(model.conditioning(raw)).float().cpu()
 
     def _of_rows(self, table: dict[str, dict[int, Tensor]], name: str, row: int) -> Tensor:
         """The embedding of a row's real motion or caption. It is made with its batch of the whole set, always the same

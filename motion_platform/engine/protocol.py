@@ -74,6 +74,7 @@ def row(
     arrays: dict[str, np.ndarray] = {}
     seconds, made = 0.0, 0
     shown = shown_rows(test.rows, plan.shown)
+    said: dict[str, str] = {}
 
     def take(found: Pass, chosen: Sequence[Judge]) -> None:
         nonlocal seconds, made
@@ -82,6 +83,8 @@ def row(
                 values.setdefault(judge.value_name(name), []).append(value)
                 who[judge.value_name(name)] = judge, name
         refused.update(found.refused)
+        for clip, caption in found.said.items():
+            said.setdefault(clip, caption)
         seconds, made = seconds + found.seconds, made + found.made
 
     groups: dict[tuple[int, int | None], list[Judge]] = {}
@@ -128,6 +131,8 @@ def row(
         "peak_memory_mb": peak_memory(world),
         "shown": {test.dataset.id(r): next(iter(test.dataset.captions(r)[0]), "") for r in sorted(shown)},
     }
+    if said:
+        facts["said"] = said
     return Row(facts, arrays)
 
 

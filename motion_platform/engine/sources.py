@@ -1,4 +1,5 @@
-"""Who made the motions that are judged: a model. Real motion and bounds are in bounds.py, a folder in outside.py."""
+"""Who made what is judged, motions, captions or lengths: a model. Real motion and bounds are in bounds.py, a folder in
+outside.py."""
 
 from __future__ import annotations
 
@@ -15,21 +16,26 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from motion_platform.engine.testset import Item, TestSet
 from motion_platform.errors import DataError, UsageError, suggest
 from motion_platform.model import MotionModel
 from motion_platform.motion.io.atomic import atomic_path
-from motion_platform.schema import Batch, Generator, Motion, Sampling
+from motion_platform.schema import Batch, Edit, Generator, Motion, Sampling
+from motion_platform.seeding import NoiseSource
+from motion_platform.tasks import Task
 
 Kind = Literal["truth", "bound", "model", "folder"]
 Precision = Literal["fp32", "bf16"]
+Prediction = Motion | list[str] | Tensor
+"""What a source makes for a batch: motions, B sentences, or (B,) numbers of frames."""
 
 
 class Source(ABC):
-    """Where the motions of one row of the table come from.
+    """Where the motions (captions, lengths) of one row of the table come from.
 
-    fixed: the same motions in every repeat. varied: it can make several different motions for one clip. slots: the
+    fixed: the same ones in every repeat. varied: it can make several different ones for one clip. slots: the
     conditions that it reads. slow: what it cost is worth reporting.
     """
 
@@ -41,6 +47,11 @@ class Source(ABC):
     seconds: float = 0.0
     made: int = 0
 
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        """Does a row of this kind say something about the task?"""
+        return True
+
     def prepare(self, test: TestSet, rank: int, world: int) -> None:  # noqa: B027 - most have nothing to do
         """Called once, on all processes, before anything is asked for."""
 
@@ -48,9 +59,13 @@ class Source(ABC):
         """The rows whose captions and labels count as the request for these rows; None: their own."""
         return None
 
+    def judged(self, batch: Batch) -> Batch:
+        """The batch as the metrics see it: a source that is itself taken from the batch leaves itself out."""
+        return batch
+
     @abstractmethod
-    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
-        """One motion for every id of the batch. The result depends on ids and seed, not on the rest of the batch."""
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Prediction:
+        """One prediction for every id of the batch; it depends on ids and seed, not on the rest of the batch."""
 
     def identity(self) -> dict[str, Any]:
         """What decides which motions come out, in plain values: the key under which results are kept."""
@@ -82,10 +97,12 @@ class ModelSource(Source):
         self.sampling, self.precision, self.cache = sampling or Sampling(), precision, cache
         self.slots = tuple(model.card.slots if given is None else given)
         self._data = ""
+        self._columns: slice | None = None
 
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
-        # All texts, in one order: an encoder's last bit depends on what it is batched with.
         self._data = test.fingerprint
+        self._columns = test.dataset.columns(self.model.spec.representation) if test.keep is not None else None
+        # All texts, in one order: an encoder's last bit depends on what it is batched with.
         if self.slots:
             self.model.conditioning.precompute(test.texts(self.slots))
 
@@ -96,13 +113,21 @@ class ModelSource(Source):
         raw = {slot: batch.raw[slot] for slot in self.slots}
         half = torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16")
         with stopwatch(self.model.device) as watch, half:
-            motion = self.model.generate(raw, batch.lengths, batch.ids, seed=seed, sampling=self.sampling)
+            motion = self.model.generate(
+                raw, batch.lengths, batch.ids, seed=seed, sampling=self.sampling, edit=self._edit(batch)
+            )
         motion = replace(motion, x=motion.x.float())
         self.seconds += watch()
         self.made += len(batch.ids)
         if path is not None:
             self._write(path, motion, watch())
         return motion
+
+    def _edit(self, batch: Batch) -> Edit | None:
+        """What is given of the motions, in the model's own columns of the stored features."""
+        if batch.edit is None:
+            return None
+        return Edit(batch.edit.x[..., self._columns], batch.edit.keep[..., self._columns])
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -144,6 +169,77 @@ class ModelSource(Source):
         self.seconds += seconds
         self.made += len(batch.ids)
         return motion.to(self.model.device)
+
+
+class CaptionSource(ModelSource):
+    """A model that says what the real motions show."""
+
+    def __init__(self, model: MotionModel, *, name: str | None = None, sampling: Sampling | None = None) -> None:
+        super().__init__(model, name=name, sampling=sampling, given=())
+
+    def prepare(self, test: TestSet, rank: int, world: int) -> None:
+        self._columns = test.dataset.columns(self.model.spec.representation)
+
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> list[str]:
+        motion = Motion(batch.motion.x[..., self._columns], batch.motion.lengths, self.model.spec)
+        with stopwatch(self.model.device) as watch, torch.no_grad():
+            noise = NoiseSource(batch.ids, seed)
+            said = self.model.trainable.describe(motion.to(self.model.device), noise=noise, sampling=self.sampling)
+        self.seconds += watch()
+        self.made += len(batch.ids)
+        return list(said)
+
+
+class LengthSource(ModelSource):
+    """A model that says how long a motion of a description lasts, in frames."""
+
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Tensor:
+        """Errors: UsageError for a model that does not know."""
+        with stopwatch(self.model.device) as watch:
+            found = self.model.natural_lengths({slot: batch.raw[slot] for slot in self.slots})
+        if found is None:
+            raise UsageError(f"{self.name}: has not learned how long a motion lasts (setting natural_length)")
+        self.seconds += watch()
+        self.made += len(batch.ids)
+        return torch.tensor(found)
+
+
+def source_for(
+    model: MotionModel,
+    task: Task,
+    *,
+    name: str | None = None,
+    sampling: Sampling | None = None,
+    given: Sequence[str] | None = None,
+    precision: Precision = "fp32",
+    cache: Path | None = None,
+) -> ModelSource:
+    """The model at work on a task. given: the slots that are filled (None: all that it has and the task reads)."""
+    if task.writes == "captions":
+        return CaptionSource(model, name=name, sampling=sampling)
+    if given is None:
+        given = [slot for slot in model.card.slots if slot in task.reads]
+    if task.writes == "lengths":
+        return LengthSource(model, name=name, given=given)
+    return ModelSource(model, name=name, sampling=sampling, given=given, precision=precision, cache=cache)
+
+
+def why_not(model: MotionModel, task: Task) -> str | None:
+    """Why a model cannot do a task that it was not trained for; None when it can."""
+    who, trainable = f"{model.card.name} ({model.card.model.name})", model.trainable
+    if task.writes not in ("motion", "captions", "lengths"):
+        return f"{who} was trained for {model.card.task}, not {task.task}"
+    if not isinstance(trainable, Generator):
+        return f"{who} does not generate motion"
+    if task.writes == "captions":
+        captions = type(trainable).describe is not Generator.describe
+        return None if captions else f"{who} makes motion, not words"
+    for slot in task.required():
+        if task.reads[slot] != "motion" and slot not in model.card.slots:
+            return f"{who} was trained for {model.card.task} and has no condition {slot!r}, which {task.task} needs"
+    if task.writes == "lengths" and type(trainable).natural_lengths is Generator.natural_lengths:
+        return f"{who} does not know how long a motion lasts"
+    return None
 
 
 @contextlib.contextmanager

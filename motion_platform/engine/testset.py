@@ -22,8 +22,8 @@ Item = tuple[int, int | None]
 
 @dataclass
 class TestSet:
-    """``samples``: that many clips, spread evenly over the sorted ids (None: all). keep: what of a clip is given to those
-    who complete it, for tasks that say so.
+    """``samples``: that many clips, spread evenly over the sorted ids (None: all). keep: what of a clip is given
+    to those who complete it, for tasks that say so.
 
     Errors: UsageError for an empty split.
     """
