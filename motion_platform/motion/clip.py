@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from motion_platform.errors import DataError
 from motion_platform.motion.skeleton import Skeleton
+
+if TYPE_CHECKING:  # reading a motion file does not wait for torch
+    from motion_platform.schema import Audio
 
 MAX_FRAMES = 1_000_000
 """Longer clips are refused: 10^6 frames are 14 hours at 20 fps, and always a broken header."""
@@ -20,6 +25,8 @@ class Clip:
 
     rotations: (T, J, 4) local quaternions xyzw relative to ``skeleton.offsets``, where the source had them. name: a
     stable identifier. captions: what the motion shows. info: provenance (source file, licence, unit), plain values.
+    audio: the recording that sounds from the first frame on: a file, or samples in memory. events: name -> times (n,)
+    in seconds from the first frame, in order ("beats", "bars").
     """
 
     joints: np.ndarray
@@ -29,6 +36,8 @@ class Clip:
     name: str = "motion"
     captions: tuple[str, ...] = ()
     info: dict[str, Any] = field(default_factory=dict)
+    audio: Path | Audio | None = None
+    events: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         where = f"motion {self.name!r}"
@@ -48,6 +57,9 @@ class Clip:
             raise DataError(f"{where}: fps is {self.fps}; it must be above 0 and at most 1000")
         if self.rotations is not None and self.rotations.shape != (*self.joints.shape[:2], 4):
             raise DataError(f"{where}: rotations have shape {self.rotations.shape}, not (T, J, 4)")
+        for name, times in self.events.items():
+            if times.ndim != 1 or not np.isfinite(times).all() or (np.diff(times) < 0).any():
+                raise DataError(f"{where}: times of {name} must be finite, (n,) and in order")
 
     def __len__(self) -> int:
         return len(self.joints)

@@ -100,7 +100,7 @@ def skeleton_names() -> list[str]:
 
 @cache
 def get_skeleton(name: str) -> Skeleton:
-    """A named skeleton: humanml3d (22), kit (21), coco_upper (13). UnknownName otherwise."""
+    """A named skeleton: humanml3d (22), kit (21), coco_upper (13), conductor (22). UnknownName otherwise."""
     if name not in skeleton_names():
         raise UnknownName("skeleton", name, skeleton_names())
     text = (resources.files("motion_platform.motion") / "skeletons" / f"{name}.yaml").read_text()

@@ -6,7 +6,7 @@ import pytest
 from motion_platform.errors import DataError, UnknownName
 from motion_platform.motion.skeleton import Skeleton, get_skeleton, skeleton_names
 
-JOINTS = {"humanml3d": 22, "kit": 21, "coco_upper": 13}
+JOINTS = {"humanml3d": 22, "kit": 21, "coco_upper": 13, "conductor": 22}
 
 
 def test_all_three_ship():

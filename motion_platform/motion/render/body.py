@@ -83,6 +83,10 @@ KEY_POINTS = ("nose", "left_shoulder", "right_shoulder", "left_hip", "right_hip"
 """What a figure in the image plane needs; elbows, wrists, knees and ankles are drawn where there are any."""
 
 
+STRIPS, STRIP = 15, 0.036
+"""The trunk of a figure in the image plane: how many strips, and their radius as a share of its height."""
+
+
 @dataclass(frozen=True)
 class Body:
     """K points, each a mixture of the J joints, and N tapered capsules between them.
@@ -207,11 +211,13 @@ def _human(clip: Clip, lengths: np.ndarray, roles: dict[str, list[tuple[int, flo
             a, b = point(start, side), point(end, side)
             builder.parts.append((a, b, radius_start * scale, radius_end * scale, colour))
     known = {joint for terms in roles.values() for joint, _ in terms}
+    face = set(skeleton.indices("head")) if "head" in skeleton.parts else set()
     for parent, child in skeleton.bones:  # fingers, tails, props: what hangs on the figure
         if child not in known and lengths[child] > 1e-4 and not _leads_to(skeleton, child, known):
             radius = min(0.014 * scale, 0.5 * lengths[child])
             a, b = builder.point(f"#{parent}", [(parent, 1.0)]), builder.point(f"#{child}", [(child, 1.0)])
-            builder.parts.append((a, b, radius, radius * 0.8, side_of(skeleton.joints[child])))
+            tone = HEAD if child in face else side_of(skeleton.joints[child])
+            builder.parts.append((a, b, radius, radius * 0.8, tone))
     return builder.body()
 
 
@@ -255,24 +261,23 @@ def _key_points(clip: Clip) -> Body:
     def part(a: int, b: int, ra: float, rb: float, tone: int) -> None:
         builder.parts.append((a, b, ra * size, rb * size, tone))
 
-    chest, seat, skull = builder.point("chest", shoulders), builder.point("seat", hips), builder.point("skull", head)
-    part(joint("left_shoulder"), joint("right_shoulder"), 0.11, 0.11, CENTRE)
-    part(joint("left_hip"), joint("right_hip"), 0.12, 0.12, CENTRE)
-    part(chest, seat, 0.20, 0.18, CENTRE)
-    for side in ("left", "right"):
-        other = "right" if side == "left" else "left"
-        part(joint(f"{side}_shoulder"), joint(f"{side}_hip"), 0.11, 0.12, CENTRE)
-        half = [
-            builder.point(f"{side} {row}", [(at[f"{side}_{row}"], 0.7), (at[f"{other}_{row}"], 0.3)])
+    chest, skull = builder.point("chest", shoulders), builder.point("skull", head)
+    # All lies in one plane, and arms must be seen before the trunk: so it is a curtain of strips thinner than a wrist.
+    for row in ("shoulder", "hip"):
+        part(joint(f"left_{row}"), joint(f"right_{row}"), STRIP, STRIP, CENTRE)
+    for i in range(STRIPS):
+        share = i / (STRIPS - 1)
+        top, bottom = (
+            builder.point(f"{row} {i}", [(at[f"left_{row}"], share), (at[f"right_{row}"], 1 - share)])
             for row in ("shoulder", "hip")
-        ]
-        part(half[0], half[1], 0.14, 0.13, CENTRE)
+        )
+        part(top, bottom, STRIP, STRIP, CENTRE)
     part(chest, skull, 0.10, 0.09, HEAD)
     part(skull, skull, 0.20, 0.20, HEAD)
     part(joint("nose"), joint("nose"), 0.045, 0.045, HEAD)
     for side, tone in (("left", LEFT), ("right", RIGHT)):
         for limbs, radii in (
-            (("shoulder", "elbow", "wrist"), (0.10, 0.075, 0.05)),
+            (("shoulder", "elbow", "wrist"), (0.095, 0.075, 0.06)),
             (("hip", "knee", "ankle"), (0.13, 0.10, 0.07)),
         ):
             for i in (0, 1):

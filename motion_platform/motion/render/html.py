@@ -11,11 +11,14 @@ The page's data is JSON in ``<script id="motion-data">``::
         local, scale              base64, int16 little-endian (frames, joints, 3): position relative to the root / scale
         floor, height             metres: lowest point of the body, and how tall to frame it
         centre                    metres: middle of the space that the motion takes
+        traced                    [joint, tone] of the joints that leave a trace (the skeleton's part "traced")
         points                    a body point is a mixture of joints: [joint, weight, joint, weight, ...]
         parts                     a tapered capsule: [point, point, radius, radius, tone]
     colours   light and dark: one colour for each tone
-    audio     null. Reserved for sound: {"src": "data:audio/...;base64,...", "offset": seconds,
-              "beats": [seconds, ...]}; a player that knows it plays src from ``offset`` on and marks the beats.
+    audio     null, or the sound of all motions, which then starts at a click:
+        src, offset               the recording as data:audio/mpeg;base64,...; where in it the motions start, in seconds
+        seconds, peaks            base64, uint8 (100 a second): the waveform under the player
+        beats, bars               seconds from the start; every bar is one of the beats
 """
 
 from __future__ import annotations
@@ -34,22 +37,29 @@ import numpy as np
 from motion_platform.errors import UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io.atomic import atomic_path
-from motion_platform.motion.render.body import COLOURS, build_body
+from motion_platform.motion.render import sound
+from motion_platform.motion.render.body import COLOURS, build_body, side_of
 from motion_platform.motion.render.scene import extent, middle, stride
+from motion_platform.motion.render.traces import traced
 
 MAX_NUMBERS = 30_000_000
 """Coordinates in one page (about 80 MB of text); a browser does not open much more."""
 
-SCRIPTS = ("player_motion.js", "player_webgl.js", "player_canvas.js", "player.js")
+MAX_SECONDS = 2 * 3600.0
+"""Of sound in one page: 86 MB as mp3, 115 MB as text."""
+
+SCRIPTS = ("player_motion.js", "player_sound.js", "player_webgl.js", "player_canvas.js", "player.js")
 
 
-def write(clips: Sequence[Clip] | Clip, path: str | Path, *, title: str | None = None) -> Path:
-    """Write one HTML page that plays the clips side by side.
+def write(clips: Sequence[Clip] | Clip, path: str | Path, *, title: str | None = None) -> list[Path]:
+    """Write one HTML page that plays the clips side by side, with their sound; returns the files written.
 
     Each clip keeps its own frame rate; all start together, and one that has ended holds its last frame. Positions are
     stored relative to the root as 16-bit numbers (error below 0.1 mm for a person). Frame rates above 60 are divided.
+    A page has one sound: clips of several recordings become ``walk_1.html``, ``walk_2.html``, ...
 
-    Errors: UsageError for no clips or more than a page can hold; OutputError when the file cannot be written.
+    Errors: UsageError for no clips or more than a page can hold; DataError for sound that cannot be read; OutputError
+    when the file cannot be written.
     """
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
@@ -60,9 +70,12 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path, *, title: str | None =
             f"{path}: {sum(map(len, clips))} frames are too many for a page ({numbers:,} coordinates; "
             f"at most {MAX_NUMBERS:,}); write fewer clips or a shorter one"
         )
-    with atomic_path(path) as temporary:
-        temporary.write_text(page_text(clips, title), encoding="utf-8")
-    return Path(path)
+    groups = sound.by_recording(clips)
+    paths = sound.names(path, len(groups))
+    for group, target in zip(groups, paths, strict=True):
+        with atomic_path(target) as temporary:
+            temporary.write_text(page_text(group, title), encoding="utf-8")
+    return paths
 
 
 def page_text(clips: Sequence[Clip], title: str | None = None) -> str:
@@ -83,7 +96,28 @@ def page_text(clips: Sequence[Clip], title: str | None = None) -> str:
 
 def page_data(clips: Sequence[Clip]) -> dict[str, Any]:
     """What the player reads; the format is in this module's docstring."""
-    return {"version": 1, "motions": [_motion(clip) for clip in clips], "colours": COLOURS, "audio": None}
+    return {"version": 1, "motions": [_motion(clip) for clip in clips], "colours": COLOURS, "audio": _audio(clips)}
+
+
+def _audio(clips: Sequence[Clip]) -> dict[str, Any] | None:
+    """The sound of the first clip that has one, as long as the longest clip."""
+    heard = sound.recording_of(clips)
+    if heard is None or heard.audio is None:
+        return None
+    seconds = max(clip.seconds for clip in clips)
+    if seconds > MAX_SECONDS:
+        raise UsageError(f"motion {heard.name!r}: {seconds:.0f} s of sound; a page holds {MAX_SECONDS:.0f}; write .mp4")
+    beats, bars = (
+        [round(float(t), 3) for t in heard.events.get(name, ()) if 0 <= t < seconds] for name in ("beats", "bars")
+    )
+    return {
+        "src": "data:audio/mpeg;base64," + base64.b64encode(sound.mp3(heard.audio, seconds)).decode("ascii"),
+        "offset": 0.0,
+        "seconds": round(seconds, 3),
+        "peaks": base64.b64encode(sound.peaks(heard.audio, seconds).tobytes()).decode("ascii"),
+        "beats": sorted({*beats, *bars}),
+        "bars": bars,
+    }
 
 
 def _motion(clip: Clip) -> dict[str, Any]:
@@ -108,6 +142,7 @@ def _motion(clip: Clip) -> dict[str, Any]:
         "floor": round(floor, 5),
         "height": round(height, 5),
         "centre": [round(float(v), 5) for v in middle(clip)],
+        "traced": [[j, side_of(clip.skeleton.joints[j])] for j in traced(clip)],
         "points": [
             [value for j in np.flatnonzero(row) for value in (int(j), round(float(row[j]), 5))] for row in body.weights
         ],

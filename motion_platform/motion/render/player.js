@@ -1,8 +1,8 @@
 // The page: time, controls, mouse, touch and keyboard.
 
 const THEMES = {
-  light: { back: "#eef1f5", floor: "#e6eaf0", line: "#c3cbd6", trail: "#c2407a", shadow: 0.8, sky: [0.50, 0.55, 0.62], bounce: [0.24, 0.23, 0.22], sun: 0.78 },
-  dark: { back: "#171b21", floor: "#1f252d", line: "#3a444f", trail: "#ff7fb2", shadow: 0.9, sky: [0.32, 0.36, 0.43], bounce: [0.13, 0.13, 0.14], sun: 0.80 },
+  light: { music: { wave: "#b9c3d0", played: "#7fa3da", ink: "#1d232b", quiet: "#5b6673", now: "#c2407a" }, back: "#eef1f5", floor: "#e6eaf0", line: "#c3cbd6", trail: "#c2407a", shadow: 0.8, sky: [0.50, 0.55, 0.62], bounce: [0.24, 0.23, 0.22], sun: 0.78 },
+  dark: { music: { wave: "#454f5b", played: "#4d78b8", ink: "#e8ebef", quiet: "#9aa5b1", now: "#ff7fb2" }, back: "#171b21", floor: "#1f252d", line: "#3a444f", trail: "#ff7fb2", shadow: 0.9, sky: [0.32, 0.36, 0.43], bounce: [0.13, 0.13, 0.14], sun: 0.80 },
 };
 const $ = (id) => document.getElementById(id);
 
@@ -16,13 +16,17 @@ class Player {
     this.camera = new Camera(this.flat);
     this.time = 0; this.speed = 1; this.playing = false; this.dirty = true;
     this.quality = 1; this.loop = true; this.follow = true; this.trail = false;
+    this.sound = data.audio ? new Sound(data.audio, (words) => this.tell(words)) : null;
+    this.traces = this.motions.some((m) => m.traced.length > 0);
+    for (const [name, there] of [["traces", this.traces], ["sound", this.sound]]) if (there) for (const part of [$(name), document.querySelector(`[data-for=${name}]`)]) part.hidden = false;
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => { this.dirty = true; });
     const settings = new URLSearchParams(location.hash.slice(1));  // #t=1.5&renderer=canvas
     this.choose(settings.get("renderer"));
     this.buildStage();
     this.listen();
-    if (settings.has("t")) this.seek(Number(settings.get("t")) || 0); else if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.play();
+    // What sounds waits for a click: no browser lets a page begin to sound by itself.
+    if (settings.has("t")) this.seek(Number(settings.get("t")) || 0); else if (!this.sound && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.play();
     if (settings.has("path")) this.toggle("trail");
     requestAnimationFrame((now) => this.tick(now));
   }
@@ -56,6 +60,14 @@ class Player {
     $("scrub").max = this.seconds;
   }
 
+  /** Click or drag on a waveform: go there. */
+  grabWave(canvas, span) {
+    const go = (e) => { const edges = canvas.getBoundingClientRect(), [from, to] = this.held; this.seek(from + (to - from) * (e.clientX - edges.left) / edges.width); };
+    canvas.addEventListener("pointerdown", (e) => { canvas.setPointerCapture(e.pointerId); this.held = span(); go(e); });
+    canvas.addEventListener("pointermove", (e) => { if (this.held && e.buttons) go(e); });
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { this.held = null; });
+  }
+
   /** Mouse and touch: one finger turns, two move and zoom; shift or another button moves. */
   grab(canvas) {
     const held = new Map();
@@ -87,8 +99,14 @@ class Player {
   listen() {
     $("play").addEventListener("click", () => this.play(!this.playing));
     $("scrub").addEventListener("input", () => { this.play(false); this.seek(Number($("scrub").value)); });
-    $("speed").addEventListener("change", () => { this.speed = Number($("speed").value); });
-    for (const name of ["loop", "follow", "trail"]) $(name).addEventListener("click", () => this.toggle(name));
+    $("speed").addEventListener("change", () => this.hurry());
+    if (this.sound) {
+      this.grabWave($("wave"), () => this.sound.span(this.time));
+      this.grabWave($("overview"), () => [0, this.seconds]);
+      new ResizeObserver(() => { this.dirty = true; }).observe($("music"));
+      $("sound").addEventListener("click", () => { this.sound.on = !this.sound.on; $("sound").setAttribute("aria-pressed", String(this.sound.on)); this.sound.play(this.playing, this.time, this.speed); });
+    }
+    for (const name of ["loop", "follow", "trail", "traces"]) $(name).addEventListener("click", () => this.toggle(name));
     $("reset").addEventListener("click", () => { this.camera.reset(); this.dirty = true; });
     $("help").addEventListener("click", () => { $("keys").hidden = !$("keys").hidden; $("help").setAttribute("aria-expanded", String(!$("keys").hidden)); });
     addEventListener("keydown", (e) => this.key(e));
@@ -103,7 +121,7 @@ class Player {
       ArrowLeft: () => jump(e.shiftKey ? -1 : -this.step), ArrowRight: () => jump(e.shiftKey ? 1 : this.step),
       Home: () => this.seek(0), End: () => { this.play(false); this.seek(this.seconds); },
       "-": () => this.faster(-1), "+": () => this.faster(1), "=": () => this.faster(1),
-      l: () => this.toggle("loop"), f: () => this.toggle("follow"), t: () => this.toggle("trail"), r: () => $("reset").click(), "?": () => $("help").click(),
+      l: () => this.toggle("loop"), f: () => this.toggle("follow"), t: () => this.toggle("trail"), h: () => { if (!$("traces").hidden) this.toggle("traces"); }, m: () => $("sound").click(), r: () => $("reset").click(), "?": () => $("help").click(),
     };
     const action = actions[e.key.length === 1 ? e.key.toLowerCase() : e.key];
     if (!action || (onButton && e.key === " ")) return;
@@ -114,8 +132,10 @@ class Player {
   faster(by) {
     const select = $("speed");
     select.selectedIndex = Math.min(select.options.length - 1, Math.max(0, select.selectedIndex + by));
-    this.speed = Number(select.value);
+    this.hurry();
   }
+
+  hurry() { this.speed = Number($("speed").value); if (this.sound) this.sound.element.playbackRate = this.speed; }
 
   toggle(name) {
     this[name] = !this[name];
@@ -129,9 +149,16 @@ class Player {
     $("play").setAttribute("aria-label", this.playing ? "Pause" : "Play");
     $("play-icon").setAttribute("d", this.playing ? "M7 5h4v14H7zM13 5h4v14h-4z" : "M8 5v14l11-7z");
     this.last = undefined;
+    if (this.sound) this.sound.play(this.playing, this.time, this.speed);
   }
 
-  seek(time) { this.time = Math.min(this.seconds, Math.max(0, time)); this.dirty = true; }
+  seek(time) {
+    this.time = Math.min(this.seconds, Math.max(0, time));
+    if (this.sound) this.sound.seek(this.time);
+    this.dirty = true;
+  }
+
+  tell(words) { $("notice").textContent = words; $("notice").hidden = false; }
 
   /** On machines that draw slowly: fewer pixels, then the simpler drawing, so that the motion stays smooth in time. */
   spare(interval) {
@@ -143,8 +170,7 @@ class Player {
   }
 
   simplify(reason) {
-    $("notice").textContent = `Simplified drawing (${reason}).`;
-    $("notice").hidden = false;
+    this.tell(`Simplified drawing (${reason}).`);
     this.renderer = new CanvasRenderer();
   }
 
@@ -153,9 +179,11 @@ class Player {
       if (this.last !== undefined) this.spare(now - this.last);
       const passed = this.last === undefined ? 0 : Math.min(0.25, (now - this.last) / 1000);
       this.last = now;
-      this.time += passed * this.speed;
+      // The ear notices more than the eye: where there is sound, the motion follows it.
+      if (this.sound && this.sound.leads) this.time = Math.max(0, this.sound.time);
+      else if (!(this.sound && this.sound.starting)) this.time += passed * this.speed;
       // A moment of rest on the last frame before the loop starts again.
-      if (this.time > this.seconds + (this.loop ? 0.35 * this.speed : 0)) { if (this.loop) this.time = 0; else { this.time = this.seconds; this.play(false); } }
+      if (this.time > this.seconds + (this.loop ? 0.35 * this.speed : 0)) { if (this.loop) { this.time = 0; if (this.sound) this.sound.play(true, 0, this.speed); } else { this.time = this.seconds; this.play(false); } }
       this.dirty = true;
     }
     if (this.dirty) this.draw();
@@ -172,8 +200,11 @@ class Player {
       if (edges.bottom < 0 || edges.top > innerHeight) continue;
       if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
       motion.pose(time);
-      this.renderer.draw(context, width, height, motion, time, this.camera.look(motion, time, width / height, this.follow), theme, { trail: this.trail });
+      const look = this.camera.look(motion, time, width / height, this.follow);
+      this.renderer.draw(context, width, height, motion, time, look, theme, { trail: this.trail });
+      if (this.traces) motion.traced.forEach(([joint, tone]) => drawTrace(context, width, height, motion, joint, theme.tones[tone], time, look));
     }
+    if (this.sound) this.sound.draw(time, theme.music);
     $("scrub").value = time;
     $("scrub").setAttribute("aria-valuetext", `${time.toFixed(2)} seconds`);
     $("clock").textContent = `${time.toFixed(2)} / ${this.seconds.toFixed(2)} s`;

@@ -61,6 +61,12 @@ class Motion {
     });
   }
 
+  /** Where one joint is at a time. */
+  joint(j, time) {
+    const at = this.frameAt(time), f = Math.floor(at), g = Math.min(this.frames - 1, f + 1), w = at - f, J = this.joints;
+    return [0, 1, 2].map((c) => (this.root[3 * f + c] + this.scale * this.local[(f * J + j) * 3 + c]) * (1 - w) + (this.root[3 * g + c] + this.scale * this.local[(g * J + j) * 3 + c]) * w);
+  }
+
   /** Where the following camera looks at a time. */
   focus(time) {
     const at = this.frameAt(time), f = Math.floor(at), g = Math.min(this.frames - 1, f + 1), w = at - f;
@@ -124,14 +130,37 @@ class Camera {
     const wide = follow ? 0 : motion.travel * 0.62;
     const fit = Math.max(size * 0.585, (size * 0.46 + wide) / Math.max(aspect, 0.3));
     const distance = fit / Math.tan(FIELD_OF_VIEW / 2) * this.zoom;
-    const cp = Math.cos(this.pitch);
-    const back = [Math.sin(this.yaw) * cp, Math.sin(this.pitch), Math.cos(this.yaw) * cp];
+    // A picture is looked at from the front, even beside bodies that are seen from the side.
+    const [yaw, pitch] = motion.flat && !this.flat ? [0, 0] : [this.yaw, this.pitch], cp = Math.cos(pitch);
+    const back = [Math.sin(yaw) * cp, Math.sin(pitch), Math.cos(yaw) * cp];
     const right = unit(cross([0, 1, 0], back)), up = cross(back, right);
     for (let c = 0; c < 3; c++) target[c] += (right[c] * this.pan[0] + up[c] * this.pan[1]) * size;
     const eye = target.map((v, c) => v + back[c] * distance);
-    if (!this.flat) eye[1] = Math.max(eye[1], motion.floor + 0.02 * size);
+    if (!motion.flat) eye[1] = Math.max(eye[1], motion.floor + 0.02 * size);
     const view = lookAt(eye, target, [0, 1, 0]);
     const projection = perspective(FIELD_OF_VIEW, aspect, distance * 0.02, distance * 12);
     return { eye, target, view, projection, both: multiply(projection, view), right, up, distance, focal: 1 / Math.tan(FIELD_OF_VIEW / 2) };
   }
+}
+
+const TRACE_SECONDS = 1, TRACE_STEPS = 30;
+
+/** Where a joint has been in the last second, over the picture, thinner and paler the longer ago. */
+function drawTrace(context, width, height, motion, joint, colour, time, look) {
+  const v = look.view, spots = [];
+  for (let i = 0; i <= TRACE_STEPS; i++) {
+    const t = time - TRACE_SECONDS * (1 - i / TRACE_STEPS);
+    if (t < 0) continue;
+    const p = motion.joint(joint, t), depth = Math.max(1e-3, -(v[2] * p[0] + v[6] * p[1] + v[10] * p[2] + v[14])), scale = look.focal * height / 2 / depth;
+    spots.push([width / 2 + (v[0] * p[0] + v[4] * p[1] + v[8] * p[2] + v[12]) * scale, height / 2 - (v[1] * p[0] + v[5] * p[1] + v[9] * p[2] + v[13]) * scale, i / TRACE_STEPS, scale]);
+  }
+  context.strokeStyle = colour;
+  context.lineCap = "butt";
+  for (let i = 1; i < spots.length; i++) {
+    const [x, y, young, scale] = spots[i];
+    context.globalAlpha = 0.9 * Math.pow(young, 1.2);
+    context.lineWidth = Math.max(1.2, 0.022 * scale * (0.2 + 0.8 * young));
+    context.beginPath(); context.moveTo(spots[i - 1][0], spots[i - 1][1]); context.lineTo(x, y); context.stroke();
+  }
+  context.globalAlpha = 1;
 }

@@ -1,4 +1,4 @@
-"""Motions as an mp4 film: H.264, drawn in software, so that it works without a screen or a graphics card."""
+"""Motions as an mp4 film, with their sound: H.264 and AAC, drawn in software: no screen or graphics card is needed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from motion_platform.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io.atomic import atomic_path
+from motion_platform.motion.render import sound
 from motion_platform.motion.render.body import build_body
 from motion_platform.motion.render.lettering import wrap, write_centred
 from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body, tones
@@ -26,17 +27,21 @@ from motion_platform.motion.render.scene import (
     smooth_root,
     stride,
 )
+from motion_platform.motion.render.traces import draw_traces, traced
 
 MAX_CLIPS = 25
 MAX_VIDEO_FRAMES = 200_000
 
 
-def write(clips: Sequence[Clip] | Clip, path: str | Path, *, size: int | None = None) -> Path:
-    """Write an mp4 (H.264, yuv420p) of the clips side by side, each with its caption.
+def write(clips: Sequence[Clip] | Clip, path: str | Path, *, size: int | None = None) -> list[Path]:
+    """Write an mp4 (H.264, yuv420p) of the clips side by side, each with its caption; returns the files written.
 
     The film has the highest frame rate of the clips (above 60: divided); others are interpolated, all start together,
-    and one that has ended holds its last frame. ``size``: side of one picture in pixels (640 for one clip, less for
-    many). Errors: UsageError for no clips, too many, or a size out of 64..4096; OutputError when it cannot be written.
+    and one that has ended holds its last frame. Clips with a recording sound (AAC, stereo); a film has one sound, so
+    clips of several recordings become ``walk_1.mp4``, ``walk_2.mp4``, ... A skeleton's part "traced" (the hands of a
+    conductor) leaves traces of a second. ``size``: side of one picture in pixels (640 for one clip, less for many).
+    Errors: UsageError for no clips, too many, or a size out of 64..4096; DataError for sound that cannot be read;
+    OutputError when it cannot be written.
     """
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
@@ -45,19 +50,38 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path, *, size: int | None = 
         raise UsageError(f"{path}: {len(clips)} motions are too many for one film; at most {MAX_CLIPS}")
     if size is not None and not 64 <= size <= 4096:
         raise UsageError(f"{path}: size is {size}; it must be between 64 and 4096 pixels")
-    fps = max(clip.fps / stride(clip) for clip in clips)
+    groups = sound.by_recording(clips)
+    for group in groups:
+        count = _count(group, _rate(group))
+        if count > MAX_VIDEO_FRAMES:
+            raise UsageError(f"{path}: {count} frames are too many for a film; at most {MAX_VIDEO_FRAMES}")
+    paths = sound.names(path, len(groups))
+    for group, target in zip(groups, paths, strict=True):
+        _write(group, target, size or _default_size(len(group)))
+    return paths
+
+
+def _write(clips: list[Clip], path: Path, size: int) -> None:
+    """One film."""
+    fps, heard = _rate(clips), sound.recording_of(clips)
     count = _count(clips, fps)
-    if count > MAX_VIDEO_FRAMES:
-        raise UsageError(f"{path}: {count} frames are too many for a film; at most {MAX_VIDEO_FRAMES}")
     with atomic_path(path) as temporary:
-        stage = _Stage(clips, size or _default_size(len(clips)))
-        _encode(temporary, str(path), (stage.frame(i / fps) for i in range(count)), stage.size, fps)
-    return Path(path)
+        stage = _Stage(clips, size)
+        pictures = (stage.frame(i / fps) for i in range(count))
+        if heard is None or heard.audio is None:
+            _encode(temporary, str(path), pictures, stage.size, fps)
+        else:
+            with sound.as_file(heard.audio) as recording:
+                _encode(temporary, str(path), pictures, stage.size, fps, recording, count / fps)
+
+
+def _rate(clips: Sequence[Clip]) -> float:
+    return max(clip.fps / stride(clip) for clip in clips)
 
 
 def frames(clips: Sequence[Clip], size: int = 640) -> Iterator[np.ndarray]:
     """The pictures of a film, (H, W, 3) uint8 with even sides."""
-    fps = max(clip.fps / stride(clip) for clip in clips)
+    fps = _rate(clips)
     stage = _Stage(list(clips), size)
     return (stage.frame(i / fps) for i in range(_count(clips, fps)))
 
@@ -115,6 +139,7 @@ class _Panel:
             self.path = np.broadcast_to((low + high) / 2, self.path.shape)
         self.view = self._view(0.0)
         self.backdrop = Backdrop(self.view, theme, None if self.flat else self.floor, self.height)
+        self.traced = traced(clip)
 
     def _view(self, seconds: float) -> View:
         at = min(max(seconds * self.clip.fps, 0.0), len(self.path) - 1.0)
@@ -134,17 +159,32 @@ class _Panel:
         if not self.flat:
             cast_shadow(image, view, self.body, points, self.floor, self.height, self.theme.shadow)
         draw_body(image, depth, view, self.body, points, self.colours, self.height)
+        draw_traces(image, view, self.clip, self.traced, seconds)
         image *= np.float32(255)
         image += np.float32(0.5)
         return image.astype(np.uint8)
 
 
-def _encode(target: Path, shown: str, pictures: Iterator[np.ndarray], size: tuple[int, int], fps: float) -> None:
-    """Pipe raw pictures into ffmpeg. OutputError with its last words when it fails."""
+def _encode(
+    target: Path,
+    shown: str,
+    pictures: Iterator[np.ndarray],
+    size: tuple[int, int],
+    fps: float,
+    recording: Path | None = None,
+    seconds: float = 0.0,
+) -> None:
+    """Pipe raw pictures into ffmpeg, beside ``seconds`` of a recording. OutputError with its last words on failure."""
     import imageio_ffmpeg
 
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
-    command += ["-s", f"{size[0]}x{size[1]}", "-r", f"{fps:.6f}", "-i", "-", "-an", "-c:v", "libx264"]
+    command += ["-s", f"{size[0]}x{size[1]}", "-r", f"{fps:.6f}", "-i", "-"]
+    if recording is None:
+        command += ["-an"]
+    else:
+        command += [*sound.source(recording), "-map", "0:v", "-map", "1:a:0", "-t", f"{seconds:.6f}"]
+        command += ["-c:a", "aac", "-b:a", "192k", "-ac", "2", "-ar", "48000"]
+    command += ["-c:v", "libx264"]
     command += ["-pix_fmt", "yuv420p", "-crf", "20", "-preset", "veryfast", "-movflags", "+faststart", str(target)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stdin is not None

@@ -93,7 +93,7 @@ class Browser:
         self.base = f"http://127.0.0.1:{port}"
         flags = "--headless=new --no-sandbox --no-first-run --disable-background-networking --disable-component-update"
         flags += " --disable-sync --disable-quic --disable-dev-shm-usage --enable-unsafe-swiftshader"
-        flags += " --use-angle=swiftshader --window-size=660,420"
+        flags += " --use-angle=swiftshader --window-size=660,420 --autoplay-policy=no-user-gesture-required"
         options = {"binary": CHROMIUM, "args": flags.split()}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
         session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
