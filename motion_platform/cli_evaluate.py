@@ -30,7 +30,10 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")]
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name, a checkpoint folder, or a folder of motions.")],
-    task: Annotated[str | None, typer.Option(help="For a folder of motions (default: text_to_motion).")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Another task that it can do too (default: its own; of a folder: text_to_motion)."),
+    ] = None,
     split: Split = None,
     repeats: Repeats = None,
     metrics: Metrics = [],
@@ -59,6 +62,7 @@ def evaluate(
     from motion_platform.engine import checkpoint, report
     from motion_platform.engine.outside import is_results
     from motion_platform.engine.results import save
+    from motion_platform.engine.sources import why_not
 
     folder = Path(model).expanduser()
     settings: dict[str, Any] = {"sampler": sampler, "steps": steps, "slots": slot or None, "precision": precision}
@@ -70,7 +74,9 @@ def evaluate(
         run = checkpoint.load(model)
         card, name = run.task, run.data.name if run.data else None
         if task is not None and tasks.load(task).task != card.task:
-            raise UsageError(f"--task: model {model} was trained for {card.task}, not {task}")
+            card = tasks.load(task)
+            if (why := why_not(run.model, card)) is not None:
+                raise UsageError(f"--task: {why}")
         data = data or (run.data.folder if run.data else None)
         weights = weights_of(guidance, list(run.model.card.slots))
         entry = engine.Entry(model=model, name=run.model.card.name, guidance=weights, **settings)

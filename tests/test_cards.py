@@ -44,7 +44,7 @@ def test_every_task_card_is_valid(name: str) -> None:
     task = tasks.load(name)
     assert task.title
     assert task.source
-    assert task.reads
+    assert task.reads or name == "random_motion"
 
 
 def test_a_task_card_that_lies_about_its_name_or_slots_is_refused(tmp_path: Path) -> None:

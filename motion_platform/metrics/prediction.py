@@ -46,7 +46,10 @@ class GenerationsState(State):
 
 
 class _Generations(Metric):
-    """``generations``: predictions a clip. ``given``: part of the frames that the model was shown; it is left out."""
+    """``generations``: predictions a clip. ``given``: part of the frames, from the first on, that the model was shown.
+
+    They are left out, and so are the frames that the batch itself says were given (``batch.edit``).
+    """
 
     unit = "m"
     needs = None
@@ -63,9 +66,15 @@ class _Generations(Metric):
         """Under which name the number is returned."""
         return self.name if self.generations == 1 else f"{self.name}_best_of_{self.generations}"
 
-    def future(self, joints: Tensor) -> Tensor:
-        """(T, J, 3) -> (T', J * 3) without the frames that were given; at least one frame is left."""
-        return joints[min(int(self.given * len(joints)), len(joints) - 1) :].flatten(1)
+    def future(self, joints: Tensor, batch: Batch, b: int) -> Tensor:
+        """(T, J, 3) of row b -> (T', J * 3) without the frames that were given; the last one is always left."""
+        made = torch.ones(len(joints), dtype=torch.bool)
+        made[: int(self.given * len(joints))] = False
+        if batch.edit is not None:
+            made &= ~batch.edit.keep[b, : len(joints)].all(-1).cpu()
+        if not made.any():
+            made[-1] = True
+        return joints[made].flatten(1)
 
     @abstractmethod
     def of_clip(self, values: Tensor) -> float:
@@ -81,8 +90,9 @@ class _BestOf(_Generations):
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> GenerationsState:
         """Errors: see :func:`paired_joints`."""
         rows = {}
-        for sample, (x, y) in zip(batch.ids, paired_joints(prediction, batch, self.name), strict=True):
-            rows[sample] = self.error((self.future(x) - self.future(y)).norm(dim=-1))
+        pairs = paired_joints(prediction, batch, self.name)
+        for b, (sample, (x, y)) in enumerate(zip(batch.ids, pairs, strict=True)):
+            rows[sample] = self.error((self.future(x, batch, b) - self.future(y, batch, b)).norm(dim=-1))
         return GenerationsState(self, rows)
 
     @abstractmethod
@@ -140,8 +150,8 @@ class APD(_Generations):
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> GenerationsState:
         """Errors: DataError for a NaN in the prediction."""
         check_batch(prediction, batch, self.name)
-        joints = zip(batch.ids, joints_of(prediction), strict=True)
-        return GenerationsState(self, {sample: self.future(x).flatten().float() for sample, x in joints})
+        joints = enumerate(zip(batch.ids, joints_of(prediction), strict=True))
+        return GenerationsState(self, {s: self.future(x, batch, b).flatten().float() for b, (s, x) in joints})
 
     def of_clip(self, values: Tensor) -> float:
         return float(torch.pdist(values.double()).mean())

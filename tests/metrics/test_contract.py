@@ -11,7 +11,7 @@ import torch
 
 from motion_platform import registry
 from motion_platform.errors import DataError
-from motion_platform.schema import Embeddings, Motion, Needs
+from motion_platform.schema import Edit, Embeddings, Motion, Needs
 
 CONTENTS = ["walk", "run", "walk-turn-left", "raise-up-left-hand", "bow", "walk-back"]
 CAPTIONS = ["a man walks", "he runs", "she turns left", "a hand goes up", "a person bows low", "walk back"]
@@ -49,7 +49,8 @@ def judged(metric, motion, rows):
         captions=captions,
         labels=[{"content": CONTENTS[int(n) % 6], "style": "normal"} for n in motion.lengths],
     )
-    return (captions if metric.judges == "caption" else motion), (embeddings if metric.needs else None)
+    prediction = {"caption": captions, "length": motion.lengths + 1}.get(metric.judges, motion)
+    return prediction, (embeddings if metric.needs else None)
 
 
 @pytest.fixture(params=CLASSES)
@@ -71,6 +72,8 @@ def make_batch(metric, oracles):
         batch = oracles.batch_of(motion, [{"content": CONTENTS[row], "style": "normal"} for row in rows])
         batch.ids = ids_of(metric, rows)
         batch.motion = Motion(motion.x + 0.01, motion.lengths, motion.spec)
+        batch.edit = Edit(batch.motion.x, torch.zeros_like(motion.x, dtype=torch.bool))
+        batch.edit.keep[:, :1] = True
         batch.captions = [[f"{CAPTIONS[row]} slowly", "somebody does it"] for row in rows]
         batch.raw["caption_tokens"] = [["a/DET man/NOUN walk/VERB"] for _ in rows]
         return batch
@@ -175,7 +178,7 @@ def test_ids_must_match_what_is_judged(metric, clips, oracles, make_batch):
     batch = make_batch(motion, range(6))
     batch.ids = batch.ids[:-1]
     prediction, embeddings = judged(metric, motion, range(6))
-    with pytest.raises(DataError, match=r"6 (motions|captions) but 5 sample ids"):
+    with pytest.raises(DataError, match=r"6 (motions|captions|lengths) but 5 sample ids"):
         metric.state(prediction, batch, embeddings)
 
 
