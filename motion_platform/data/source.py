@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -76,7 +76,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Row:
-    """One clip as it is stored: features (T, D)."""
+    """One clip as it is stored: features (T, D); streams and events as the writer takes them."""
 
     id: str
     split: str
@@ -84,6 +84,8 @@ class Row:
     features: np.ndarray
     words: Words
     mirrored: bool = False
+    streams: Mapping[str, np.ndarray] = field(default_factory=dict)
+    events: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass
@@ -105,11 +107,16 @@ class Converted:
 
 
 class DataSource(ABC):
-    """A data set on somebody's disk. ``name``: as registered. ``licence``: goes into every prepared folder."""
+    """A data set on somebody's disk. ``name``: as registered. ``licence``: goes into every prepared folder.
+
+    streams: front ends stored beside the motion, name -> (rate, K). has_events: whether rows bring times by name.
+    """
 
     name: str
     licence: str
     representation: str = "humanml3d"
+    streams: Mapping[str, tuple[float, int]] = {}
+    has_events: bool = False
 
     @abstractmethod
     def items(self, source: Path, report: Report) -> list[Item]:
@@ -141,7 +148,13 @@ class DataSource(ABC):
             raise DataError(f"{self.name}: the source folder {source} does not exist")
         report = Report(self.name)
         with PreparedWriter(
-            out, name=self.name, representation=self.representation, licence=self.licence, overwrite=overwrite
+            out,
+            name=self.name,
+            representation=self.representation,
+            licence=self.licence,
+            streams=self.streams,
+            events=self.has_events,
+            overwrite=overwrite,
         ) as writer:
             items = self.items(source, report)
             if not items:
@@ -160,6 +173,8 @@ class DataSource(ABC):
                         captions_low=row.words.low,
                         labels=row.words.labels,
                         mirrored=row.mirrored,
+                        streams=row.streams,
+                        events=row.events,
                     )
                     captions.append((row.id, list(row.words.high), row.words.labels))
                     report.clips += 1
