@@ -16,6 +16,7 @@ import typer
 
 from motion_platform.cli_data import data_app, weights_app
 from motion_platform.cli_evaluate import benchmark, compare, evaluate, weights_of
+from motion_platform.cli_language import caption
 from motion_platform.cli_spaces import import_guo, search
 from motion_platform.errors import MotionPlatformError, UnknownName, UsageError
 
@@ -106,7 +107,10 @@ def generate(
 def edit(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Any motion file.")],
     output: Output,
-    keep: Annotated[str, typer.Option(help="prefix, in_between, upper_body, lower_body or keyframes.")],
+    keep: Annotated[
+        str | None,
+        typer.Option(help="prefix, in_between, upper_body, lower_body or keyframes (default: what the --task says)."),
+    ] = None,
     text: Annotated[str | None, typer.Option("--text", "-t", help="What the new part does.")] = None,
     low_text: Annotated[str | None, typer.Option(help="Its actions one after the other.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length in all, with --keep prefix.")] = None,
@@ -114,7 +118,7 @@ def edit(
     keep_seconds: Annotated[float, typer.Option(help="How much prefix and in_between keep.")] = 1.0,
     frames: Annotated[str, typer.Option(help="Key frames at the model's rate: 0,20,60.")] = "",
     number: Annotated[int, typer.Option(help="Which motion of a file of several, from 1.")] = 1,
-    task: Annotated[str, typer.Option(help="Whose model edits.")] = "text_to_motion",
+    task: Annotated[str, typer.Option(help="Whose model edits, and what is kept.")] = "text_to_motion",
     samples: Samples = 1,
     seed: Seed = 0,
     guidance: Guidance = [],
@@ -180,6 +184,7 @@ app.command()(evaluate)
 app.command()(benchmark)
 app.command()(compare)
 app.command()(search)
+app.command()(caption)
 weights_app.command("import-guo")(import_guo)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from motion_platform.engine import checkpoint
 from motion_platform.engine.build import Run
+from motion_platform.engine.keeping import edit_for
+from motion_platform.engine.sources import why_not
 from motion_platform.errors import DataError, UsageError, suggest
 from motion_platform.generators import editing
 from motion_platform.generators.long import seam_report
@@ -30,7 +33,10 @@ KEEP = ("prefix", "in_between", "upper_body", "lower_body", "keyframes")
 
 
 def load(task: str, model: str | None, device: str = "cpu") -> Run:
-    """The model of a task: the named one, or the task's default. UsageError when it was trained for another task."""
+    """The model of a task: the named one, or the task's default; ``Run.task`` is the task that was asked for.
+
+    A model that was trained for another task may do this one too (``why_not``). UsageError for one that cannot.
+    """
     from motion_platform import tasks
 
     run = None if model is None else checkpoint.load(model, device=device)
@@ -43,7 +49,9 @@ def load(task: str, model: str | None, device: str = "cpu") -> Run:
         model = model or name
         run = run or checkpoint.load(name, device=device)
     if run.task.task != wanted:
-        raise UsageError(f"model {model} was trained for task {run.task.task}, not {wanted}")
+        if (why := why_not(run.model, card)) is not None:
+            raise UsageError(f"--model: {why}")
+        run = replace(run, task=card)
     if not isinstance(run.model.trainable, Generator):
         raise UsageError(f"model {model} is a {run.model.card.model.name}: it does not generate motion")
     return run
@@ -130,7 +138,7 @@ def run(
 def edit(
     run: Run,
     clip: Clip,
-    keep: str,
+    keep: str | None,
     text: str | None,
     low_text: str | None = None,
     *,
@@ -142,7 +150,7 @@ def edit(
     seed: int = 0,
     sampling: Sampling | None = None,
 ) -> list[Clip]:
-    """Make the rest of a motion anew and keep ``keep`` of it.
+    """Make the rest of a motion anew and keep ``keep`` of it (None: what the task's card says).
 
     prefix: the first ``keep_seconds``, continued to ``seconds`` in all. in_between: the first and the last
     ``keep_seconds``. upper_body, lower_body: the features of these joints (the root belongs to the lower body).
@@ -150,6 +158,8 @@ def edit(
     skeleton (``names``: joint names of its own), put on the floor at the origin and turned to face Z+. Without texts
     the model does as it likes. Errors: UsageError, DataError.
     """
+    if keep is None and run.task.keep is None:
+        raise UsageError(f"--keep: is missing; allowed: {', '.join(KEEP)}; or a --task whose card says what to keep")
     spec = run.model.spec
     raw = slots_of(run, [text] * samples, [low_text] * samples)
     features = features_of(clip, spec, names)
@@ -159,7 +169,10 @@ def edit(
             raise UsageError("--seconds: only --keep prefix changes the length of a motion")
         total = frames_of(seconds, spec.fps)
     whole = Motion(features[None], torch.tensor([len(features)]), spec)
-    kept = edit_of(whole, keep, total, keep_seconds, frames)
+    if keep is None:
+        kept, keep = edit_for(run.task.keep, whole, [clip.name]), run.task.task
+    else:
+        kept = edit_of(whole, keep, total, keep_seconds, frames)
     ids = [f"{text or ''}|{low_text or ''}|{k}" for k in range(samples)]
     spread = Edit(kept.x.expand(samples, -1, -1), kept.keep.expand(samples, -1, -1))
     motion = run.model.generate(raw, [total] * samples, ids, seed=seed, sampling=sampling, edit=spread)

@@ -1,0 +1,75 @@
+"""Commands of motion as a language: ``motion caption``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from motion_platform.errors import UsageError
+
+if TYPE_CHECKING:
+    from motion_platform.engine.caption import Caption
+
+CAPTION_FORMATS = (".txt", ".json")
+
+
+def caption(
+    source: Annotated[list[Path], typer.Argument(metavar="IN...", help="Motion files, of any format that is read.")],
+    model: Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")] = None,
+    number: Annotated[int | None, typer.Option(help="Only this motion of each file, from 1.", min=1)] = None,
+    names: Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")] = None,
+    samples: Annotated[int, typer.Option(help="Captions for each motion.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed and motion give the same caption.", min=0)] = 0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help=".txt or .json, beside the screen.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
+):
+    """Say in words what motions show; a motion longer than the model reads is captioned part by part."""
+    if output is not None and output.suffix not in CAPTION_FORMATS:
+        raise UsageError(f"{output}: unknown format {output.suffix or '(no extension)'}; allowed: .txt, .json")
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"{output}: the folder {output.parent} does not exist")
+    from motion_platform import cli
+    from motion_platform.engine import caption as engine
+    from motion_platform.engine import generate
+    from motion_platform.motion import io
+
+    clips = []
+    for path in source:
+        found = io.load_all(path)
+        if number is not None and number > len(found):
+            raise UsageError(f"--number: got {number}; {path} holds {len(found)} motion(s), counted from 1")
+        clips += found if number is None else [found[number - 1]]
+    run = generate.load("motion_to_text", model, cli._device(device))
+    said = engine.run(run, clips, samples=samples, seed=seed, names=names)
+    lines = describe(said, several=len(clips) > 1)
+    print("\n".join(lines))
+    if output is not None:
+        write(output, said, lines)
+        print(output)
+
+
+def describe(said: list[Caption], several: bool) -> list[str]:
+    """One line a caption, with the clip in front where there are several, and the time where a clip has parts."""
+    last: dict[str, float] = {}
+    for each in said:
+        last[each.clip] = max(last.get(each.clip, 0.0), each.end)
+    lines = []
+    for each in said:
+        whole = each.start == 0 and each.end == last[each.clip]
+        clip = f"{each.clip}: " if several else ""
+        lines.append(f"{clip}{'' if whole else f'{each.start:.1f} to {each.end:.1f} s: '}{each.text}")
+    return lines
+
+
+def write(path: Path, said: list[Caption], lines: list[str]) -> None:
+    """The lines as text, or the captions with their times as JSON."""
+    import json
+    from dataclasses import asdict
+
+    from motion_platform.motion.io.atomic import atomic_path
+
+    text = "\n".join(lines) if path.suffix == ".txt" else json.dumps([asdict(each) for each in said], indent=1)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
