@@ -31,6 +31,8 @@ CATALOG: dict[str, dict[str, str]] = {
     },
     "motion_tokens": {
         "vqvae": "motion_platform.motion_tokens.vqvae:VQVAE",
+        "fsq": "motion_platform.motion_tokens.vqvae:FSQVAE",
+        "dynamic_pose": "motion_platform.motion_tokens.dynamic_pose:DynamicPose",
     },
     "spaces": {
         "recogniser": "motion_platform.spaces.recogniser:Recogniser",

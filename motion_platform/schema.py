@@ -197,15 +197,25 @@ class Encoder(nn.Module, ABC):
 
 
 class Trainable(nn.Module, ABC):
-    """Whatever a recipe can train. Attributes: ``spec``, ``slots`` (names it is conditioned on), ``width``."""
+    """Whatever a recipe can train. Attributes: ``spec``, ``slots`` (names it is conditioned on), ``width``.
+
+    paces: start of a weight's name -> factor on the recipe's learning rate, for parts that must learn faster or slower
+    than the rest (a critic against its generator); a weight without one has 1.
+    """
 
     spec: MotionSpec
     slots: tuple[str, ...]
     width: int
+    paces: Mapping[str, float] = {}
 
     @abstractmethod
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
         """{"loss": scalar, ...parts} for a batch; ``given``: slot -> projected Condition (null token first)."""
+
+    def fingerprints(self) -> dict[str, str]:
+        """What this was trained on top of and does not hold (name -> fingerprint): a checkpoint is refused where that
+        is another one."""
+        return {}
 
 
 LARGEST_GUIDANCE = 100.0
@@ -322,7 +332,9 @@ class Embeddings:
 
     motion: (B, E) of the predictions. truth: (B, E) of the real motions of the same ids. text: (B, E) of the captions
     that the predictions were made from, where the space embeds text; captions: those B sentences. labels: target ->
-    label for every prediction, where the space classifies. Not normalised; row b belongs to ``batch.ids[b]``.
+    label for every prediction, where the space classifies. sync: kind of negatives -> (B, 2), what a space that listens
+    says about motion and music (frames right, pairs right). beats: a row each, name -> times (n,) in seconds ("beats",
+    "bars"), what a space that tracks them hears in the music. Not normalised; row b belongs to ``batch.ids[b]``.
     """
 
     motion: Tensor | None = None
@@ -330,9 +342,11 @@ class Embeddings:
     text: Tensor | None = None
     captions: list[str] | None = None
     labels: list[dict[str, str]] | None = None
+    sync: dict[str, Tensor] | None = None
+    beats: list[dict[str, np.ndarray]] | None = None
 
 
-Needs = Literal["recogniser", "space", "truth", "text"]
+Needs = Literal["recogniser", "space", "truth", "text", "sync", "beats"]
 
 
 class Metric(ABC):

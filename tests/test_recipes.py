@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ SMOKE = [name for name in NAMES if name.startswith("smoke/")]
 
 
 @pytest.fixture(scope="module")
+def folders(sample_folder: Path, conductor_folder: Path) -> dict[str, Path]:
+    """Name of a data set -> clips that stand for it: the packaged ones, or conducting with music."""
+    return defaultdict(lambda: sample_folder, conductor_scores=conductor_folder)
+
+
+@pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache of encoded texts for all recipes."""
     return tmp_path_factory.mktemp("cache")
@@ -21,11 +28,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", SMOKE)
 def test_a_smoke_recipe_runs(
-    name: str, sample_folder: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, folders: dict[str, Path], tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MOTION_CACHE", str(cache))
-    overrides = [f"data.folder={sample_folder}", f"output={tmp_path / 'run'}", "data.mirror=false"]
-    recipe = config.load_recipe(cards.find("configs", name), overrides)
+    place = cards.find("configs", name)
+    folder = folders[config.load_recipe(place).data.name]
+    recipe = config.load_recipe(place, [f"data.folder={folder}", f"output={tmp_path / 'run'}", "data.mirror=false"])
     folder = train.run(recipe, name, device="cpu", quiet=True)
     run = checkpoint.load(folder)
     assert run.model.card.step == recipe.train.steps
@@ -33,8 +41,9 @@ def test_a_smoke_recipe_runs(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_builds_its_model(name: str, sample_folder: Path) -> None:
-    recipe = config.load_recipe(cards.find("configs", name), [f"data.folder={sample_folder}"])
+def test_a_recipe_builds_its_model(name: str, folders: dict[str, Path]) -> None:
+    place = cards.find("configs", name)
+    recipe = config.load_recipe(place, [f"data.folder={folders[config.load_recipe(place).data.name]}"])
     run = build.assemble(recipe, name=name)
     assert run.model.spec.representation == recipe.representation
     assert tuple(run.model.card.slots) == tuple(recipe.slots)

@@ -167,7 +167,7 @@ def optimise(
     world, train = accelerator.num_processes, recipe.train
     own = micro // world
     for group in optimiser.param_groups:
-        group["lr"] = learning_rate(train, step)
+        group["lr"] = learning_rate(train, step) * group.get("pace", 1.0)
     optimiser.zero_grad(set_to_none=True)
     total: dict[str, torch.Tensor] = {}
     for k in range(own):
@@ -194,14 +194,19 @@ def learning_rate(train: TrainRecipe, step: int) -> float:
 
 
 def make_optimiser(model: MotionModel, train: TrainRecipe) -> torch.optim.AdamW:
-    """AdamW; weight decay on matrices only (not on biases, norms and other vectors)."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": train.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    fused = trained[0].device.type == "cuda"
-    return torch.optim.AdamW(groups, lr=train.learning_rate, betas=tuple(train.betas), fused=fused)
+    """AdamW; weight decay on matrices only (not on biases, norms and other vectors); ``paces`` of the trainable."""
+    paces = {f"trainable.{start}": pace for start, pace in model.trainable.paces.items()}
+    groups: dict[tuple[float, bool], dict[str, Any]] = {}
+    for pace in (1.0, *paces.values()):  # first the matrices, then the vectors, and those with a pace last
+        for matrix in (True, False):
+            decay = train.weight_decay if matrix else 0.0
+            groups.setdefault((pace, matrix), {"params": [], "weight_decay": decay, "pace": pace})
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    for name, parameter in trained:
+        pace = next((pace for start, pace in paces.items() if name.startswith(start)), 1.0)
+        groups[pace, parameter.ndim >= 2]["params"].append(parameter)
+    fused = trained[0][1].device.type == "cuda"
+    return torch.optim.AdamW(list(groups.values()), lr=train.learning_rate, betas=tuple(train.betas), fused=fused)
 
 
 def precompute(model: MotionModel, loader: Loader, reporter: Reporter) -> None:

@@ -1,6 +1,6 @@
-"""Writes conductor_reference.npz: what the original network of Diffusion-Conductor says, for weights made by a formula.
+"""Writes conductor_reference.npz: what the original networks say, for weights made by a formula.
 
-    python tests/generators/make_conductor_reference.py PATH/TO/Diffusion_Stage/models/transformer.py
+    python tests/generators/make_conductor_reference.py PATH/Diffusion-Conductor PATH/VirtualConductor
 
 The weights follow from their names, so that only inputs and outputs are stored. Nothing of the original is kept.
 """
@@ -25,8 +25,41 @@ def formula(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     return (torch.sin(values * 12.9898 + number) * 43758.5453).frac().reshape(shape).float() * 0.2
 
 
-def main(path: str) -> None:
+def main(diffusion: str, adversarial: str) -> None:
+    here = Path(__file__).parent / "conductor_reference.npz"
+    np.savez_compressed(here, **of_diffusion(diffusion), **of_gan(adversarial))
+
+
+def of_gan(folder: str) -> dict[str, np.ndarray]:
+    """The pose generator (its music encoder left out) and the critic of VirtualConductor."""
+    sys.path.insert(0, folder)
+    from models.Discriminator import Discriminator_1DCNN
+    from models.Generator import Generator
+
+    generator, critic = Generator().eval(), Discriminator_1DCNN().eval()
+    generator.music_encoder = torch.nn.Identity()
+    with torch.no_grad():
+        for network in (generator, critic):
+            for name, value in network.state_dict().items():
+                if value.is_floating_point():
+                    positive = name.endswith(("_var", "weight_g"))  # variances and lengths
+                    made = formula(name, tuple(value.shape))
+                    value.copy_(made.abs() + 0.5 if positive else made)
+        draw = torch.Generator().manual_seed(1)
+        music, noise = torch.randn(2, 150, 64, generator=draw), torch.randn(2, 5, 8, generator=draw)
+        motion = generator(music, noise)
+        said = critic(motion)
+    return {
+        "gan_music": music.numpy(), "gan_noise": noise.numpy(),
+        "gan_motion": motion.flatten(2).numpy(), "gan_said": said[:, 0].numpy(),
+        "gan_parameters": np.array([sum(p.numel() for p in n.parameters()) for n in (generator, critic)]),
+    }  # fmt: skip
+
+
+def of_diffusion(folder: str) -> dict[str, np.ndarray]:
+    """The denoising network of Diffusion-Conductor, with linear and with full attention."""
     sys.modules["cv2"] = types.SimpleNamespace(norm=None)  # imported there, used nowhere
+    path = Path(folder) / "Diffusion_Stage" / "models" / "transformer.py"
     spec = importlib.util.spec_from_file_location("original", path)
     original = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(original)
@@ -44,9 +77,8 @@ def main(path: str) -> None:
             out = model(x, steps, length=[FRAMES] * 2, xf_proj=model.proj(music), xf_out=music)
         stored["full" if full else "linear"] = out.numpy()
         stored["parameters"] = sum(p.numel() for n, p in model.named_parameters() if not n.startswith("music_encoder"))
-    here = Path(__file__).parent / "conductor_reference.npz"
-    np.savez_compressed(here, x=x.numpy(), music=music.numpy(), steps=steps.numpy(), **stored)
+    return {"x": x.numpy(), "music": music.numpy(), "steps": steps.numpy(), **stored}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:3])
