@@ -18,7 +18,6 @@ CATALOG: dict[str, dict[str, str]] = {
         "music_mel": "motion_platform.encoders.music_mel:MusicMel",
         "mel": "motion_platform.encoders.mel:Mel",
         "music_beats": "motion_platform.encoders.music_beats:MusicBeats",
-        "music_mel": "motion_platform.encoders.music_mel:MusicMel",
     },
     "generators": {
         "mdm": "motion_platform.generators.mdm:MDM",
@@ -40,7 +39,6 @@ CATALOG: dict[str, dict[str, str]] = {
         "text_motion": "motion_platform.spaces.text_motion:TextMotion",
         "music_motion_sync": "motion_platform.spaces.music_motion_sync:MusicMotionSync",
         "beat_tracker": "motion_platform.spaces.beat_tracker:BeatTracker",
-        "music_motion_sync": "motion_platform.spaces.music_motion_sync:MusicMotionSync",
     },
     "metrics": {
         "recognition": "motion_platform.metrics.recognition:Recognition",
@@ -78,7 +76,6 @@ CATALOG: dict[str, dict[str, str]] = {
         "rhythm_density_error": "motion_platform.metrics.rhythm:RhythmDensityError",
         "strength_contour_error": "motion_platform.metrics.rhythm:StrengthContourError",
         "standard_deviation_percentage": "motion_platform.metrics.rhythm:StandardDeviationPercentage",
-        "sync_accuracy": "motion_platform.metrics.sync_accuracy:SyncAccuracy",
         "caption_raw": "motion_platform.metrics.caption:CaptionRaw",
         "caption_tokens": "motion_platform.metrics.caption:CaptionTokens",
         "verb_accuracy": "motion_platform.metrics.verb_accuracy:VerbAccuracy",

@@ -107,6 +107,8 @@ class Judges:
                 raise UsageError(f"metric {judge.recipe.name}: space {judge.space or 'itself'} does not embed text")
             if judge.needs == "recogniser" and not hasattr(self.spaces[judge.space].trainable, "classify"):
                 raise UsageError(f"metric {judge.recipe.name}: space {judge.space} does not classify")
+            if judge.needs == "sync" and not hasattr(self.spaces[judge.space].trainable, "sync_scores"):
+                raise UsageError(f"metric {judge.recipe.name}: space {judge.space or 'itself'} does not hear music")
         self._truth: dict[str, dict[int, Tensor]] = {}
         self._text: dict[str, dict[int, Tensor]] = {}
         self._captions: dict[str, dict[int, str]] = {}
@@ -150,6 +152,10 @@ class Judges:
                 embeddings.captions = [self._captions[name][row] for row in said]
             if "recogniser" in needs:
                 embeddings.labels = model.trainable.classify(motion.to(model.device))
+            if "sync" in needs:
+                given = model.conditioning({slot: batch.raw[slot] for slot in model.card.slots})
+                scores = model.trainable.sync_scores(given, motion.to(model.device))
+                embeddings.sync = {kind: value.cpu() for kind, value in scores.items()}
             seen[name] = embeddings
         return seen
 

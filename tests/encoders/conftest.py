@@ -215,3 +215,49 @@ def tags_folder(tmp_path):
     folder.mkdir()
     (folder / "000000.txt").write_text("jump#jump/NOUN#0.0#0.0\n")
     return folder
+
+
+@pytest.fixture
+def recordings():
+    """A second of tones with their sound, and half a second that only a front end is known of."""
+    import numpy as np
+
+    from motion_platform.schema import Audio
+
+    samples = np.sin(np.arange(22_050) * 0.1 * (1 + np.arange(22_050) // 5_000)).astype(np.float32)
+    mel = np.random.default_rng(0).random((45, 128), np.float32)
+    return [Audio(1.0, samples, 22_050), Audio(0.5, features={"mel": mel})]
+
+
+def sync_checkpoint(folder, seed):
+    """A small untrained music_motion_sync as a checkpoint folder."""
+    from motion_platform import model
+    from motion_platform.config import ModelFile
+    from motion_platform.schema import MotionSpec
+
+    spec = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26), "frame")
+    card = ModelFile(
+        format=model.FORMAT,
+        name="sync",
+        task="music_motion_sync",
+        motion_platform="0",
+        model={
+            "kind": "spaces",
+            "name": "music_motion_sync",
+            "settings": {"layers": 1, "motion_width": 2, "dim": 5},
+        },
+        slots={"music": {"encoder": "music_mel", "settings": {"channels": [2, 3, 4], "dim": 5}, "dropout": 0.0}},
+        spec=spec.to_dict(),
+    )
+    torch.manual_seed(seed)
+    return model.build(card, spec).save_pretrained(folder)
+
+
+@pytest.fixture
+def sync_folder(tmp_path):
+    return sync_checkpoint(tmp_path / "sync", 0)
+
+
+@pytest.fixture
+def other_sync_folder(tmp_path):
+    return sync_checkpoint(tmp_path / "other", 1)

@@ -32,6 +32,10 @@ CASES = {
     ],
     "glove_tags": [({"folder": "{glove_folder}"}, {"tags": "{tags_folder}"})],
     "label": [({"labels": ["a person walks", "jump", "idle"], "dim": 16}, {"dim": 8})],
+    "music_mel": [
+        ({"channels": [2, 3, 4], "dim": 8}, {"dim": 9}),
+        ({"weights": "{sync_folder}"}, {"weights": "{other_sync_folder}"}),
+    ],
 }
 
 
@@ -47,8 +51,11 @@ def build(request, name, settings):
 def case(request):
     name, i = request.param
     settings, other = CASES[name][i]
-    encoder = build(request, name, settings)
-    inputs = ["a person walks", "jump"] if encoder.reads == "label" else request.getfixturevalue("texts")
+    encoder = build(request, name, settings).eval()
+    if encoder.reads == "audio":
+        inputs = request.getfixturevalue("recordings")
+    else:
+        inputs = ["a person walks", "jump"] if encoder.reads == "label" else request.getfixturevalue("texts")
     return name, settings, other, encoder, inputs
 
 
@@ -58,7 +65,8 @@ def test_every_encoder_is_held_to_the_contract():
 
 def test_contract(case, request):
     name, settings, other, encoder, inputs = case
-    made = encoder([*inputs, ""])
+    nothing = None if encoder.reads == "audio" else ""
+    made = encoder([*inputs, nothing])
 
     rows = len(inputs) + 1
     assert made.tokens.shape == (rows, made.mask.shape[1], encoder.dim)
@@ -66,7 +74,8 @@ def test_contract(case, request):
     assert made.mask.dtype == torch.bool
     assert made.mask[:-1, 0].all(), "every text has a real token, and real tokens come first"
     assert not made.mask[-1].any(), "the empty text has none"
-    assert made.rate_hz is None
+    assert made.rate_hz == encoder.rate_hz
+    assert (made.rate_hz is None) == (encoder.reads != "audio")
     assert torch.isfinite(made.tokens).all()
     assert (made.tokens[~made.mask] == 0).all()
     lengths = made.mask.sum(1)
@@ -74,7 +83,7 @@ def test_contract(case, request):
     vectors = torch.stack([row[mask].mean(0) for row, mask in zip(made.tokens[:-1], made.mask[:-1], strict=True)])
     assert torch.pdist(vectors).min() > 1e-3, "different texts give different features"
 
-    again = encoder([*inputs, ""])
+    again = encoder([*inputs, nothing])
     assert torch.equal(made.tokens, again.tokens), "deterministic"
     for i, text in enumerate(inputs):
         alone = encoder([text])
@@ -82,7 +91,7 @@ def test_contract(case, request):
         assert alone.mask.sum() == count
         assert (alone.tokens[0, :count] - made.tokens[i, :count]).abs().max() <= 1e-5, "does not depend on the batch"
     assert encoder([]).tokens.shape[0] == 0
-    assert not encoder(["", ""]).mask.any()
+    assert not encoder([nothing, nothing]).mask.any()
 
     with pytest.raises(DataError, match=r"\[1\].*int"):
         encoder([inputs[0], 3])

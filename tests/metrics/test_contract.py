@@ -46,6 +46,7 @@ def judged(metric, motion, rows):
         motion=noise[:, :2],
         truth=noise.flip(1) + 0.1,
         text=noise + 0.2,
+        sync={"easy": noise.sigmoid(), "hard": noise.sigmoid()},
         captions=captions,
         labels=[{"content": CONTENTS[int(n) % 6], "style": "normal"} for n in motion.lengths],
     )

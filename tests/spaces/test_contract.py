@@ -13,15 +13,21 @@ SETTINGS = {
     "recogniser": {"targets": {"content": ["walk", "run"]}, "width": 16, "layers": 1, "embedding": 8},
     "text_motion": {"width": 16, "layers": 1, "heads": 2, "feed_forward": 32, "embedding": 8},
     "guo": {"movement": 8, "motion_width": 12, "text_width": 10, "embedding": 6, "words": 7},
+    "music_motion_sync": {"layers": 2, "motion_width": 4, "dim": 6, "clip_seconds": 0.2},
 }
 """Small sizes, and the settings without a default."""
-TEXT = {"text_motion": (16, 5), "guo": (1, 22)}
-"""Spaces that embed text: numbers of a projected token and of an encoder's token."""
+CONDITIONED = {"text_motion": ("text", 16, 5), "guo": ("text", 1, 22), "music_motion_sync": ("music", 1, 6)}
+"""Spaces that embed text or music: their slot, numbers of a projected token and of an encoder's token."""
+CONDUCTING = {"music_motion_sync"}
+"""Spaces of a conductor's upper body."""
 
 
-@pytest.fixture(scope="module")
-def motion():
+@pytest.fixture
+def motion(request):
     rng = np.random.default_rng(0)
+    if request.node.callspec.params["space"] in CONDUCTING:
+        x, lengths = torch.from_numpy(rng.normal(0.5, 0.1, (3, 31, 26))).float(), torch.tensor([31, 12, 21])
+        return Motion(x, lengths, MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26)))
     pose = rng.normal((0, 1, 0), 0.3, (22, 3))
     clips = [pose + np.cumsum(rng.normal(0, 0.01, (n, 22, 3)), 0) for n in (31, 12, 21)]
     features = [torch.from_numpy(get_representation("humanml3d_essential").encode(clip)) for clip in clips]
@@ -33,7 +39,7 @@ def motion():
 @pytest.fixture(params=registry.names("spaces"))
 def space(request, motion):
     torch.manual_seed(0)
-    given = {"spec": motion.spec, "slots": ("text",) if request.param in TEXT else ()}
+    given = {"spec": motion.spec, "slots": CONDITIONED[request.param][:1] if request.param in CONDITIONED else ()}
     return registry.build("spaces", request.param, SETTINGS.get(request.param), given=given).eval()
 
 
@@ -68,21 +74,21 @@ def test_nan_in_a_motion_is_an_error(space, motion):
 
 def test_a_motion_of_another_skeleton_is_an_error_that_names_both(space):
     kit = MotionSpec("kit_ml", "kit", 12.5, torch.zeros(251), torch.ones(251))
-    with pytest.raises(DataError, match=r"skeleton kit at 12\.5 fps.*humanml3d"):
+    with pytest.raises(DataError, match=rf"skeleton kit at 12\.5 fps.*{space.spec.skeleton}"):
         space.embed(Motion(torch.zeros(1, 16, 251), torch.tensor([16]), kit))
 
 
-def test_text_and_motion_lie_in_one_space_or_the_space_says_that_it_has_no_text(space, request, motion):
+def test_conditions_and_motion_lie_in_one_space_or_the_space_says_that_it_has_none(space, request, motion):
     name = request.node.callspec.params["space"]
-    if name not in TEXT:
+    if name not in CONDITIONED:
         with pytest.raises(UsageError, match="embeds motion, not conditions"):
             space.embed_condition({})
         return
-    projected, encoded = TEXT[name]
+    slot, projected, encoded = CONDITIONED[name]
     tokens, mask = torch.randn(3, 5, projected), length_mask(torch.tensor([5, 3, 2]))
-    given = {"text": Condition(tokens, mask, None, torch.randn(3, 4, encoded))}
+    given = {slot: Condition(tokens, mask, None, torch.randn(3, 4, encoded))}
     with torch.no_grad():
         rows = space.embed_condition(given)
         assert rows.shape == space.embed(motion).shape
-        cut = Condition(tokens[1:2, :3], mask[1:2, :3], None, given["text"].encoded[1:2, :2])
-        torch.testing.assert_close(space.embed_condition({"text": cut}), rows[1:2], rtol=1e-4, atol=1e-5)
+        cut = Condition(tokens[1:2, :3], mask[1:2, :3], None, given[slot].encoded[1:2, :2])
+        torch.testing.assert_close(space.embed_condition({slot: cut}), rows[1:2], rtol=1e-4, atol=1e-5)

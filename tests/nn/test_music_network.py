@@ -1,0 +1,55 @@
+"""The music network: the published sizes, what a token hears, long recordings in pieces."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from motion_platform.nn.music_network import MARGIN, MusicNetwork
+
+PUBLISHED = 71_104
+"""Parameters of ``music_encoder`` in M2SNet_official_pretrained.pt."""
+
+
+@pytest.fixture
+def network() -> MusicNetwork:
+    """In evaluation mode, in double precision, with running statistics that are not those of the start."""
+    torch.manual_seed(0)
+    network = MusicNetwork([3, 4, 5], 6)
+    with torch.no_grad():
+        network.train()(torch.rand(2, 60, 128))
+    return network.eval().double()
+
+
+def test_it_has_as_many_parameters_as_the_published() -> None:
+    assert sum(weight.numel() for weight in MusicNetwork().parameters()) == PUBLISHED
+
+
+@pytest.mark.parametrize(("frames", "tokens"), [(4, 2), (9, 3), (10, 4), (270, 90)])
+def test_a_token_every_three_frames(network: MusicNetwork, frames: int, tokens: int) -> None:
+    with torch.no_grad():
+        made = network(torch.rand(2, frames, 128).double())
+    assert made.shape == (2, tokens, 6)
+
+
+def test_a_token_hears_its_margin_and_no_more(network: MusicNetwork) -> None:
+    mel = torch.rand(1, 180, 128).double().requires_grad_()
+    network(mel)[0, 30].sum().backward()
+    heard = mel.grad[0].abs().sum(1).nonzero()[:, 0]
+    assert heard.min() >= 90 - MARGIN
+    assert heard.max() <= 90 + MARGIN
+    assert heard.max() - heard.min() > MARGIN  # else the margin is wider than it need be
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 50, 99, 100])
+def test_pieces_are_the_whole(network: MusicNetwork, tokens: int) -> None:
+    mel = torch.rand(1, 301, 128).double()
+    with torch.no_grad():
+        whole, pieces = network(mel), network.in_pieces(mel, tokens)
+    torch.testing.assert_close(pieces, whole, rtol=1e-10, atol=1e-10)
+
+
+def test_sizes_that_cannot_be_are_refused() -> None:
+    for channels, dim in (([1, 2], 3), ([0, 1, 1], 3), ([1, 1, 1], 0)):
+        with pytest.raises(ValueError, match="three groups"):
+            MusicNetwork(channels, dim)
