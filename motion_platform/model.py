@@ -113,7 +113,7 @@ class MotionModel(nn.Module):
                     "parameters": sum(t.numel() for t in self.own_state().values()),
                 },
                 "step": self.card.step if step is None else step,
-                "fingerprints": dict(self.conditioning.fingerprints),
+                "fingerprints": {**self.conditioning.fingerprints, **self.trainable.fingerprints()},
             }
         )
         write_files(folder, {WEIGHTS: data, CARD: config.to_yaml(self.card).encode()})
@@ -152,6 +152,13 @@ class MotionModel(nn.Module):
             for name, value in own.items():
                 value.copy_(tensors[name])
         self.conditioning.check_fingerprints(self.card.fingerprints, str(folder))
+        for what, fingerprint in self.trainable.fingerprints().items():
+            saved = self.card.fingerprints.get(what, fingerprint)
+            if saved != fingerprint:
+                raise WeightsError(
+                    f"{folder}: was trained with the {what} {saved[:16]}..., this one is {fingerprint[:16]}...; "
+                    f"give the one it was trained with"
+                )
 
     def push_to_hub(self, repository: str, *, private: bool = False) -> str:
         """Upload to a model hub (only ever when asked), with the credentials of ``hf auth login``. Returns the URL."""

@@ -56,3 +56,59 @@ def make():
     return SimpleNamespace(
         spec=make_spec, model=make_model, given=make_given, batch=make_batch, row=row_of, slots=SLOTS, width=WIDTH
     )
+
+
+TINY = {
+    "llama": {
+        "model_type": "llama",
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": 512,
+        "tie_word_embeddings": True,
+    },
+    "gpt2": {"model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 512},
+    "t5": {"model_type": "t5", "d_model": 32, "d_kv": 16, "d_ff": 48, "num_layers": 2, "num_heads": 2},
+}
+TINY["untied"] = {**TINY["llama"], "tie_word_embeddings": False}
+TOKENIZER = {"name": "vqvae", "settings": {"codes": 24, "code_width": 16, "width": 16, "depth": 1}}
+
+
+@pytest.fixture(scope="session")
+def tiny_bases(tmp_path_factory):
+    """name -> folder of a random language model of a few thousand weights, with a tokenizer of bytes."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedTokenizerFast
+
+    folders = {}
+    for seed, (name, settings) in enumerate([*TINY.items(), ("other", TINY["llama"])]):
+        folder = tmp_path_factory.mktemp("bases") / name
+        letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+        vocabulary = {letter: i for i, letter in enumerate(["</s>", *letters])}
+        tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>").save_pretrained(folder)
+        torch.manual_seed(seed)
+        config = AutoConfig.for_model(**settings, vocab_size=len(vocabulary))
+        auto = AutoModelForSeq2SeqLM if name == "t5" else AutoModelForCausalLM
+        auto.from_config(config).save_pretrained(folder)
+        folders[name] = folder
+    return folders
+
+
+@pytest.fixture(scope="session")
+def tiny_lm(tiny_bases):
+    """Make a small motion language model on one of the tiny bases, with an untrained motion tokenizer."""
+    from motion_platform.generators.motion_lm import MotionLM
+
+    def make(base="llama", seed=0, spec=None, slots=(), **settings):
+        torch.manual_seed(seed)
+        settings = {"tokenizer": TOKENIZER, "rank": 4, "max_frames": 48, "pack": 128} | settings
+        model = MotionLM(spec or make_spec(), slots, base=str(tiny_bases[base]), **settings)
+        model.tokenizer.encode(make_batch().motion)  # its codebook takes its first values from the first motions
+        return model
+
+    return make

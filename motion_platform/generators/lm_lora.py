@@ -1,0 +1,174 @@
+"""The base of a motion language model: any causal or sequence-to-sequence model of transformers, frozen under LoRA.
+
+Under LoRA (Hu et al. 2021, through peft) the base's weights stand outside the module that trains: they are in no
+checkpoint, average or gradient exchange, and are found again by name and compared by fingerprint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motion_platform import weight_files
+from motion_platform.encoders.text import quiet_loading
+from motion_platform.errors import ConfigError, UsageError, WeightsError
+from motion_platform.generators.lm_vocabulary import Bytes, TextTokenizer
+
+
+class HFText:
+    """A tokenizer of transformers as :class:`lm_vocabulary.TextTokenizer`."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self.size = len(tokenizer)
+        self.special = frozenset(tokenizer.all_special_ids)
+
+    def encode(self, text: str) -> list[int]:
+        return self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return self._tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
+
+
+class Base:
+    """A language model's body, its tables and its tokenizer; no module itself.
+
+    body: maps embeddings to hidden states. table: (V, E) input embedding. head: (V, E) output rows, ``tied`` to the
+    table or not. scale: what hidden states are multiplied by before the head. seq2seq: encoder and decoder. context:
+    the longest sequence, None where there is no limit. fingerprint: of the base's files.
+    """
+
+    def __init__(self, model: nn.Module, text: TextTokenizer, fingerprint: str, name: str) -> None:
+        config = model.config
+        self.name, self.text, self.fingerprint = name, text, fingerprint
+        self.seq2seq = bool(getattr(config, "is_encoder_decoder", False))
+        self.table = model.get_input_embeddings()
+        output = model.get_output_embeddings()
+        if output is None or output.weight.shape[1] != self.table.weight.shape[1]:
+            raise ConfigError(f"base: {name} ({config.model_type}) has no output table as wide as its input table")
+        self.head = output
+        self.tied = output.weight is self.table.weight
+        self.body: nn.Module = model if self.seq2seq else model.base_model
+        scaled = getattr(config, "scale_decoder_outputs", self.tied and config.model_type in ("t5", "mt5"))
+        self.scale = config.d_model**-0.5 if self.seq2seq and scaled else 1.0
+        self.width = self.table.weight.shape[1]
+        self.context: int | None = None if self.seq2seq else getattr(config, "max_position_embeddings", None)
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """Everything that has weights; the head where it is not the table."""
+        return [self.body, *([] if self.tied or self.seq2seq else [self.head])]
+
+
+def load(
+    base: str | Mapping[str, Any], *, layers: int | None, dtype: str, attention: str, quantise: str | None
+) -> Base:
+    """Read a base by name, folder or hub name, or build an untrained one from a configuration (a table).
+
+    layers: keep only the first so many of a causal model. dtype: of its weights in memory. attention: "sdpa" or
+    "eager". quantise: "4bit" (QLoRA, Dettmers et al. 2023; needs bitsandbytes and a GPU).
+
+    Errors: WeightsError for a model that is not here or cannot be read; ConfigError for one of another kind.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+
+    kind = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+    if not isinstance(base, str):
+        config = AutoConfig.for_model(**{"vocab_size": Bytes.size, **base})
+        auto = AutoModelForSeq2SeqLM if getattr(config, "is_encoder_decoder", False) else AutoModelForCausalLM
+        model, text, name = auto.from_config(config, attn_implementation=attention), Bytes(), str(config.model_type)
+        fingerprint = ""
+    else:
+        folder, name = weight_files.find_language_model(base), base
+        options: dict[str, Any] = {"dtype": kind, "attn_implementation": attention}
+        if quantise:
+            options["quantization_config"] = _four_bits(quantise)
+        with quiet_loading():
+            try:
+                config = AutoConfig.from_pretrained(folder)
+                auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+                model = auto.from_pretrained(folder, **options)
+                text = HFText(AutoTokenizer.from_pretrained(folder))
+            except Exception as error:  # transformers raises many classes for a folder that is no language model
+                why = " ".join(str(error).split())[:200]
+                raise WeightsError(f"base: {base}: is no language model that transformers can read: {why}") from error
+        fingerprint = fingerprint_of(folder)
+    found = Base(model, text, fingerprint, name)
+    if layers is not None:
+        _cut(found, layers)
+        found.fingerprint += f" layers={layers}"
+    return found
+
+
+def fingerprint_of(folder: Path) -> str:
+    """The sha256 of the file that a fetched model was made from, else one over the folder's files."""
+    return weight_files.language_model_origin(folder) or weight_files.folder_sha256(folder)
+
+
+def _four_bits(quantise: str) -> Any:
+    import importlib.util
+
+    from transformers import BitsAndBytesConfig
+
+    if quantise != "4bit":
+        raise ConfigError(f"quantise: got {quantise!r}; allowed: 4bit")
+    if importlib.util.find_spec("bitsandbytes") is None or not torch.cuda.is_available():
+        raise ConfigError("quantise: 4bit needs a CUDA GPU and: pip install bitsandbytes")
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
+
+
+def _cut(base: Base, layers: int) -> None:
+    """Keep the first ``layers`` layers of a causal model. The rest is dropped, not skipped: it costs nothing more."""
+    config = base.body.config
+    whole = config.num_hidden_layers
+    stack = [(n, m) for n, m in base.body.named_children() if isinstance(m, nn.ModuleList) and len(m) == whole]
+    if base.seq2seq or len(stack) != 1:
+        raise ConfigError(f"layers: {base.name} ({config.model_type}) has no single stack of layers to cut")
+    if not 1 <= layers <= whole:
+        raise ConfigError(f"layers: got {layers}; allowed: 1 to {whole}, the layers of {base.name}")
+    name, modules = stack[0]
+    setattr(base.body, name, modules[:layers])
+    config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[:layers]
+
+
+def adapt(
+    base: Base, rank: int, alpha: float, dropout: float, targets: Sequence[str] | None
+) -> dict[str, nn.Parameter]:
+    """Freeze the base and put LoRA on it: name -> trained parameter (float32), names without points.
+
+    targets (the setting ``adapted``): ends of module names; None: the query and value projections, under the names
+    that the usual families give them. Errors: UsageError for a target that the base does not have.
+    """
+    from peft import LoraConfig, inject_adapter_in_model
+
+    linear = {n.rsplit(".", 1)[-1] for n, m in base.body.named_modules() if n and hasattr(m, "weight") and _matrix(m)}
+    wanted = list(targets) if targets else [t for t in QUERY_VALUE if t in linear]
+    for target in wanted:
+        if target not in linear:
+            raise UsageError(f"adapted: {base.name} has no layer {target!r}; it has: {', '.join(sorted(linear))}")
+    if not wanted:
+        raise UsageError(f"adapted: name the layers of {base.name} to adapt; it has: {', '.join(sorted(linear))}")
+    for module in base.modules:
+        module.requires_grad_(False)
+    settings = LoraConfig(
+        r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=wanted, fan_in_fan_out="c_attn" in wanted
+    )
+    inject_adapter_in_model(settings, base.body)
+    found = {n: p for n, p in base.body.named_parameters() if p.requires_grad}
+    for parameter in found.values():
+        parameter.data = parameter.data.float()
+    return {n.replace(".default.", ".").replace(".", "/"): p for n, p in found.items()}
+
+
+def _matrix(module: nn.Module) -> bool:
+    return not isinstance(module, nn.Embedding) and isinstance(module.weight, Tensor) and module.weight.ndim == 2
+
+
+QUERY_VALUE = ("q_proj", "v_proj", "c_attn", "query_key_value", "q", "v")
+"""LLaMA, Mistral, Qwen, Gemma, SmolLM; GPT-2; GPT-NeoX, Falcon, BLOOM; T5. Where both are one matrix, all of it."""
