@@ -25,7 +25,7 @@ from motion_platform.schema import Audio, Batch, MotionSpec
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")
-AUDIO_SLOTS = ("music",)
+AUDIO_SLOTS = ("music", "rhythm")
 """What :meth:`PreparedDataset.audio` fills."""
 SLOTS = ("text", "text_high", "text_low", "label", "content", "style", *AUDIO_SLOTS)
 """What a prepared dataset can fill: see :meth:`PreparedDataset.inputs`."""

@@ -22,8 +22,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from motion_platform.encoders.trained import checkpoint_part
 from motion_platform.errors import DataError, UsageError
 from motion_platform.generators.conductor import check_lengths, on_frames, resize_gestures
+from motion_platform.motion.skeleton import get_skeleton
+from motion_platform.nn.stgcn import STGCN
 from motion_platform.nn.tcn import TCN
 from motion_platform.schema import Batch, Condition, Edit, Generator, Motion, MotionSpec, Sampling
 from motion_platform.seeding import NoiseSource
@@ -73,7 +76,9 @@ class ConductorGAN(Generator):
     Loss (raw units, on as many frames as the shortest motion of the batch has):
     critic = mean D(fake) - mean D(real) + gradient_penalty |grad D|^2 at a random point between a real and a fake one
     (centre 0 as published, mean over the batch: published is 10 x the sum over a batch of 20); generator =
-    adversarial_loss x -mean D(fake) + position_loss |fake - real|^2. Published weights: 1 and 0.
+    adversarial_loss x -mean D(fake) + position_loss |fake - real|^2 + sync_loss |f(fake) - f(real)|, f the features of
+    the motion encoder of ``sync_weights``, a checkpoint of ``music_motion_sync`` that only training needs. Published
+    weights: 1, 0 and 0.05.
     """
 
     def __init__(
@@ -86,9 +91,13 @@ class ConductorGAN(Generator):
         gradient_penalty: float = 200.0,
         adversarial_loss: float = 1.0,
         position_loss: float = 0.0,
+        sync_loss: float = 0.0,
+        sync_weights: str | None = None,
         critic_pace: float = 5.0,
     ) -> None:
         super().__init__()
+        if sync_loss and sync_weights is None:
+            raise ValueError("sync_loss needs sync_weights, a checkpoint of music_motion_sync")
         if len(slots) != 1:
             raise ValueError(f"reads one slot, music; got {', '.join(slots) or 'none'}")
         if spec.fps != 30:
@@ -96,7 +105,8 @@ class ConductorGAN(Generator):
         self.spec, self.slots, self.width = spec, tuple(slots), 64
         self.paces = {"critic.": critic_pace}
         self.gradient_penalty, self.adversarial_loss = gradient_penalty, adversarial_loss
-        self.position_loss = position_loss
+        self.position_loss, self.sync_loss, self.sync_weights = position_loss, sync_loss, sync_weights
+        self._sync: list[STGCN] = []  # in a list: frozen, and so in no checkpoint and no average
         self.noise = Upsample()
         self.tcn = TCN(self.width + 64, channels, 64, layers)
         self.output = nn.Sequential(
@@ -122,7 +132,7 @@ class ConductorGAN(Generator):
     # ---------------------------------------------------------------- training
 
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
-        """{"loss", "critic", "penalty", "generator", "position"}; "critic" falls from 0 as the critic learns."""
+        """{"loss", "critic", "penalty", "position", "sync", "generator"}; "critic" falls from 0 as it learns."""
         if batch.motion is None:
             raise DataError("conductor_gan: the batch has no motion to learn from")
         frames = int(batch.lengths.min())
@@ -138,9 +148,25 @@ class ConductorGAN(Generator):
         convinced = functional_call(self.critic, held, fake).mean()
         position = F.mse_loss(fake, real)
         generator = -self.adversarial_loss * convinced + self.position_loss * position
-        parts = {"critic": said, "penalty": penalty, "generator": generator, "position": position}
+        parts = {"critic": said, "penalty": penalty, "position": position}
+        if self.sync_loss:
+            parts["sync"] = F.l1_loss(*(self._features(x) for x in (fake, real)))
+            generator = generator + self.sync_loss * parts["sync"]
+        parts["generator"] = generator
         loss = said + self.gradient_penalty * penalty + generator
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
+
+    def _features(self, x: Tensor) -> Tensor:
+        """(B, T, 26) raw -> (B, T, 64) of the frozen motion encoder, which is loaded when it is first asked for."""
+        if not self._sync:
+            card, tensors = checkpoint_part(self.sync_weights, "trainable.motion_network.")
+            names = {"layers": "layers", "motion_width": "width", "dim": "dim"}
+            sizes = {ours: card.model.settings[name] for name, ours in names.items() if name in card.model.settings}
+            skeleton = get_skeleton(self.spec.skeleton)
+            network = STGCN(len(skeleton), skeleton.edges, **sizes)
+            network.load_state_dict(tensors)
+            self._sync.append(network.requires_grad_(False).eval().to(x.device))
+        return self._sync[0](x.unflatten(-1, (-1, 2)))
 
     def _penalty(self, real: Tensor, fake: Tensor) -> Tensor:
         """Mean over rows of the squared length of the critic's gradient between a real and a fake motion."""

@@ -147,6 +147,30 @@ def test_the_critic_goes_five_times_as_far_in_a_step(conductor_folder, tmp_path)
     assert sum(sizes) == len(list(make().critic.parameters()))
 
 
+def test_the_synchrony_loss_reads_a_trained_space(conductor_folder, tmp_path):
+    """L1 of the features of the motion encoder of a checkpoint, which stays as it is and is not saved again."""
+    overrides = [f"data.folder={conductor_folder}", "train.steps=1", f"output={tmp_path / 'sync'}"]
+    recipe = config.load_recipe(HERE.parents[1] / "configs" / "smoke" / "music_motion_sync.yaml", overrides)
+    folder = train.run(recipe, "sync", device="cpu", quiet=True)
+    space = checkpoint.load(folder).model.trainable
+    model = make(sync_loss=0.05, sync_weights=str(folder), adversarial_loss=0.0, gradient_penalty=0.0)
+    before = set(model.state_dict())
+    data = batch(2)
+    torch.manual_seed(3)
+    parts = model.loss(data, music(2, 90))
+    torch.manual_seed(3)
+    fake = model(music(2, 90)["music"].tokens[:, 1:], torch.randn(2, 3, 8))
+    with torch.no_grad():
+        features = [space.eval().motion_features(Motion(x, data.lengths, SPEC)) for x in (fake, data.motion.x)]
+    torch.testing.assert_close(parts["sync"], (features[0] - features[1]).abs().mean(), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(parts["generator"], 0.05 * parts["sync"])
+    parts["loss"].backward()
+    assert model.output[0].weight.grad.abs().sum() > 0
+    assert set(model.state_dict()) == before
+    with pytest.raises(ValueError, match="needs sync_weights"):
+        make(sync_loss=0.05)
+
+
 def test_it_learns_against_a_critic_that_learns():
     model = make(layers=3)
     optimiser = torch.optim.Adam(
