@@ -18,7 +18,7 @@ from motion_platform.cli_data import data_app, weights_app
 from motion_platform.cli_evaluate import benchmark, compare, evaluate, weights_of
 from motion_platform.cli_language import caption
 from motion_platform.cli_spaces import import_guo, search
-from motion_platform.errors import MotionPlatformError, UnknownName, UsageError
+from motion_platform.errors import MotionPlatformError, UnknownName, UsageError, suggest
 
 app = typer.Typer(
     help="Words into human motion. Start with: motion generate text_to_motion --text 'a person waves' -o out.html",
@@ -30,6 +30,10 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
+
+VIEWS = ("2d", "3d", "both")
+PICTURES = (".html", ".mp4", ".png")
+"""Formats that show a conductor flat, in space, or both; the others hold what they are given."""
 
 Output = Annotated[
     list[Path], typer.Option("--output", "-o", help="File to write; repeat for several: .html .bvh .glb .mp4 .png .npz")
@@ -45,6 +49,9 @@ Steps = Annotated[int | None, typer.Option(help="Denoising steps (default: the m
 Sampler = Annotated[str | None, typer.Option(help="Name of the sampler (default: the model's).")]
 Model = Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")]
+View = Annotated[
+    str, typer.Option(help="A conductor in pictures: 2d (as made, in the image plane), 3d (lifted) or both.")
+]
 Names = Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")]
 
 
@@ -71,9 +78,18 @@ def generate(
     text: Text = [],
     text_file: Annotated[Path | None, typer.Option(help="One text a line, low-level text after a tab.")] = None,
     low_text: LowText = [],
-    seconds: Annotated[
-        list[float], typer.Option(help="Length: one for all texts, or one each (default: as such a motion lasts).")
+    music: Annotated[
+        list[Path], typer.Option(help="A recording to move to (wav, ogg, flac, mp3, ...); repeat for several.")
     ] = [],
+    style: Annotated[list[str], typer.Option(help="A style that the model knows: one for all, or one each.")] = [],
+    amplitude: Annotated[
+        float | None, typer.Option(help="How large gestures are (1: as the model makes them).")
+    ] = None,
+    seconds: Annotated[
+        list[float],
+        typer.Option(help="Length: one for all, or one each (default: as such a motion, or the recording, lasts)."),
+    ] = [],
+    view: View = "both",
     samples: Samples = 1,
     seed: Seed = 0,
     guidance: Guidance = [],
@@ -82,8 +98,8 @@ def generate(
     model: Model = None,
     device: Device = "cpu",
 ):
-    """Make motion from text and write it to one or more files."""
-    _check_outputs(output)
+    """Make motion from text or music and write it to one or more files."""
+    _check_outputs(output, view)
     from motion_platform.engine import generate as engine
     from motion_platform.motion import io
 
@@ -92,15 +108,33 @@ def generate(
         if texts or lows:
             raise UsageError("--text-file: give either a file of texts or --text/--low-text, not both")
         texts, lows = engine.read_texts(text_file)
-    if not texts:
-        raise UsageError("--text: is missing; say what the body does, for example --text 'a person waves'")
+    if not texts and not music:
+        raise UsageError("--text: is missing; say what the body does: --text 'a person waves'; or give --music FILE")
+    for option, given in (("--style", style), ("--amplitude", amplitude is not None)):
+        if given and not music:
+            raise UsageError(f"{option}: is for --music")
+    if texts and music:
+        raise UsageError("--music: give either music or texts; no task reads both")
+    if len(seconds) > 1 and music:
+        raise UsageError(f"--seconds: got {len(seconds)} values; music takes one, for all recordings")
+    for path in music:
+        _check_recording(path)
     run = engine.load(task, model, _device(device))
-    sampling = _sampling(guidance, steps, sampler, run)
-    clips = engine.run(run, texts, lows, seconds=seconds, samples=samples, seed=seed, sampling=sampling)
+    sampling = _sampling(guidance, steps, sampler, run, 1.0 if amplitude is None else amplitude)
+    if music:
+        from motion_platform.engine import music as listener
+
+        cut = seconds[0] if seconds else None
+        with _Progress() as progress:
+            clips = listener.conduct(
+                run, music, style, seconds=cut, samples=samples, seed=seed, sampling=sampling, progress=progress.show
+            )
+    else:
+        clips = engine.run(run, texts, lows, seconds=seconds, samples=samples, seed=seed, sampling=sampling)
     for clip in clips:
         if "seams" in clip.info:
             print(f"{clip.name}: {engine.describe_seams(clip.info['seams'])}")
-    _save(io, clips, output)
+    _save(io, clips, output, view)
 
 
 @app.command()
@@ -217,12 +251,18 @@ def render(
     output: Output,
     fps: Annotated[float | None, typer.Option(help="Frame rate, where a file does not say.")] = None,
     skeleton: Annotated[str | None, typer.Option(help="Skeleton, where a file does not say.")] = None,
+    music: Annotated[Path | None, typer.Option(help="A recording to hear with them.")] = None,
+    view: View = "both",
 ):
     """Show motions, side by side, as a web page (.html), film (.mp4), strip of pictures (.png) or .glb."""
-    _check_outputs(output)
+    _check_outputs(output, view)
     from motion_platform.motion import io
 
-    _save(io, [clip for path in source for clip in io.load_all(path, skeleton=skeleton, fps=fps)], output)
+    clips = [clip for path in source for clip in io.load_all(path, skeleton=skeleton, fps=fps)]
+    if music is not None:
+        _check_recording(music)
+        clips = [clip.with_(audio=music) for clip in clips]
+    _save(io, clips, output, view)
 
 
 @app.command()
@@ -246,8 +286,35 @@ def doctor():
         print(f"{key:<22} {value}")
 
 
-def _check_outputs(paths: list[Path]) -> None:
+def _check_recording(path: Path) -> None:
+    """Say what is wrong with a recording before any work is done."""
+    from motion_platform.audio import reading
+
+    next(reading.blocks(path))
+
+
+class _Progress:
+    """How far long music is, in one line on a terminal; nothing elsewhere."""
+
+    def __enter__(self) -> _Progress:
+        self.shown = 0
+        return self
+
+    def show(self, name: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            line = f"{name}: {100 * done // max(total, 1)} %"
+            print(f"\r{line:<{self.shown}}", end="", file=sys.stderr, flush=True)
+            self.shown = len(line)
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown:
+            print(f"\r{'':<{self.shown}}\r", end="", file=sys.stderr, flush=True)
+
+
+def _check_outputs(paths: list[Path], view: str = "both") -> None:
     """Refuse a wrong output before any work is done."""
+    if view not in VIEWS:
+        raise UsageError(f"--view: got {view!r}; {suggest(view, VIEWS)}")
     from motion_platform.motion.io import WRITERS as formats
 
     for path in paths:
@@ -257,9 +324,12 @@ def _check_outputs(paths: list[Path]) -> None:
             raise UsageError(f"{path}: the folder {path.parent} does not exist")
 
 
-def _save(io: Any, clips: list, outputs: list[Path]) -> None:
+def _save(io: Any, clips: list, outputs: list[Path], view: str = "both") -> None:
+    from motion_platform.motion import lift
+
     for path in outputs:
-        for written in io.save(clips, path):
+        pictures = path.suffix.lower() in PICTURES
+        for written in io.save(lift.views(clips, view) if pictures else clips, path):
             print(written)
 
 
@@ -276,10 +346,11 @@ def _device(name: str) -> str:
     return name
 
 
-def _sampling(guidance: list[str], steps: int | None, sampler: str | None, run: Any) -> Any:
+def _sampling(guidance: list[str], steps: int | None, sampler: str | None, run: Any, amplitude: float = 1.0) -> Any:
     from motion_platform.schema import Sampling
 
-    return Sampling(guidance=weights_of(guidance, list(run.model.card.slots)) or {}, steps=steps, sampler=sampler)
+    weights = weights_of(guidance, list(run.model.card.slots)) or {}
+    return Sampling(guidance=weights, steps=steps, sampler=sampler, amplitude=amplitude)
 
 
 def main() -> None:

@@ -100,7 +100,7 @@ def test_list_shows_every_kind(motion) -> None:
     assert code == 0
     for word in ("text_to_motion", "smoke/recogniser", "mdm", "sentence", "foot_skating", "humanml3d_essential"):
         assert word in out
-    assert motion("list", "generators")[1].split() == ["mdm"]
+    assert "mdm" in motion("list", "generators")[1].split()
 
 
 def test_help_of_every_command(motion) -> None:

@@ -89,6 +89,7 @@ def check_filled(run: Run, given: Mapping[str, object]) -> None:
     for slot in run.task.required():
         if slot not in given:
             fills = dict(zip(run.task.texts(), ("--text", "--low-text"), strict=False)).get(slot)
+            fills = fills or {"audio": "--music FILE", "label": "--style NAME"}.get(run.task.reads[slot])
             how = f"give {fills}" if fills else "the command line has no option for it; use MotionModel.generate"
             raise UsageError(f"task {run.task.task} needs slot {slot!r} ({run.task.reads[slot]}): {how}")
 

@@ -19,6 +19,8 @@ A wrong guess stays plausible, but it is a guess: measure in the image plane, lo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from motion_platform.errors import DataError
@@ -76,6 +78,24 @@ def lift(clip: Clip) -> Clip:
 def in_space(clip: Clip) -> Clip:
     """The clip itself where it has depth, lifted where it is a conductor in the image plane."""
     return lift(clip) if clip.skeleton.dims == 2 and clip.skeleton.joints == get_skeleton(SOURCE).joints else clip
+
+
+def views(clips: Sequence[Clip], view: str) -> list[Clip]:
+    """What a picture shows of clips: conductors in the image plane ("2d"), lifted ("3d"), or side by side ("both").
+
+    Clips of other skeletons stay as they are.
+    """
+    shown = []
+    for clip in clips:
+        solid = in_space(clip)
+        if solid is clip:
+            shown.append(clip)
+            continue
+        if view != "3d":
+            shown.append(clip)
+        if view != "2d":
+            shown.append(solid)
+    return shown
 
 
 def _middle(seen: dict[str, np.ndarray], joint: str) -> np.ndarray:

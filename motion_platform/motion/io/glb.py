@@ -12,6 +12,7 @@ from motion_platform.errors import UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.inverse_kinematics import posed
 from motion_platform.motion.io.atomic import atomic_path
+from motion_platform.motion.lift import in_space
 from motion_platform.motion.render.body import LEFT, RIGHT, Body, build_body
 from motion_platform.motion.render.raster import tones
 from motion_platform.motion.skeleton import Skeleton
@@ -35,11 +36,13 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path) -> Path:
 
     Several clips are several skinned bodies, moved along X until they stand side by side; one animation moves them
     all, because most viewers play only one. Rotations as in :func:`~motion_platform.motion.inverse_kinematics.posed`.
+    A conductor in the image plane is lifted to 3-D first (:mod:`~motion_platform.motion.lift`).
     Errors: UsageError for no clips or more than a glb can hold; OutputError when the file cannot be written.
     """
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: there is no motion to write; give at least one")
+    clips = [in_space(clip) for clip in clips]
     needed = sum(clip.joints.shape[0] * (clip.joints.shape[1] * 16 + 16) for clip in clips)
     if needed > MAX_BYTES:
         raise UsageError(f"{path}: the motions need {needed:,} bytes; a glb holds at most {MAX_BYTES:,}")

@@ -14,6 +14,7 @@ from motion_platform.motion.clip import Clip
 from motion_platform.motion.inverse_kinematics import posed
 from motion_platform.motion.io.atomic import atomic_path
 from motion_platform.motion.io.euler import quaternion_to_matrix
+from motion_platform.motion.lift import in_space
 from motion_platform.motion.skeleton import Skeleton
 
 CENTIMETRES = 100.0
@@ -26,7 +27,8 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path) -> list[Path]:
     """Write BVH: one motion a file, so several clips become ``walk_1.bvh``, ``walk_2.bvh``, ... Returns their paths.
 
     A clip with rotations keeps them (and its moving bones, as position channels); for any other, rotations are found
-    by :func:`~motion_platform.motion.inverse_kinematics.rotations_from_joints`. Angles are continuous over time.
+    by :func:`~motion_platform.motion.inverse_kinematics.rotations_from_joints`. Angles are continuous over time. A
+    conductor in the image plane is lifted to 3-D first (:mod:`~motion_platform.motion.lift`).
     Errors: UsageError for no clips; OutputError when a file cannot be written.
     """
     clips = [clips] if isinstance(clips, Clip) else list(clips)
@@ -35,7 +37,7 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path) -> list[Path]:
         raise UsageError(f"{path}: there is no motion to write; give at least one")
     paths = [path] if len(clips) == 1 else [path.with_stem(f"{path.stem}_{i + 1}") for i in range(len(clips))]
     for clip, target in zip(clips, paths, strict=True):
-        text = bvh_text(clip)
+        text = bvh_text(in_space(clip))
         with atomic_path(target) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return paths
