@@ -24,7 +24,7 @@ from motion_platform.generators.lm_packing import lay_out
 from motion_platform.generators.lm_tasks import Examiner, Exercise
 from motion_platform.generators.lm_tokenizer import code_features, find_tokenizer
 from motion_platform.generators.lm_vocabulary import Vocabulary, Writing
-from motion_platform.schema import Batch, Condition, Edit, Generator, Motion, MotionSpec, Sampling
+from motion_platform.schema import Batch, Condition, Edit, Generator, Motion, MotionSpec, MotionTokenizer, Sampling
 from motion_platform.seeding import NoiseSource
 
 MIXTURE = {
@@ -49,9 +49,9 @@ class MotionLM(Generator):
 
     writing: "tokens" or "decimal", see ``lm_vocabulary``. new_rows: how the rows of the codes start, at the mean of
     the base's table ("mean"), or there plus what the code looks like as motion, projected at random ("motion").
-    tuning: "lora" with rank, alpha, dropout and the layers adapted (default: Zhang et al. 2024, table 6: r 64, alpha 16, query
-    and value), or "full". layers: the first so many of a causal base only. base_dtype, attention, quantise: see
-    ``lm_lora.load``. checkpointing: recompute activations, for less memory.
+    tuning: "lora" with rank, alpha, dropout and the layers adapted (default: Zhang et al. 2024, table 6: r 64, alpha
+    16, query and value), or "full". layers: the first so many of a causal base only. base_dtype, attention, quantise:
+    see ``lm_lora.load``. checkpointing: recompute activations, for less memory.
 
     mixture: task -> weight (default ``MIXTURE``). tasks_a_clip: exercises made of a clip in a step. instructions: a
     file of wordings; wordings: at most so many a task. whole_sequence: learn the prompt too, not the answer alone.
@@ -111,7 +111,10 @@ class MotionLM(Generator):
         if temperature < 0 or not 0 < top_p <= 1:
             raise ConfigError(f"motion_lm: got temperature {temperature}, top_p {top_p}; allowed: >= 0, above 0 to 1")
         self.spec, self.slots, self.width = spec, tuple(slots), 1
-        self.tokenizer, self._tokenizer_print = find_tokenizer(tokenizer, spec)
+        found, self._tokenizer_print = find_tokenizer(tokenizer, spec)
+        self._outside = (found.requires_grad_(False).eval(),)  # in a tuple, no module sees it
+        if self._tokenizer_print is None:
+            self.own_tokenizer = found
         self.base = lm_lora.load(base, layers=layers, dtype=base_dtype, attention=attention, quantise=quantise)
         self.vocabulary = Vocabulary(
             self.base.text, self.base.table.weight.shape[0], self.tokenizer.codes, self.tokenizer.codebooks, writing
@@ -135,11 +138,8 @@ class MotionLM(Generator):
             self.lora = nn.ParameterDict(lm_lora.adapt(self.base, rank, alpha, dropout, adapted))
         else:
             self.body = nn.ModuleList(self.base.modules).float()
-        if self._tokenizer_print is None:
-            self.own_tokenizer = self.tokenizer
-        self.tokenizer.requires_grad_(False).eval()
         if checkpointing:
-            self.base.body.gradient_checkpointing_enable()
+            self.base.body.gradient_checkpointing_enable({"use_reentrant": False})
 
     def _first_rows(self, table: Tensor, how: str) -> Tensor:
         """(own, E) float32: near the mean row, so that the first losses are those of an unknown word, not of noise."""
@@ -152,6 +152,11 @@ class MotionLM(Generator):
             projection = torch.randn(seen.shape[1], len(mean)) / seen.shape[1] ** 0.5
             rows[:written] += 0.5 * spread * (seen @ projection).to(rows)
         return rows
+
+    @property
+    def tokenizer(self) -> MotionTokenizer:
+        """The frozen motion tokenizer; a named one is no part of this module."""
+        return self._outside[0]
 
     def fingerprints(self) -> dict[str, str]:
         """What the adapter belongs to and does not hold."""
