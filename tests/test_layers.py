@@ -22,7 +22,7 @@ ROWS = {
     **dict.fromkeys(("model", "tasks"), 5),
     "engine": 6,
     **dict.fromkeys(
-        ("cli", "cli_data", "cli_evaluate", "cli_spaces", "cli_language", "listing", "__main__", "studio"), 7
+        ("cli", "cli_data", "cli_evaluate", "cli_spaces", "cli_language", "cli_tokens", "listing", "__main__", "studio"), 7
     ),
 }
 """The table of docs/architecture.md, from the words that everybody speaks (0) to the command line (7)."""

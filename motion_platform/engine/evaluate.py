@@ -20,7 +20,7 @@ from motion_platform.engine.sources import Prediction, Source, source_for
 from motion_platform.engine.testset import Item, TestSet
 from motion_platform.errors import DataError, UsageError
 from motion_platform.motion.representations import get_representation
-from motion_platform.schema import Generator, Motion, Sampling, State
+from motion_platform.schema import Generator, Motion, MotionTokenizer, Sampling, State
 
 log = logging.getLogger("motion_platform")
 
@@ -133,8 +133,9 @@ def run(
 ) -> dict[str, Any]:
     """{"task", "model", "split", "samples", "seed", "metrics": {name: value}, "refused": {metric: why}}: one pass.
 
-    A generator makes for each clip what its task writes, from what the task reads; a space is given the real motion
-    and is its own judge. Without ``metrics``: those of the task that want one motion a clip.
+    A generator makes for each clip what its task writes, from what the task reads; a tokenizer writes and reads every
+    motion; a space is given the real motion and is its own judge. Without ``metrics``: those of the task that want one
+    motion a clip.
     Errors: UsageError when there is nothing to measure; DataError for a NaN; those of :class:`Judges`.
     """
     data = run.data
@@ -162,7 +163,7 @@ def run(
     was_training = run.model.training
     run.model.eval()
     source: Source = RealMotion()
-    if isinstance(run.model.trainable, Generator):
+    if isinstance(run.model.trainable, (Generator, MotionTokenizer)):
         source = source_for(run.model, run.task, sampling=sampling)
     source.prepare(test, rank, world)
     found = measure(source, judges, chosen, seed, rank=rank, world=world)

@@ -22,7 +22,7 @@ from motion_platform.engine.testset import Item, TestSet
 from motion_platform.errors import DataError, UsageError, suggest
 from motion_platform.model import MotionModel
 from motion_platform.motion.io.atomic import atomic_path
-from motion_platform.schema import Batch, Edit, Generator, Motion, Sampling
+from motion_platform.schema import Batch, Edit, Generator, Motion, MotionTokenizer, Sampling
 from motion_platform.seeding import NoiseSource
 from motion_platform.tasks import Task
 
@@ -204,6 +204,32 @@ class LengthSource(ModelSource):
         return torch.tensor(found)
 
 
+class ReconstructionSource(Source):
+    """A motion tokenizer: every motion written as tokens and read back."""
+
+    kind = "model"
+    fixed = True
+
+    def __init__(self, model: MotionModel, *, name: str | None = None) -> None:
+        self.model, self.name = model, name or model.card.name
+
+    def prepare(self, test: TestSet, rank: int, world: int) -> None:
+        self._columns = test.dataset.columns(self.model.spec.representation)
+
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
+        lengths, device = batch.motion.lengths, self.model.device
+        motion = Motion(batch.motion.x[..., self._columns], lengths, self.model.spec).to(device)
+        tokenizer = self.model.trainable
+        with stopwatch(device) as watch:
+            made = tokenizer.decode(tokenizer.encode(motion))
+        self.seconds += watch()
+        self.made += len(batch.ids)
+        return Motion(made.x[:, : int(lengths.max())], lengths.to(device), made.spec)  # its last step may be longer
+
+    def identity(self) -> dict[str, Any]:
+        return {**super().identity(), "weights": self.model.card.weights.get("sha256")}
+
+
 def source_for(
     model: MotionModel,
     task: Task,
@@ -213,8 +239,10 @@ def source_for(
     given: Sequence[str] | None = None,
     precision: Precision = "fp32",
     cache: Path | None = None,
-) -> ModelSource:
+) -> Source:
     """The model at work on a task. given: the slots that are filled (None: all that it has and the task reads)."""
+    if isinstance(model.trainable, MotionTokenizer):
+        return ReconstructionSource(model, name=name)
     if task.writes == "captions":
         return CaptionSource(model, name=name, sampling=sampling)
     if given is None:

@@ -9,7 +9,9 @@ convolution, as it is beyond the end of a tensor, so that a row's result does no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import torch
 import torch.nn.functional as F
@@ -75,7 +77,8 @@ class Encoder(nn.Module):
         self.strides = tuple(strides)
         self.enter = nn.Conv1d(dim, width, 3, padding=1)
         self.down = nn.ModuleList(
-            nn.Conv1d(width, width, 2 * s, stride=s, padding=s // 2) if s > 1 else nn.Identity() for s in strides
+            nn.Conv1d(width, width, 2 * s - s % 2, stride=s, padding=s // 2) if s > 1 else nn.Identity()
+            for s in strides
         )
         self.blocks = nn.ModuleList(nn.ModuleList(block(width, d) for d in spread) for _ in strides)
         self.leave = nn.Conv1d(width, out, 3, padding=1)
@@ -83,7 +86,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """T must be a multiple of the product of strides, and so must the real frames of every row."""
         h = masked(self.enter(masked(x, mask)), mask)
-        if len(self.strides) and self.strides[0] > 1:
+        if self.strides[0] > 1:
             h = F.relu(h)
         for stride, down, blocks in zip(self.strides, self.down, self.blocks, strict=True):
             mask = None if mask is None else mask[..., ::stride]
@@ -94,10 +97,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """(B, width of a code, S) -> (B, dim, S x product of strides): the encoder backwards, with nearest up-sampling.
-
-    reach: how many steps to each side of a step its frames depend on.
-    """
+    """(B, width of a code, S) -> (B, dim, S x product of strides): the encoder backwards, with nearest up-sampling."""
 
     def __init__(
         self, dim: int, width: int, given: int, strides: Sequence[int], spread: Sequence[int], block: BlockMaker
@@ -124,9 +124,10 @@ class Decoder(nn.Module):
 
     @property
     def reach(self) -> int:
-        frames, scale = 1.0, 1.0
+        """Steps to each side of a step that its frames depend on."""
+        steps, scale = Fraction(1), 1
         for stride, blocks in zip(self.strides, self.blocks, strict=True):
-            frames += sum(block.reach for block in blocks) / scale  # in steps
+            steps += Fraction(sum(block.reach for block in blocks), scale)
             scale *= stride
-            frames += 1 / scale if stride > 1 else 0
-        return -int(-(frames + 2 / scale) // 1) + (scale > 1)
+            steps += Fraction(1, scale) if stride > 1 else 0
+        return math.ceil(steps + Fraction(2, scale))
