@@ -34,6 +34,7 @@ class ConductorScores(DataSource):
     """A folder of MIDI files, at any depth. Split by piece: no two renditions of one are in different splits.
 
     renditions: of each piece of the training split; held_out_renditions: of the others. window: seconds of a row.
+    longest: of a longer piece every rendition plays so many seconds, from a bar that is drawn (None: the whole piece).
     soundfont: an SF2 file (default: the one that pretty_midi carries). seed: of everything that is chance.
 
     Labels: style, the conductor. Events: beats (the conducted ones), bars (downbeats), fermatas, cues. Streams: mel,
@@ -54,6 +55,7 @@ class ConductorScores(DataSource):
         renditions: int = 3,
         held_out_renditions: int = 1,
         window: float = 60.0,
+        longest: float | None = None,
         soundfont: str | None = None,
         seed: int = 0,
     ) -> None:
@@ -62,10 +64,13 @@ class ConductorScores(DataSource):
         if not window >= SHORTEST:
             raise ConfigError(f"{self.name}: window: got {window} s; allowed: {SHORTEST:g} or more")
         self.renditions, self.held_out_renditions = renditions, held_out_renditions
-        self.window, self.soundfont, self.seed = window, soundfont, seed
+        if longest is not None and not longest >= SHORTEST:
+            raise ConfigError(f"{self.name}: longest: got {longest} s; allowed: {SHORTEST:g} or more")
+        self.window, self.longest, self.soundfont, self.seed = window, longest, soundfont, seed
 
     def items(self, source: Path, report: Report) -> list[Item]:
-        score.library()
+        for needed in ("mido", "midirenderer"):
+            score.library(needed)
         files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
         pieces = {path.relative_to(source).with_suffix("").as_posix(): path for path in files}
         meters: dict[str, str] = {}
@@ -135,6 +140,8 @@ class ConductorScores(DataSource):
         """
         read = score.read(path)
         random = np.random.default_rng(seed_of(self.seed, id, style))
+        if self.longest is not None:
+            read = score.excerpt(read, self.longest, random)
         played = performance.perform(read, CONDUCTORS[style], random)
         samples = synthesis.synthesise(read, played, random, self.soundfont)
         return Rendition(samples, played, motion.conduct(played.plan, CONDUCTORS[style], random))

@@ -144,13 +144,13 @@ def _fermatas(score: Score, beats: Grid, random: np.random.Generator) -> np.ndar
     """(n,) how much longer a beat is held, in beats: at most three long notes of the piece, and often its last."""
     holds = np.zeros(len(beats.position))
     at = np.searchsorted(score.onset, beats.position - 1e-6)
-    after = np.searchsorted(score.onset, beats.position + beats.quarters - 1e-6)
+    after = np.searchsorted(score.onset, beats.position + 2 * beats.quarters - 1e-6)
     on_beat = np.searchsorted(score.onset, beats.position + 1e-6) - at
     long_notes = [
         k
         for k in range(4, len(holds) - 4)
         if on_beat[k] >= 2
-        and after[k] - at[k] == on_beat[k]
+        and after[k] - at[k] == on_beat[k]  # nothing starts within two beats
         and score.duration[at[k] : after[k]].min() >= 0.9 * beats.quarters[k]
     ]
     count = min(int(random.choice([0, 1, 2, 3], p=[0.35, 0.3, 0.2, 0.15])), len(long_notes))

@@ -6,8 +6,10 @@ follows from time signature and tempo by the rule of the textbooks (see :func:`b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import importlib
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -19,6 +21,8 @@ SLOW = 50.0
 """Beats a minute below which two beats are divided: 2/4 at 40 in four, 6/8 at 30 dotted quarters in six."""
 LONGEST = 4 * 3600.0
 """Quarter notes; a longer file has a broken header."""
+PERCUSSION = 9
+"""The channel of General MIDI's percussion, counted from 0."""
 
 
 @dataclass(frozen=True)
@@ -64,45 +68,64 @@ class Grid:
 
 
 def read(path: str | Path) -> Score:
-    """Read a MIDI file. Errors: DataError for a file that is no MIDI or has no notes."""
-    symusic = library()
+    """Read a MIDI file. A part is what one track plays on one channel. Errors: DataError for a file that is no MIDI, or
+    has no notes, or counts time in film frames."""
+    mido = library("mido")
     path = Path(path)
     try:
-        raw = symusic.Score(str(path))
-    except (RuntimeError, ValueError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as MIDI ({str(error).split(': iostream')[0]})") from error
-    quarter = float(raw.ticks_per_quarter)
-    parts = [track for track in raw.tracks if len(track.notes)]
-    if not parts or quarter <= 0:
-        raise DataError(f"{path}: has no notes")
-    columns = [track.notes.numpy() for track in parts]
-
-    def whole(name: str) -> np.ndarray:
-        return np.concatenate([of[name] for of in columns]).astype(np.int64)
-
-    onset, part = whole("time"), np.repeat(np.arange(len(parts)), [len(track.notes) for track in parts])
-    order = np.lexsort((whole("pitch"), part, onset))
-    tempo = sorted((t.time / quarter, float(t.qpm)) for t in raw.tempos if t.qpm > 0)
-    meter = sorted(
-        (m.time / quarter, int(m.numerator), int(m.denominator))
-        for m in raw.time_signatures
-        if m.numerator > 0 and m.denominator > 0
-    )
+        raw = mido.MidiFile(str(path), clip=True)
+        tracks = list(raw.tracks)
+    except (OSError, EOFError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
+        raise DataError(f"{path}: cannot be read as MIDI ({error or type(error).__name__})") from error
+    quarter = float(raw.ticks_per_beat)
+    notes: list[tuple[int, int, int, int, int]] = []
+    parts: dict[tuple[int, int], int] = {}
+    programs: list[int] = []
+    tempo, meter = [], []
+    for number, track in enumerate(tracks):
+        now, sounding, chosen = 0, {}, {}
+        for message in track:
+            now += message.time
+            if message.type == "set_tempo" and message.tempo > 0:
+                tempo.append((now / quarter, 60e6 / message.tempo))
+            elif message.type == "time_signature" and message.numerator > 0:
+                meter.append((now / quarter, message.numerator, message.denominator))
+            elif message.type == "program_change":
+                chosen[message.channel] = message.program
+            elif message.type in ("note_on", "note_off"):
+                key = (message.channel, message.note)
+                if key in sounding:  # the same key struck again ends the note as well
+                    start, velocity = sounding.pop(key)
+                    part = parts.setdefault((number, message.channel), len(parts))
+                    if part == len(programs):
+                        programs.append(chosen.get(message.channel, 0))
+                    notes.append((start, max(now - start, 1), message.note, velocity, part))
+                if message.type == "note_on" and message.velocity > 0:
+                    sounding[key] = now, message.velocity
+    if not notes or quarter <= 0:
+        raise DataError(f"{path}: has no notes" if quarter > 0 else f"{path}: counts film frames, not quarter notes")
+    columns = np.array(sorted(notes, key=lambda note: (note[0], note[4], note[2])), np.int64).T
+    tempo, meter = _in_force(tempo), _in_force(meter)
     score = Score(
         path.stem,
-        onset[order] / quarter,
-        np.maximum(whole("duration")[order], 1) / quarter,
-        whole("pitch")[order],
-        whole("velocity")[order],
-        part[order],
-        tuple(int(track.program) for track in parts),
-        tuple(bool(track.is_drum) for track in parts),
+        columns[0] / quarter,
+        columns[1] / quarter,
+        columns[2],
+        columns[3],
+        columns[4],
+        tuple(programs),
+        tuple(channel == PERCUSSION for _, channel in parts),
         tuple(tempo) if tempo and tempo[0][0] <= 0 else ((0.0, 120.0), *tempo),
         tuple(meter) if meter and meter[0][0] <= 0 else ((0.0, 4, 4), *meter),
     )
     if not score.end < LONGEST:
         raise DataError(f"{path}: is {score.end:.0f} quarter notes long; at most {LONGEST:.0f} are read")
     return score
+
+
+def _in_force(changes: list[tuple]) -> list[tuple]:
+    """In order of time; of several at one place the last."""
+    return list({change[0]: change for change in sorted(changes, key=lambda change: change[0])}.values())
 
 
 def beats_a_bar(numerator: int, denominator: int, quarters_a_minute: float) -> int:
@@ -149,12 +172,28 @@ def grid(score: Score, factor: float = 1.0) -> Grid:
     )
 
 
-def library():
-    """symusic: reads MIDI and plays soundfonts; it comes with the extra ``scores``. OutputError where it is missing."""
+def excerpt(score: Score, seconds: float, random: np.random.Generator) -> Score:
+    """The whole bars that start in so many seconds (as written) from a bar that is drawn; all of a shorter score."""
+    beats = grid(score)
+    lasts = beats.quarters * 60 / score.tempo_at(beats.position + 1e-6)
+    at = np.concatenate([[0.0], np.cumsum(lasts)[:-1]])
+    bars = np.flatnonzero(beats.index == 0)
+    allowed = bars[at[bars] <= max(0.0, at[-1] - seconds)]
+    if not len(allowed) or at[-1] <= seconds:
+        return score
+    first = int(random.choice(allowed))
+    after = bars[at[bars] >= at[first] + seconds]
+    stop = beats.position[after[0]] if len(after) else np.inf
+    kept = (score.onset >= beats.position[first] - 1e-6) & (score.onset < stop - 1e-6)
+    if not kept.any():
+        return score
+    names = ("onset", "duration", "pitch", "velocity", "part")
+    return replace(score, **{name: getattr(score, name)[kept] for name in names})
+
+
+def library(name: str) -> ModuleType:
+    """A library of the extra ``scores``: mido reads MIDI, midirenderer plays it. OutputError where it is missing."""
     try:
-        import symusic
+        return importlib.import_module(name)
     except ImportError as error:
-        raise OutputError(
-            "conductor_scores: needs symusic and pretty_midi; pip install 'motion-platform[scores]'"
-        ) from error
-    return symusic
+        raise OutputError(f"conductor_scores: needs {name}; pip install 'motion-platform[scores]'") from error

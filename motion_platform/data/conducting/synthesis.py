@@ -1,23 +1,23 @@
 """A performance into sound: a soundfont player, then a room, a microphone and a level, all drawn from the seed.
 
-The player is symusic's (MIT), the instruments TimGM6mb (GPL-2, as PyPI's pretty_midi carries it) or any SF2 file.
+The player is PyPI's midirenderer (MIT), the instruments TimGM6mb (GPL-2, as pretty_midi carries it) or any SF2 file.
 """
 
 from __future__ import annotations
 
+import math
+import struct
 from importlib import util
 from pathlib import Path
 
 import numpy as np
 
 from motion_platform.data.conducting.performance import Performance
-from motion_platform.data.conducting.score import Score, library
+from motion_platform.data.conducting.score import PERCUSSION, Score, library
 from motion_platform.errors import DataError, OutputError
 
 RATE = 22050
 """Samples a second: what the front end hears."""
-TICKS = 2000
-"""Ticks a second that notes are handed to the player in: half a millisecond."""
 STRINGS = (48, 49, 50, 44)
 """General MIDI programs, counted from 0: string ensembles, and tremolo."""
 SOLO_STRINGS = (40, 41, 42, 43)
@@ -80,37 +80,84 @@ def play(
     shift: int = 0,
     font: str | Path | None = None,
 ) -> np.ndarray:
-    """(2, n) float32 at ``RATE``: the instruments alone. shift: semitones for all but percussion."""
-    symusic = library()
-    made = symusic.Score(TICKS)
-    made.tempos.append(symusic.Tempo(0, 60.0))
-    onset = np.maximum(performance.onset * TICKS, 0).astype(np.int32)
-    duration = np.maximum(performance.duration * TICKS, 20).astype(np.int32)
-    for part, (program, drum) in enumerate(zip(programs, score.drums, strict=True)):
-        own = performance.part == part
-        pitch = performance.pitch[own] + (0 if drum else shift)
-        track = symusic.Track("", program, drum)
-        track.notes = symusic.Note.from_numpy(
-            onset[own],
-            duration[own],
-            np.clip(pitch, 0, 127).astype(np.int8),
-            performance.velocity[own].astype(np.int8),
-        )
-        made.tracks.append(track)
+    """(n,) float64 at ``RATE``, mono: the instruments alone. shift: semitones for all but percussion."""
+    from scipy import signal
+
+    player = library("midirenderer")
     place = Path(font) if font else soundfont()
-    if not place.is_file():
-        raise DataError(f"{place}: no soundfont (.sf2) here")
     try:
-        return np.asarray(symusic.Synthesizer(str(place), RATE).render(made, True))
-    except RuntimeError as error:
-        raise DataError(f"{place}: cannot be read as a soundfont ({str(error).split(': iostream')[0]})") from error
+        instruments = place.read_bytes()
+    except OSError as error:
+        raise DataError(f"{place}: no soundfont (.sf2) here ({error.strerror})") from error
+    if instruments[:4] != b"RIFF" or instruments[8:12] != b"sfbk":
+        raise DataError(f"{place}: cannot be read as a soundfont (.sf2)")
+    heard = player.render_wave_from(instruments, _midi(score, performance, programs, shift))
+    rate, sound = _wave(heard)
+    common = math.gcd(rate, RATE)
+    return signal.resample_poly(sound.mean(1), RATE // common, rate // common)
+
+
+def _midi(score: Score, performance: Performance, programs: tuple[int, ...], shift: int) -> bytes:
+    """The performance as a MIDI file of one track, a millisecond a tick, without the player's own reverberation."""
+    channels = _channels(programs, score.drums)
+    events = []
+    for channel in sorted(set(channels)):
+        program = programs[channels.index(channel)]
+        events += [
+            (0, 0, bytes([0xB0 | channel, 91, 0])),
+            (0, 0, bytes([0xB0 | channel, 93, 0])),
+            (0, 0, bytes([0xC0 | channel, program])),
+        ]
+    on = np.maximum(performance.onset * 1000, 0).round().astype(int)
+    off = np.maximum(on + 15, ((performance.onset + performance.duration) * 1000).round().astype(int))
+    for start, stop, pitch, velocity, part in zip(
+        on.tolist(), off.tolist(), performance.pitch.tolist(), performance.velocity.tolist(), performance.part.tolist(),
+        strict=True,
+    ):  # fmt: skip
+        key = min(127, max(0, pitch + (0 if score.drums[part] else shift)))
+        # At one time, what ends comes before what starts, or a note struck again would fall silent.
+        events.append((stop, 1, bytes([0x80 | channels[part], key, 0])))
+        events.append((start, 2, bytes([0x90 | channels[part], key, velocity])))
+    events.sort(key=lambda event: event[:2])
+    data, now = bytearray(b"\x00\xff\x51\x03" + (1_000_000).to_bytes(3, "big")), 0
+    for tick, _, message in events:
+        data += _variable_length(tick - now) + message
+        now = tick
+    data += _variable_length(1000) + b"\xff\x2f\x00"
+    header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 1000)
+    return header + b"MTrk" + struct.pack(">I", len(data)) + bytes(data)
+
+
+def _channels(programs: tuple[int, ...], drums: tuple[bool, ...]) -> list[int]:
+    """A channel for every part; where there are more than 15, parts of one program share one."""
+    free = [channel for channel in range(16) if channel != PERCUSSION]
+    keys = list(range(len(programs))) if len(programs) <= len(free) else list(programs)
+    order = {key: k for k, key in enumerate(dict.fromkeys(k for k, drum in zip(keys, drums, strict=True) if not drum))}
+    return [PERCUSSION if drum else free[order[key] % len(free)] for key, drum in zip(keys, drums, strict=True)]
+
+
+def _variable_length(value: int) -> bytes:
+    """A number as MIDI writes times: seven bits a byte, all but the last marked."""
+    found = [value & 0x7F]
+    while value := value >> 7:
+        found.append(0x80 | (value & 0x7F))
+    return bytes(reversed(found))
+
+
+def _wave(data: bytes) -> tuple[int, np.ndarray]:
+    """(rate, (n, channels) float32) of a wave file in memory."""
+    import io
+
+    import soundfile
+
+    sound, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    return rate, sound
 
 
 def _room(dry: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """(2, n) -> (n,): exponentially decaying noise as a room's answer, low notes longer than high ones."""
+    """(n,) -> (n,): exponentially decaying noise as a room's answer, low notes longer than high ones."""
     from scipy import signal
 
-    mono = dry.mean(0).astype(np.float64)
     seconds, wet = random.uniform(0.4, 2.4), random.uniform(0.05, 0.45)
     time = np.arange(int(seconds * RATE)) / RATE
     answer = random.normal(size=len(time)) * 10 ** (-3 * time / seconds)
@@ -119,8 +166,8 @@ def _room(dry: np.ndarray, random: np.random.Generator) -> np.ndarray:
     delay = int(random.uniform(0.005, 0.03) * RATE)
     answer = np.concatenate([np.zeros(delay), answer])
     answer /= np.sqrt((answer**2).sum()) + 1e-12
-    heard = signal.oaconvolve(mono, answer)
-    return (1 - wet) * np.pad(mono, (0, len(heard) - len(mono))) + wet * heard
+    heard = signal.oaconvolve(dry, answer)
+    return (1 - wet) * np.pad(dry, (0, len(heard) - len(dry))) + wet * heard
 
 
 def _microphone(sound: np.ndarray, random: np.random.Generator) -> np.ndarray:

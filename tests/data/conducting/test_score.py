@@ -6,20 +6,24 @@ import pytest
 from motion_platform.data.conducting import score
 from motion_platform.errors import DataError
 
-symusic = pytest.importorskip("symusic")
+mido = pytest.importorskip("mido")
 
 
 def midi(path, meters=((0, 4, 4),), tempi=((0, 100.0),), quarters=32):
-    made = symusic.Score(480)
-    for at, bpm in tempi:
-        made.tempos.append(symusic.Tempo(at * 480, bpm))
-    for at, numerator, denominator in meters:
-        made.time_signatures.append(symusic.TimeSignature(at * 480, numerator, denominator))
-    track = symusic.Track("melody", 40)
+    made = mido.MidiFile(ticks_per_beat=480)
+    head, track = mido.MidiTrack(), mido.MidiTrack()
+    made.tracks += [head, track]
+    changes = [(at, mido.MetaMessage("set_tempo", tempo=round(60e6 / bpm))) for at, bpm in tempi]
+    changes += [(at, mido.MetaMessage("time_signature", numerator=n, denominator=d)) for at, n, d in meters]
+    now = 0
+    for at, message in sorted(changes, key=lambda change: change[0]):
+        head.append(message.copy(time=(at - now) * 480))
+        now = at
+    track.append(mido.Message("program_change", program=40))
     for k in range(quarters):
-        track.notes.append(symusic.Note(k * 480, 480, 60 + k % 12, 80))
-    made.tracks.append(track)
-    made.dump_midi(str(path))
+        track.append(mido.Message("note_on", note=60 + k % 12, velocity=80))
+        track.append(mido.Message("note_off", note=60 + k % 12, time=480))
+    made.save(str(path))
     return path
 
 
@@ -55,6 +59,36 @@ def test_bars_start_anew_at_a_new_meter(tmp_path):
 def test_a_file_without_tempo_or_meter_is_what_the_standard_says(tmp_path):
     read = score.read(midi(tmp_path / "a.mid", meters=(), tempi=()))
     assert (read.tempo, read.meter) == (((0.0, 120.0),), ((0.0, 4, 4),))
+
+
+def test_notes_of_one_key_struck_again_and_parts_of_one_track(tmp_path):
+    made = mido.MidiFile(ticks_per_beat=480)
+    track = mido.MidiTrack()
+    made.tracks.append(track)
+    track.append(mido.Message("program_change", program=73, channel=2))
+    track.append(mido.Message("note_on", note=60, velocity=90, channel=2))
+    track.append(mido.Message("note_on", note=35, velocity=90, channel=9, time=240))
+    track.append(mido.Message("note_on", note=60, velocity=50, channel=2, time=240))
+    track.append(mido.Message("note_on", note=60, velocity=0, channel=2, time=960))
+    track.append(mido.Message("note_off", note=35, channel=9))
+    made.save(str(tmp_path / "a.mid"))
+    read = score.read(tmp_path / "a.mid")
+    np.testing.assert_allclose(read.onset, [0, 0.5, 1])
+    np.testing.assert_allclose(read.duration, [1, 2.5, 2])
+    assert read.velocity.tolist() == [90, 90, 50]
+    assert [(read.programs[p], read.drums[p]) for p in read.part] == [(73, False), (0, True), (73, False)]
+
+
+def test_an_excerpt_is_whole_bars_of_about_the_length(tmp_path):
+    read = score.read(midi(tmp_path / "a.mid", quarters=80))
+    starts = set()
+    for seed in range(8):
+        cut = score.excerpt(read, 20.0, np.random.default_rng(seed))
+        starts.add(cut.onset[0])
+        assert cut.onset[0] % 4 == 0
+        assert len(cut.onset) * 0.6 == pytest.approx(20, abs=2.4)
+    assert len(starts) > 2
+    assert score.excerpt(read, 60.0, np.random.default_rng(0)) is read
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"MThd\x00\x00\x00\x06\x00\x01\x00\x00\x01\xe0", b"\x00" * 5000])
