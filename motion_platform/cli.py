@@ -16,7 +16,7 @@ import typer
 
 from motion_platform.cli_data import data_app, weights_app
 from motion_platform.cli_evaluate import benchmark, compare, evaluate, weights_of
-from motion_platform.cli_language import caption
+from motion_platform.cli_language import caption, complete, length, without_text
 from motion_platform.cli_spaces import import_guo, search
 from motion_platform.errors import MotionPlatformError, UnknownName, UsageError, suggest
 
@@ -78,6 +78,9 @@ def generate(
     text: Text = [],
     text_file: Annotated[Path | None, typer.Option(help="One text a line, low-level text after a tab.")] = None,
     low_text: LowText = [],
+    motion: Annotated[
+        Path | None, typer.Option(help="A motion file that the task completes, for example motion_prediction.")
+    ] = None,
     music: Annotated[
         list[Path], typer.Option(help="A recording to move to (wav, ogg, flac, mp3, ...); repeat for several.")
     ] = [],
@@ -98,7 +101,7 @@ def generate(
     model: Model = None,
     device: Device = "cpu",
 ):
-    """Make motion from text or music and write it to one or more files."""
+    """Make motion from text, music or a part of a motion and write it to one or more files."""
     _check_outputs(output, view)
     from motion_platform.engine import generate as engine
     from motion_platform.motion import io
@@ -109,12 +112,12 @@ def generate(
             raise UsageError("--text-file: give either a file of texts or --text/--low-text, not both")
         texts, lows = engine.read_texts(text_file)
     if not texts and not music:
-        raise UsageError("--text: is missing; say what the body does: --text 'a person waves'; or give --music FILE")
+        texts = without_text(task, motion)
     for option, given in (("--style", style), ("--amplitude", amplitude is not None)):
         if given and not music:
             raise UsageError(f"{option}: is for --music")
-    if texts and music:
-        raise UsageError("--music: give either music or texts; no task reads both")
+    if (texts or motion) and music:
+        raise UsageError("--music: give either music, or texts and a motion; no task reads both")
     if len(seconds) > 1 and music:
         raise UsageError(f"--seconds: got {len(seconds)} values; music takes one, for all recordings")
     for path in music:
@@ -129,6 +132,8 @@ def generate(
             clips = listener.conduct(
                 run, music, style, seconds=cut, samples=samples, seed=seed, sampling=sampling, progress=progress.show
             )
+    elif motion is not None:
+        clips = complete(run, motion, texts, lows, seconds, samples=samples, seed=seed, sampling=sampling)
     else:
         clips = engine.run(run, texts, lows, seconds=seconds, samples=samples, seed=seed, sampling=sampling)
     for clip in clips:
@@ -219,6 +224,7 @@ app.command()(benchmark)
 app.command()(compare)
 app.command()(search)
 app.command()(caption)
+app.command()(length)
 weights_app.command("import-guo")(import_guo)
 
 

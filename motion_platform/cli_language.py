@@ -1,7 +1,8 @@
-"""Commands of motion as a language: ``motion caption``."""
+"""Commands of motion as a language: ``motion caption``, ``motion length``, and what ``motion generate`` completes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,10 @@ import typer
 from motion_platform.errors import UsageError
 
 if TYPE_CHECKING:
+    from motion_platform.engine.build import Run
     from motion_platform.engine.caption import Caption
+    from motion_platform.motion.clip import Clip
+    from motion_platform.schema import Sampling
 
 CAPTION_FORMATS = (".txt", ".json")
 
@@ -73,3 +77,66 @@ def write(path: Path, said: list[Caption], lines: list[str]) -> None:
     text = "\n".join(lines) if path.suffix == ".txt" else json.dumps([asdict(each) for each in said], indent=1)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def length(
+    text: Annotated[list[str], typer.Option("--text", "-t", help="What the body does; repeat for several.")],
+    model: Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
+):
+    """Say how many seconds a motion lasts that a sentence describes."""
+    from motion_platform import cli
+    from motion_platform.engine import generate
+
+    run = generate.load("length_from_text", model, cli._device(device))
+    found = run.model.natural_lengths(generate.slots_of(run, text, [None]))
+    if found is None:
+        raise UsageError(f"--model: {run.model.card.name} has not learned how long a motion lasts")
+    for frames in found:
+        print(f"{frames / run.model.spec.fps:.1f}")
+
+
+def without_text(task: str, motion: Path | None) -> list[str | None]:
+    """The texts of ``motion generate`` when none are given: none, where the task can do without. UsageError."""
+    from motion_platform import tasks
+
+    card = tasks.load(task)
+    if card.writes != "motion":
+        how = {"captions": "motion caption", "lengths": "motion length"}.get(card.writes, "motion evaluate")
+        raise UsageError(f"task {card.task} writes {card.writes}, not motion; use {how}")
+    if any(card.reads[slot] == "audio" for slot in card.required()):
+        raise UsageError(f"--music: is missing; task {card.task} makes motion from a recording: --music FILE")
+    if motion is None and card.keep is not None:
+        raise UsageError(f"--motion: is missing; task {card.task} completes a motion: --motion FILE")
+    if any(card.reads[slot] == "text" for slot in card.required()):
+        raise UsageError("--text: is missing; say what the body does: --text 'a person waves'; or give --music FILE")
+    return [None]
+
+
+def complete(
+    run: Run,
+    motion: Path,
+    texts: Sequence[str | None],
+    lows: Sequence[str | None],
+    seconds: Sequence[float],
+    *,
+    samples: int,
+    seed: int,
+    sampling: Sampling,
+) -> list[Clip]:
+    """The motions of a file, completed as the task says. UsageError for a task that completes none."""
+    from motion_platform.engine import generate
+    from motion_platform.motion import io
+
+    if run.task.keep is None:
+        raise UsageError(f"--motion: task {run.task.task} completes no motion; use motion edit with --keep")
+    if seconds:
+        raise UsageError("--seconds: a completed motion is as long as the one given; use motion edit --keep prefix")
+    if len(texts) > 1 or len(lows) > 1:
+        raise UsageError(f"--text: got {len(texts)} texts; a completed motion takes one")
+    text, low = (each[0] if each else None for each in (texts, lows))
+    return [
+        made
+        for clip in io.load_all(motion)
+        for made in generate.edit(run, clip, None, text, low, samples=samples, seed=seed, sampling=sampling)
+    ]

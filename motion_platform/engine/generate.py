@@ -89,14 +89,15 @@ def check_filled(run: Run, given: Mapping[str, object]) -> None:
     for slot in run.task.required():
         if slot not in given:
             fills = dict(zip(run.task.texts(), ("--text", "--low-text"), strict=False)).get(slot)
-            fills = fills or {"audio": "--music FILE", "label": "--style NAME"}.get(run.task.reads[slot])
+            options = {"audio": "--music FILE", "label": "--style NAME", "motion": "--motion FILE"}
+            fills = fills or options.get(run.task.reads[slot])
             how = f"give {fills}" if fills else "the command line has no option for it; use MotionModel.generate"
             raise UsageError(f"task {run.task.task} needs slot {slot!r} ({run.task.reads[slot]}): {how}")
 
 
 def run(
     run: Run,
-    texts: Sequence[str],
+    texts: Sequence[str | None],
     low_texts: Sequence[str | None] = (),
     *,
     seconds: Sequence[float] = (),
@@ -104,7 +105,7 @@ def run(
     seed: int = 0,
     sampling: Sampling | None = None,
 ) -> list[Clip]:
-    """One clip for each text and sample, in the order text 1 sample 1, text 1 sample 2, ...
+    """One clip for each text and sample, in the order text 1 sample 1, text 1 sample 2, ...; [None]: without a text.
 
     low_texts: none, one for all, or one a text. seconds: one for all, one a text, or none: then each motion lasts as
     long as the model has learned that such a motion does (6 s from a model that has not). A clip depends on its texts,
@@ -123,10 +124,10 @@ def run(
     for start in range(0, len(jobs), AT_ONCE):
         part = jobs[start : start + AT_ONCE]
         raw = {slot: [values[t] for t, _ in part] for slot, values in by_slot.items()}
-        ids = [f"{texts[t]}|{low_texts[t] or ''}|{k}" for t, k in part]
+        ids = [f"{texts[t] or ''}|{low_texts[t] or ''}|{k}" for t, k in part]
         motion = run.model.generate(raw, [frames[t] for t, _ in part], ids, seed=seed, sampling=sampling)
         for (t, k), clip in zip(part, clips_of(motion), strict=True):
-            captions = (texts[t], *([low_texts[t]] if low_texts[t] else []))
+            captions = tuple(said for said in (texts[t], low_texts[t]) if said)
             number = t * samples + k + 1
             info = {"model": run.model.card.name, "seed": seed, "sample": k, "text": texts[t]}
             seams = run.model.trainable.seams(len(clip))
