@@ -79,3 +79,13 @@ def import_guo(
     from motion_platform.engine import published
 
     print(published.import_guo(weights, glove, mean, std, out, representation=representation, tags=tags))
+
+
+def import_m2s(
+    weights: Annotated[Path, typer.Argument(metavar="M2SNET.PT", help="checkpoints/M2SNet/*.pt of VirtualConductor")],
+    out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
+):
+    """Store VirtualConductor's music-motion network as a checkpoint: a space, and weights for music_mel."""
+    from motion_platform.engine import published_conductor
+
+    print(published_conductor.import_m2s(weights, out))
