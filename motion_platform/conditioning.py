@@ -8,6 +8,7 @@ https://arxiv.org/abs/2207.12598; each of two texts dropped on its own, as dual-
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from motion_platform.encoders.feature_cache import FeatureCache
 from motion_platform.errors import ConfigError, DataError, UnknownName, WeightsError
-from motion_platform.schema import Condition, Encoder, length_mask
+from motion_platform.schema import Audio, Condition, Encoder, length_mask
 
 PRECOMPUTE = 2048
 """Inputs encoded between two reports of progress."""
@@ -28,6 +29,14 @@ class Frozen(dict[str, Encoder]):
 
     def __deepcopy__(self, memo: dict) -> Frozen:
         """A copy of a model shares the frozen weights."""
+        return self
+
+
+class Heard(dict[tuple[str, str], Tensor]):
+    """(fingerprint of a frozen encoder, name of a recording) -> its tokens (N, C), on the CPU."""
+
+    def __deepcopy__(self, memo: dict) -> Heard:
+        """A copy of a model shares what was heard."""
         return self
 
 
@@ -71,7 +80,7 @@ class Conditioning(nn.Module):
         self.dropout = {slot: float(dropout.get(slot, 0.0)) for slot in self.slots}
         self.noise = {slot: float(noise.get(slot, 0.0)) for slot in self.slots}
         self.cache = cache or FeatureCache()
-        self.frozen, self.trained = Frozen(), nn.ModuleDict()
+        self.frozen, self.trained, self.heard = Frozen(), nn.ModuleDict(), Heard()
         shared: dict[str, Encoder] = {}
         for slot, encoder in encoders.items():
             if encoder.frozen:
@@ -143,13 +152,35 @@ class Conditioning(nn.Module):
         if not present:
             empty = torch.zeros(len(values), 0, encoder.dim, device=self.device)
             return Condition(empty, empty.bool()[..., 0], encoder.rate_hz)
-        made = encoder.to(self.device)([values[i] for i in present])
+        given = [values[i] for i in present]
+        parts = all(isinstance(audio, Audio) and audio.part is not None for audio in given)
+        if parts and slot in self.frozen and encoder.hears_whole:
+            made = self._hear(slot, given).to(self.device)
+        else:
+            made = encoder.to(self.device)(given).to(self.device)  # one without weights has no device of its own
         if len(present) == len(values):
             return made
         index = torch.tensor(present, device=self.device)
         tokens = made.tokens.new_zeros(len(values), *made.tokens.shape[1:]).index_copy(0, index, made.tokens)
         mask = made.mask.new_zeros(len(values), made.mask.shape[1]).index_copy(0, index, made.mask)
         return Condition(tokens, mask, made.rate_hz)
+
+    def _hear(self, slot: str, parts: Sequence[Audio]) -> Condition:
+        """Parts of recordings through a frozen encoder: each recording is encoded once, whole, and cut."""
+        encoder, rows = self.frozen[slot], []
+        for audio in parts:
+            name, start, whole = audio.part
+            key = self.fingerprints[slot], name
+            if key not in self.heard:
+                with torch.no_grad():
+                    made = encoder.to(self.device)([whole()]).to("cpu")
+                self.heard[key] = made.tokens[0, made.mask[0]].float()
+            first = round(start * encoder.rate_hz)
+            rows.append(self.heard[key][first : first + math.ceil(audio.seconds * encoder.rate_hz - 1e-6)])
+        tokens = pad_sequence(rows, batch_first=True)
+        return Condition(
+            tokens, length_mask(torch.tensor([len(row) for row in rows]), tokens.shape[1]), encoder.rate_hz
+        )
 
     def _features(
         self, slot: str, texts: Iterable[str], progress: Callable[[int, int], None] | None = None

@@ -140,13 +140,16 @@ class Audio:
 
     samples: (n,) float32, mono, full scale 1; None where only features are known (published data sets hold no sound).
     rate: samples a second (0 without samples). features: name of a front end -> (N, K) float32, computed ahead.
-    seconds: how long it lasts.
+    seconds: how long it lasts. part: where this is a part of a longer recording, its name, the second at which the part
+    begins, and the recording itself on demand: a frozen encoder then hears the recording once, whole, and not every
+    part of it anew.
     """
 
     seconds: float
     samples: np.ndarray | None = None
     rate: int = 0
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
+    part: tuple[str, float, Callable[[], Audio]] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass
@@ -180,12 +183,17 @@ class Edit:
 
 
 class Encoder(nn.Module, ABC):
-    """Reads one kind of raw input and returns tokens. Attributes: ``reads``, ``dim`` (C), ``rate_hz``, ``frozen``."""
+    """Reads one kind of raw input and returns tokens. Attributes: ``reads``, ``dim`` (C), ``rate_hz``, ``frozen``.
+
+    hears_whole: while frozen, a recording of which parts are given is heard once, whole, kept, and cut: for encoders
+    that cost much or that need the whole to know (a beat tracker).
+    """
 
     reads: Reads
     dim: int
     rate_hz: float | None = None
     frozen: bool = True
+    hears_whole: bool = False
 
     @abstractmethod
     def forward(self, raw: Sequence[Any]) -> Condition:

@@ -1,5 +1,6 @@
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from motion_platform.encoders.label import LabelEncoder
 from motion_platform.encoders.sentence import SentenceEncoder
 from motion_platform.encoders.text import TextEncoder
 from motion_platform.errors import ConfigError, DataError, UnknownName, WeightsError
-from motion_platform.schema import Condition, Encoder
+from motion_platform.schema import Audio, Condition, Encoder, length_mask
 
 
 class Words(TextEncoder):
@@ -288,3 +289,47 @@ def test_noise_is_added_in_training_only_and_in_proportion():
     assert added.std().item() == pytest.approx(1.5, rel=0.02)
     with pytest.raises(ConfigError, match="noise"):
         made(-1.0)
+
+
+class Listener(Encoder):
+    """Counts how often it listens; a token is what the recording's feature says."""
+
+    reads, dim, rate_hz, hears_whole = "audio", 2, 30.0, True
+
+    def __init__(self):
+        super().__init__()
+        self.lengths = []
+
+    def forward(self, raw):
+        self.lengths += [len(audio.features["x"]) for audio in raw]
+        rows = [torch.from_numpy(audio.features["x"]) for audio in raw]
+        tokens = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        return Condition(tokens, length_mask(torch.tensor([len(row) for row in rows])), self.rate_hz)
+
+    def fingerprint(self):
+        return "listener"
+
+
+def test_a_recording_is_heard_once_whole_and_cut():
+    whole = Audio(10.0, features={"x": np.arange(600, dtype=np.float32).reshape(300, 2)})
+
+    def part(start, seconds, name="a"):
+        first = round(start * 30)
+        x = whole.features["x"][first : first + round(seconds * 30)]
+        return Audio(seconds, features={"x": x}, part=(name, start, lambda: whole))
+
+    conditioning = Conditioning({"music": Listener()}, 4, {}).eval()
+    listener = conditioning.frozen["music"]
+    made = conditioning.encode({"music": [part(2.0, 1.0), None, part(9.5, 0.5), part(0.0, 2.0, "b")]})["music"]
+    assert made.tokens.shape == (4, 60, 2)
+    assert made.mask.sum(1).tolist() == [30, 0, 15, 60]
+    assert made.tokens[0, :30].tolist() == whole.features["x"][60:90].tolist()
+    assert made.tokens[2, :15].tolist() == whole.features["x"][285:].tolist()
+    conditioning.encode({"music": [part(4.0, 1.0)]})
+    assert listener.lengths == [300, 300]
+    conditioning.encode({"music": [Audio(1.0, features={"x": whole.features["x"][:30]})]})  # no part: as it is
+    assert listener.lengths == [300, 300, 30]
+    listener.hears_whole = False
+    again = conditioning.encode({"music": [part(2.0, 1.0)]})["music"]
+    assert torch.equal(again.tokens[0], made.tokens[0, :30])
+    assert listener.lengths == [300, 300, 30, 30]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,9 @@ class PreparedDataset:
         if not self.streams:
             raise UsageError(f"{self.folder}: data set {self.name} holds no music; prepare one that does")
         frames = int(self.frames[i]) - start if frames is None else frames
-        return Audio(frames / self.fps, features={name: self.stream(i, name, start, frames) for name in self.streams})
+        features = {name: self.stream(i, name, start, frames) for name in self.streams}
+        part = f"{self.folder}: {self._ids[i]}", start / self.fps, partial(self.audio, i)
+        return Audio(frames / self.fps, features=features, part=part)
 
     def events(self, i: int, start: int = 0, frames: int | None = None) -> dict[str, np.ndarray]:
         """Name -> times (n,) in seconds after frame ``start`` of clip ``i``, of what happens in the given frames.

@@ -31,6 +31,7 @@ class LibrosaBeats(Encoder):
     dim = 2
     rate_hz = float(RATE)
     frozen = True
+    hears_whole = True
 
     def __init__(self, tempo: float = 120.0) -> None:
         super().__init__()

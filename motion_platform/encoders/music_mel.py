@@ -35,6 +35,7 @@ class MusicMel(Encoder):
 
     reads = "audio"
     rate_hz = FRAMES_A_SECOND / STRIDE
+    hears_whole = True
 
     def __init__(self, weights: str | None = None, channels: list[int] = CHANNELS, dim: int = 64) -> None:
         super().__init__()
