@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def slots_of(run: Run, texts: Sequence[str | None], low_texts: Sequence[str | No
     return given
 
 
-def check_filled(run: Run, given: Mapping[str, object]) -> None:
+def check_filled(run: Run, given: Container[str]) -> None:
     """UsageError for a slot that the task demands and that no option fills."""
     for slot in run.task.required():
         if slot not in given:

@@ -75,14 +75,13 @@ def conduct(
     """
     if samples < 1:
         raise UsageError(f"--samples: got {samples}; at least 1 is needed")
-    slot, style_slot = slots_of(run, bool(styles))
+    heard, style_slot = slots_of(run, bool(styles))
     if len(styles) not in (0, 1, len(music)):
         raise UsageError(f"--style: got {len(styles)} values for {len(music)} recordings; give one, or one for each")
     clips: list[Clip] = []
     for number, path in enumerate(map(Path, music)):
         style = styles[number % len(styles)] if styles else None
-        given = {slot: path} if style_slot is None else {slot: path, style_slot: style}
-        check_filled(run, given)
+        check_filled(run, {*heard, style_slot})
         check_style(run, style_slot, style)
         audio = listen(path, seconds)
         frames = max(2, math.floor(audio.seconds * run.model.spec.fps + 1e-6))
@@ -90,7 +89,7 @@ def conduct(
         most = max(1, FRAMES_AT_ONCE // frames)
         for start in range(0, samples, most):
             numbers = range(start, min(start + most, samples))
-            raw: dict[str, list] = {slot: [audio] * len(numbers)}
+            raw: dict[str, list] = {slot: [audio] * len(numbers) for slot in heard}
             if style_slot is not None:
                 raw[style_slot] = [style] * len(numbers)
             ids = [f"{path.name}|{style or ''}|{k}" for k in numbers]
@@ -102,8 +101,8 @@ def conduct(
     return clips
 
 
-def slots_of(run: Run, styled: bool) -> tuple[str, str | None]:
-    """The slots that --music and --style fill. UsageError where the task or the model has none."""
+def slots_of(run: Run, styled: bool) -> tuple[list[str], str | None]:
+    """The slots that --music fills, all that read audio, and the one of --style. UsageError where there is none."""
     task, card = run.task, run.model.card
     found = []
     for option, kind in (("--music", "audio"), ("--style", "label")):
@@ -114,8 +113,8 @@ def slots_of(run: Run, styled: bool) -> tuple[str, str | None]:
             if of_task:
                 why = f"model {card.name} was trained without the slot {of_task[0]!r} that it fills"
             raise UsageError(f"{option}: {why}")
-        found.append(of_model[0] if of_model else None)
-    return found[0], found[1] if styled else None
+        found.append(of_model)
+    return found[0], found[1][0] if styled else None
 
 
 def check_style(run: Run, slot: str | None, style: str | None) -> None:
@@ -167,7 +166,7 @@ def events_of(run: Run, audio: Audio) -> dict[str, np.ndarray]:
         if isinstance(encoder, Encoder) and hasattr(encoder, "track"):
             found = encoder.track(audio)
             return {"beats": found.times, "bars": found.bars}
-    return {"beats": librosa_beats.track(mel.mel_of(audio))}
+    return {"beats": librosa_beats.track(librosa_beats.onset_strength(mel.mel_of(audio)))}
 
 
 def _clips(

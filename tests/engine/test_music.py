@@ -264,6 +264,13 @@ def test_what_is_no_recording_is_one_line(run: Run, tmp_path: Path, content: byt
         music.conduct(run, [tmp_path / "nowhere.wav"])
 
 
+def test_a_recording_fills_every_slot_that_listens(run: Run) -> None:
+    run.task = run.task.model_copy(update={"reads": {"style": "label", "music": "audio", "rhythm": "audio"}})
+    assert music.slots_of(run, False) == (["music"], None)
+    run.model.card = run.model.card.model_copy(update={"slots": {s: None for s in ("music", "rhythm", "style")}})
+    assert music.slots_of(run, True) == (["music", "rhythm"], "style")
+
+
 def test_slots_that_are_not_there_are_named(recording: Callable[..., Path]) -> None:
     path = recording(clicks(1))
     with pytest.raises(UnknownName, match=r"--style: unknown style 'cal'; did you mean 'calm'\?"):
