@@ -40,10 +40,26 @@ def test_a_smoke_recipe_runs(
     assert run.task.task == recipe.task
 
 
+def stand_in(recipe: config.Recipe, folder: Path, out: Path) -> dict[str, Path]:
+    """Setting -> an untrained model of the kind that the recipe builds upon."""
+    wanted = {f"slots.{slot}.settings.weights": of for slot, of in recipe.slots.items() if "weights" in of.settings}
+    kinds = {key: {"music_beats": "beat_tracker"}.get(of.encoder, "music_motion_sync") for key, of in wanted.items()}
+    if "sync_weights" in recipe.model.settings:
+        kinds["model.settings.sync_weights"] = "music_motion_sync"
+    made = {}
+    for kind in set(kinds.values()):
+        small = config.load_recipe(cards.find("configs", f"smoke/{kind}"), [f"data.folder={folder}"])
+        made[kind] = build.assemble(small, name=kind).model.save_pretrained(out / kind)
+    return {key: made[kind] for key, kind in kinds.items()}
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_builds_its_model(name: str, folders: dict[str, Path]) -> None:
+def test_a_recipe_builds_its_model(name: str, folders: dict[str, Path], tmp_path: Path) -> None:
     place = cards.find("configs", name)
-    recipe = config.load_recipe(place, [f"data.folder={folders[config.load_recipe(place).data.name]}"])
+    recipe = config.load_recipe(place)
+    folder = folders[recipe.data.name]
+    others = [f"{key}={path}" for key, path in stand_in(recipe, folder, tmp_path).items()]
+    recipe = config.load_recipe(place, [f"data.folder={folder}", *others])
     run = build.assemble(recipe, name=name)
     assert run.model.spec.representation == recipe.representation
     assert tuple(run.model.card.slots) == tuple(recipe.slots)
