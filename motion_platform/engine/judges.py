@@ -109,6 +109,8 @@ class Judges:
                 raise UsageError(f"metric {judge.recipe.name}: space {judge.space} does not classify")
             if judge.needs == "sync" and not hasattr(self.spaces[judge.space].trainable, "sync_scores"):
                 raise UsageError(f"metric {judge.recipe.name}: space {judge.space or 'itself'} does not hear music")
+            if judge.needs == "beats" and not hasattr(self.spaces[judge.space].trainable, "track"):
+                raise UsageError(f"metric {judge.recipe.name}: space {judge.space or 'itself'} does not track beats")
         self._truth: dict[str, dict[int, Tensor]] = {}
         self._text: dict[str, dict[int, Tensor]] = {}
         self._captions: dict[str, dict[int, str]] = {}
@@ -156,6 +158,10 @@ class Judges:
                 given = model.conditioning({slot: batch.raw[slot] for slot in model.card.slots})
                 scores = model.trainable.sync_scores(given, motion.to(model.device))
                 embeddings.sync = {kind: value.cpu() for kind, value in scores.items()}
+            if "beats" in needs:
+                given = model.conditioning({slot: batch.raw[slot] for slot in model.card.slots})
+                heard = model.trainable.track(given)
+                embeddings.beats = [{"beats": found.times, "bars": found.bars} for found in heard]
             seen[name] = embeddings
         return seen
 

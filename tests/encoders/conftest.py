@@ -261,3 +261,33 @@ def sync_folder(tmp_path):
 @pytest.fixture
 def other_sync_folder(tmp_path):
     return sync_checkpoint(tmp_path / "other", 1)
+
+
+def beat_checkpoint(folder, seed):
+    """A small untrained beat_tracker as a checkpoint folder."""
+    from motion_platform import model
+    from motion_platform.config import ModelFile
+    from motion_platform.schema import MotionSpec
+
+    spec = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26), "frame")
+    card = ModelFile(
+        format=model.FORMAT,
+        name="beats",
+        task="beat_tracking",
+        motion_platform="0",
+        model={"kind": "spaces", "name": "beat_tracker", "settings": {"channels": 2, "width": 6, "layers": 2}},
+        slots={"music": {"encoder": "mel", "dropout": 0.0}},
+        spec=spec.to_dict(),
+    )
+    torch.manual_seed(seed)
+    return model.build(card, spec).save_pretrained(folder)
+
+
+@pytest.fixture
+def beat_folder(tmp_path):
+    return beat_checkpoint(tmp_path / "beats", 0)
+
+
+@pytest.fixture
+def other_beat_folder(tmp_path):
+    return beat_checkpoint(tmp_path / "other_beats", 1)

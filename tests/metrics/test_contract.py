@@ -14,6 +14,7 @@ from motion_platform.errors import DataError
 from motion_platform.schema import Edit, Embeddings, Motion, Needs
 
 CONTENTS = ["walk", "run", "walk-turn-left", "raise-up-left-hand", "bow", "walk-back"]
+BEATS = np.array([0.1, 0.3, 0.5, 0.7])
 CAPTIONS = ["a man walks", "he runs", "she turns left", "a hand goes up", "a person bows low", "walk back"]
 SETTINGS = {  # six samples are fewer than the protocols of the field ask for
     "r_precision": {"pool": 2, "top": 1},
@@ -48,6 +49,7 @@ def judged(metric, motion, rows):
         text=noise + 0.2,
         sync={"easy": noise.sigmoid(), "hard": noise.sigmoid()},
         captions=captions,
+        beats=[{"beats": BEATS[int(n) % 2 :], "bars": BEATS[1::2]} for n in motion.lengths],
         labels=[{"content": CONTENTS[int(n) % 6], "style": "normal"} for n in motion.lengths],
     )
     prediction = {"caption": captions, "length": motion.lengths + 1}.get(metric.judges, motion)
@@ -75,6 +77,7 @@ def make_batch(metric, oracles):
         batch.motion = Motion(motion.x + 0.01, motion.lengths, motion.spec)
         batch.edit = Edit(batch.motion.x, torch.zeros_like(motion.x, dtype=torch.bool))
         batch.edit.keep[:, :1] = True
+        batch.events = [{"beats": BEATS, "bars": BEATS[::2]} for _ in rows]
         batch.captions = [[f"{CAPTIONS[row]} slowly", "somebody does it"] for row in rows]
         batch.raw["caption_tokens"] = [["a/DET man/NOUN walk/VERB"] for _ in rows]
         return batch

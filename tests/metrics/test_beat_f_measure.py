@@ -1,0 +1,78 @@
+"""Closed forms, and mir_eval where it is installed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from motion_platform.errors import DataError
+from motion_platform.metrics.beat_f_measure import (
+    BeatFMeasure,
+    best_level,
+    f_measure,
+    hits,
+    levels,
+    shifted,
+    true_beats,
+)
+from motion_platform.schema import Embeddings
+
+BEATS = np.arange(0.5, 30.0, 0.5)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_is_mir_evals_f_measure(seed: int) -> None:
+    mir_eval = pytest.importorskip("mir_eval")
+    random = np.random.default_rng(seed)
+    reference = np.sort(random.uniform(0, 30, 60))
+    estimate = np.sort(np.concatenate([reference + random.normal(0, 0.05, 60), random.uniform(0, 30, 10)]))
+    theirs = mir_eval.beat.f_measure(reference, estimate, f_measure_threshold=0.07)
+    assert f_measure(reference, estimate)[0] == pytest.approx(theirs, abs=1e-12)
+
+
+def test_closed_forms() -> None:
+    assert f_measure(BEATS, BEATS) == (1, 1, 1)
+    assert f_measure(BEATS, BEATS + 0.069)[0] == 1
+    assert f_measure(BEATS, BEATS + 0.071)[0] == 0
+    assert f_measure(BEATS, BEATS[::2]) == pytest.approx((2 * 30 / 89, 1, 30 / 59))
+    double = levels(BEATS)[3]
+    assert f_measure(BEATS, double) == pytest.approx((2 * 59 / (59 + 117), 59 / 117, 1))
+    assert f_measure(BEATS, np.zeros(0)) == f_measure(np.zeros(0), BEATS) == (0, 0, 0)
+
+
+def test_a_beat_is_hit_once() -> None:
+    assert hits(np.array([1.0]), np.array([0.99, 1.0, 1.01])) == 1
+    assert hits(np.array([1.0, 1.06]), np.array([1.0])) == 1
+    assert hits(np.array([1.0, 1.1]), np.array([0.95, 1.05])) == 2
+
+
+def test_the_best_level_forgives_half_and_double_and_nothing_else() -> None:
+    for found in (BEATS, BEATS[::2], BEATS[1::2], levels(BEATS)[3]):
+        assert best_level(BEATS, found) == 1
+    assert best_level(BEATS, BEATS[::3]) < 0.7
+    assert best_level(BEATS, BEATS + 0.25) == pytest.approx(2 * 58 / (117 + 59))  # only as off-beats of twice as many
+
+
+def test_random_shifts_keep_the_number_and_reach_what_chance_gives() -> None:
+    moved = shifted(BEATS, 30.0, "clip", 0, shifts=400)
+    assert {len(times) for times in moved} == {len(BEATS)}
+    assert np.mean([f_measure(BEATS, times)[0] for times in moved]) == pytest.approx(0.14 / 0.5, abs=0.04)
+    assert np.array_equal(shifted(BEATS, 30.0, "clip", 0)[0], shifted(BEATS, 30.0, "clip", 0)[0])
+    assert not np.array_equal(shifted(BEATS, 30.0, "clip", 1)[0], shifted(BEATS, 30.0, "clip", 0)[0])
+
+
+def test_the_metric_reads_what_a_tracker_heard(oracles) -> None:
+    motion = oracles.motion_of([torch.zeros(600, 22, 3)] * 2)
+    batch = oracles.batch_of(motion)
+    batch.events = [{"beats": BEATS, "bars": BEATS[::4]}, {"beats": np.zeros(0), "bars": np.zeros(0)}]
+    heard = [{"beats": BEATS[::2], "bars": BEATS[::4]}, {"beats": BEATS, "bars": BEATS}]
+    values = BeatFMeasure().state(motion, batch, Embeddings(beats=heard)).compute()
+    assert values["beat_f_measure"] == pytest.approx(60 / 89)  # the clip without beats says nothing
+    assert values["beat_f_measure_bar_lines"] == 1
+    assert values["beat_f_measure_best_level"] == 1
+    with pytest.raises(DataError, match="beat tracker"):
+        BeatFMeasure().state(motion, batch, Embeddings())
+    batch.events = None
+    with pytest.raises(DataError, match="does not say where its beats are"):
+        true_beats(batch, "x")

@@ -1,0 +1,111 @@
+"""A hand that falls on known beats."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from motion_platform.metrics.beat_consistency import BeatConsistency, consistency
+from motion_platform.metrics.ictus import Ictus, bars_right, ictuses
+
+pytestmark = pytest.mark.usefixtures("joints_as_features")
+RIGHT_WRIST = 21
+FPS = 20.0
+
+
+def bouncing(beats: np.ndarray, seconds: float, fps: float, size: float = 0.2) -> np.ndarray:
+    """(T,) height of a hand that is lowest exactly on the beats."""
+    time = np.arange(round(seconds * fps)) / fps
+    number = np.interp(time, beats, np.arange(len(beats)), left=0, right=len(beats) - 1)
+    return 1.0 + size * np.sin(np.pi * number) ** 2
+
+
+@pytest.mark.parametrize("fps", [20.0, 30.0, 60.0])
+@pytest.mark.parametrize("period", [0.4, 0.7, 1.3])
+def test_ictuses_are_the_lowest_points_between_frames(fps: float, period: float) -> None:
+    beats = np.arange(0.33, 20, period)
+    found = ictuses(bouncing(beats, 21, fps), fps)
+    assert len(found) == len(beats) - 2  # the hand stands still before the first and after the last
+    assert np.abs(found - beats[1:-1]).max() < 0.012
+
+
+def test_shaking_and_rest_are_no_ictuses() -> None:
+    random = np.random.default_rng(0)
+    assert len(ictuses(1 + random.normal(0, 0.002, 600), 30.0)) == 0
+    assert len(ictuses(np.full(600, 1.2), 30.0)) == 0
+    assert len(ictuses(np.zeros(2), 30.0)) == 0
+    beats = np.arange(0.5, 20, 0.6)
+    shaky = bouncing(beats, 21, 30.0) + random.normal(0, 0.002, 630)
+    assert np.abs(ictuses(shaky, 30.0) - beats[1:-1]).max() < 0.05
+
+
+def test_a_wobble_on_the_way_down_is_no_beat() -> None:
+    time = np.arange(0, 20, 1 / 30)
+    height = 1 + 0.15 * np.sin(np.pi * time) ** 2 + 0.012 * np.sin(2 * np.pi * 2.5 * time)
+    assert len(ictuses(height, 30.0)) == 19
+
+
+def clips(oracles, beats: np.ndarray, seconds: float = 30.0):
+    joints = oracles.standing(round(seconds * FPS))
+    joints[:, RIGHT_WRIST, 1] = torch.from_numpy(bouncing(beats, seconds, FPS)).float()
+    return oracles.motion_of([joints])
+
+
+def test_a_hand_on_the_beat_scores_one_and_chance_is_shown_beside(oracles) -> None:
+    beats = np.arange(0.37, 30, 0.6)
+    motion = clips(oracles, beats)
+    batch = oracles.batch_of(motion)
+    batch.events = [{"beats": beats[1:-1], "bars": beats[1:-1:4]}]
+    values = Ictus().state(motion, batch).compute()
+    assert values["ictus"] == values["ictus_precision"] == values["ictus_recall"] == 1
+    assert values["ictus_best_level"] == values["ictus_bars_right"] == 1
+    assert values["ictus_random_shift"] == pytest.approx(0.14 / 0.6, abs=0.12)
+    assert abs(values["ictus_lag"]) < 0.01
+    soft = BeatConsistency().state(motion, batch).compute()
+    assert soft["beat_consistency"] > 0.99
+    assert soft["beat_consistency_of_ictuses"] > 0.99
+    uniform = np.exp(-(np.linspace(0, 0.3, 1000) ** 2) / 0.02).mean()  # the distance is uniform up to half a period
+    assert soft["beat_consistency_random_shift"] == pytest.approx(uniform, abs=0.12)
+
+
+def test_a_hand_that_beats_twice_as_often_is_seen(oracles) -> None:
+    beats = np.arange(0.37, 30, 0.4)
+    motion = clips(oracles, beats)
+    batch = oracles.batch_of(motion)
+    true = beats[1:-1:2]
+    batch.events = [{"beats": true, "bars": true[::4]}]
+    values = Ictus().state(motion, batch).compute()
+    assert values["ictus_recall"] == 1
+    assert values["ictus_precision"] == pytest.approx(0.5, abs=0.01)
+    assert values["ictus_best_level"] > 0.98
+    assert values["ictus_bars_right"] == 0
+    soft = BeatConsistency().state(motion, batch).compute()
+    assert soft["beat_consistency"] > 0.99
+    assert soft["beat_consistency_of_ictuses"] < 0.6
+
+
+def test_a_clip_without_beats_or_without_ictuses(oracles) -> None:
+    motion = oracles.motion_of([oracles.standing(100), oracles.standing(100)])
+    batch = oracles.batch_of(motion)
+    batch.events = [
+        {"beats": np.array([1.0, 2.0]), "bars": np.array([1.0])},
+        {"beats": np.zeros(0), "bars": np.zeros(0)},
+    ]
+    values = Ictus().state(motion, batch).compute()
+    assert values["ictus"] == values["ictus_precision"] == values["ictus_recall"] == 0
+    assert BeatConsistency().state(motion, batch).compute()["beat_consistency"] == 0
+
+
+def test_bars_are_counted_by_hand() -> None:
+    beats = np.arange(0, 10) * 0.5
+    bars = beats[::3]
+    assert bars_right(beats, beats, bars) == (3, 3)
+    assert bars_right(beats - 0.06, beats, bars) == (3, 3)
+    assert bars_right(np.delete(beats, 4), beats, bars) == (2, 3)
+    assert bars_right(beats[:0], beats, beats[::2]) == (0, 0)  # bars of two are not counted
+
+
+def test_consistency_closed_form() -> None:
+    assert consistency(np.array([1.0, 2.0]), np.array([1.1]), 0.1) == pytest.approx((np.exp(-0.5) + np.exp(-40.5)) / 2)
+    assert consistency(np.zeros(0), np.array([1.0]), 0.1) == 0

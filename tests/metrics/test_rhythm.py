@@ -1,0 +1,75 @@
+"""The published numbers, against a plain reading of the published formulas."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import signal
+
+from motion_platform.metrics.rhythm import (
+    FRAME,
+    RhythmDensityError,
+    StandardDeviationPercentage,
+    StrengthContourError,
+    flat,
+)
+from motion_platform.motion.representations import conductor, get_representation
+from motion_platform.schema import Batch, Motion, MotionSpec
+
+SPEC = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26), "frame")
+
+
+@pytest.fixture
+def pair():
+    """(2, 600, 26) generated and real, in widths of the frame."""
+    random = np.random.default_rng(0)
+    real = 0.5 + np.cumsum(random.normal(0, 0.003, (2, 600, 26)), 1)
+    return torch.from_numpy(real + random.normal(0, 0.01, real.shape)).float(), torch.from_numpy(real).float()
+
+
+def state(metric, pair):
+    lengths = torch.tensor([600, 600])
+    motion, real = (Motion(x, lengths, SPEC) for x in pair)
+    return metric.state(motion, Batch(["a", "b"], {}, lengths, motion=real)).compute()[metric.name]
+
+
+def test_the_plane_is_that_of_the_stored_data(pair) -> None:
+    joints = get_representation("conductor").decode(pair[1][0]).double()
+    difference = flat(joints.numpy()) - pair[1][0].double().numpy()
+    assert np.ptp(difference.reshape(600, 13, 2), axis=(0, 1)).max() < 1e-5  # the same up to where the origin is
+    assert abs(conductor.FRAME - FRAME) < 1e-12
+
+
+def test_rhythm_density_error_is_the_published_one(pair) -> None:
+    errors = []
+    for mine, theirs in zip(*pair, strict=True):
+        spectra = [sum(signal.welch(x[:, k].double().numpy(), 30)[1] for k in range(26)) / 26 for x in (theirs, mine)]
+        errors.append(((spectra[0][6:26] - spectra[1][6:26]) ** 2).mean())
+    assert state(RhythmDensityError(), pair) == pytest.approx(np.log(np.mean(errors) * 1e7 + 1), rel=1e-3)
+
+
+def test_strength_contour_error_is_the_published_one(pair) -> None:
+    pooled = []
+    for x in pair:
+        step = torch.zeros(2, 600, 26, dtype=torch.float64)
+        step[:, 1:] = x[:, :-1].double() - x[:, 1:].double()
+        pooled.append(torch.nn.AvgPool1d(60, 30)(step.mean(2).abs()[None])[0])
+    expected = math.log(float((pooled[0] - pooled[1]).square().mean()) * 1e7 + 1)
+    assert state(StrengthContourError(), pair) == pytest.approx(expected, rel=1e-3)
+
+
+def test_standard_deviation_percentage(pair) -> None:
+    real = pair[1]
+    half = real.mean(1, keepdim=True) + 0.5 * (real - real.mean(1, keepdim=True))
+    assert state(StandardDeviationPercentage(), (real, real)) == pytest.approx(100)
+    assert state(StandardDeviationPercentage(), (half, real)) == pytest.approx(50, abs=0.01)
+    still = real.mean(1, keepdim=True).expand_as(real)
+    assert state(StandardDeviationPercentage(), (still, real)) == pytest.approx(0, abs=0.01)
+
+
+def test_real_motion_has_no_error(pair) -> None:
+    for metric in (RhythmDensityError(), StrengthContourError()):
+        assert state(metric, (pair[1], pair[1])) == 0
