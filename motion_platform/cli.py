@@ -18,6 +18,7 @@ from motion_platform.cli_data import data_app, weights_app
 from motion_platform.cli_evaluate import benchmark, compare, evaluate, weights_of
 from motion_platform.cli_language import caption, complete, length, without_text
 from motion_platform.cli_spaces import import_guo, import_m2s, search
+from motion_platform.cli_tokens import detokenize, tokenize, tokenizer_report
 from motion_platform.errors import MotionPlatformError, UnknownName, UsageError, suggest
 
 app = typer.Typer(
@@ -224,6 +225,9 @@ app.command()(benchmark)
 app.command()(compare)
 app.command()(search)
 app.command()(caption)
+app.command()(tokenize)
+app.command()(detokenize)
+app.command("tokenizer-report")(tokenizer_report)
 app.command()(length)
 weights_app.command("import-guo")(import_guo)
 weights_app.command("import-m2s")(import_m2s)
