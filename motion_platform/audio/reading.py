@@ -2,12 +2,15 @@
 
 libsndfile (wav, flac, ogg, mp3 and more) reads first; what it does not know goes through the ffmpeg of imageio-ffmpeg
 (m4a, wma, the sound of a video). Channels are averaged and the rate is changed by soxr at its high quality: both as
-``librosa.load`` does, which the published front end starts from. A file that was cut off is read as far as it goes.
+``librosa.load`` does, which the published front end starts from. A file that is cut off
+or damaged is read as far as it goes, with a warning in the log where a decoder stumbled.
 """
 
 from __future__ import annotations
 
+import logging
 import math
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -18,6 +21,8 @@ import numpy as np
 
 from motion_platform.errors import DataError, UsageError, suggest
 from motion_platform.schema import Audio
+
+log = logging.getLogger("motion_platform")
 
 RATE = 22_050
 """Samples a second that the front ends work at."""
@@ -139,12 +144,17 @@ def _decode(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
         while True:
             try:
                 piece = file.read(size, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                raise DataError(f"{path}: cannot be decoded after {done / rate:.1f} s: {error}") from error
+            except soundfile.LibsndfileError:  # cut off or damaged: ffmpeg goes on where this gives up
+                break
             if not len(piece):
                 return
             done += len(piece)
             yield rate, piece
+    for other, piece in _by_ffmpeg(path, seconds):
+        skipped = min(len(piece), done)
+        done -= skipped
+        if len(piece) > skipped:
+            yield other, piece[skipped:]
 
 
 def _by_ffmpeg(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
@@ -174,5 +184,12 @@ def _by_ffmpeg(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
         messages.seek(0)
         said = messages.read().decode("utf-8", "replace").strip().splitlines()
     if failed or len(head) < 24:
-        why = f": {said[-1][:120]}" if said else ""
+        why = f": {_said(said[0])}" if said else ""
         raise DataError(f"{path}: is not a recording that can be read (wav, flac, ogg, mp3, m4a, ...){why}")
+    if said:
+        log.warning("%s: is damaged; what can be decoded is used (%s)", path, _said(said[0]))
+
+
+def _said(line: str) -> str:
+    """What ffmpeg says, without the part of it that speaks and its address."""
+    return re.sub(r"^\[[^\]]*\] ", "", line)[:120]

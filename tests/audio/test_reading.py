@@ -69,6 +69,18 @@ def test_a_file_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     assert reading.load(cut).seconds == pytest.approx(1.0, abs=0.01)
 
 
+def test_a_damaged_file_is_read_as_far_as_it_goes_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(22_050 * 4).astype(np.float32)
+    soundfile.write(tmp_path / "whole.flac", noise, 22_050)
+    data = (tmp_path / "whole.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(data[: len(data) // 2])
+    with caplog.at_level("WARNING"):
+        audio = reading.load(tmp_path / "cut.flac")
+    assert 1.5 < audio.seconds < 2.1
+    assert np.abs(audio.samples[:20_000] - noise[:20_000]).max() < 1e-4
+    assert "cut.flac: is damaged" in caplog.text
+
+
 def test_errors_are_one_line(tmp_path: Path) -> None:
     def says(name: str, content: bytes | None) -> str:
         path = tmp_path / name
