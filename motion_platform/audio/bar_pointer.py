@@ -34,7 +34,7 @@ class Pointer:
     metre weigh against those about beats.
     """
 
-    fastest: float = 0.27
+    fastest: float = 0.31
     slowest: float = 2.2
     metres: tuple[int, ...] = (1, 2, 3, 4, 6)
     rigidity: float = 60.0

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from motion_platform.audio.bar_pointer import Beats
+from motion_platform.encoders.mel import Mel
+from motion_platform.encoders.music_beats import MusicBeats, clock_features
+from motion_platform.errors import DataError, WeightsError
+from motion_platform.schema import Audio
+
+
+def test_the_mel_goes_through_unchanged() -> None:
+    mel = np.random.default_rng(0).random((200, 128)).astype(np.float32)
+    made = Mel()([Audio(200 / 90, features={"mel": mel}), None, Audio(1.0, features={"mel": mel[:90]})])
+    assert made.rate_hz == 90.0
+    assert np.array_equal(made.tokens[0].numpy(), mel)
+    assert made.mask.sum(1).tolist() == [200, 0, 90]
+    assert (made.tokens[1] == 0).all()
+
+
+def test_the_clock_counts_beats_and_bars() -> None:
+    beats = Beats(np.arange(0.5, 9.6, 0.5), np.arange(19) % 3 + 1, np.full(19, 3))
+    clock = clock_features(beats, 300)
+    groups = MusicBeats.groups()
+    at = [round(t * 30 - 0.5) for t in (2.0, 2.25, 3.5)]  # the second beat of bar 2, half a beat later, a bar line
+    seconds = (np.array(at) + 0.5) / 30
+    phase = 2 * math.pi * ((seconds - 0.5) / 0.5)
+    np.testing.assert_allclose(clock[at][:, groups["beat"]], np.stack([np.cos(phase), np.sin(phase)], 1), atol=1e-5)
+    np.testing.assert_allclose(
+        clock[at][:, groups["bar"]], np.stack([np.cos(phase / 3), np.sin(phase / 3)], 1), atol=1e-5
+    )
+    assert torch.allclose(clock[:, groups["tempo"]], torch.tensor(2.0))
+    assert clock[at][:, groups["metre"]].argmax(1).tolist() == [2, 2, 2]
+    pulse = clock[:, groups["pulse"]]
+    assert pulse[at[0], 0] > 0.8 > 0.1 > pulse[at[0], 1]
+    assert pulse[at[2]].min() > 0.8
+    assert (clock_features(Beats(np.zeros(0), np.zeros(0, int), np.zeros(0, int)), 30) == 0).all()
+
+
+def test_silence_has_no_clock_and_a_clip_of_a_frame_is_heard(beat_folder) -> None:
+    ears = MusicBeats(str(beat_folder))
+    groups = ears.groups()
+    silent = ears([Audio(10.0, features={"mel": np.zeros((900, 128), np.float32)})])
+    assert silent.tokens.shape == (1, 300, 79)
+    assert (silent.tokens == 0).all()
+    short = ears([Audio(1 / 90, features={"mel": np.full((1, 128), 0.5, np.float32)})])
+    assert short.tokens.shape == (1, 1, 79)
+    assert (short.tokens[..., : groups["heard"].start] == 0).all()
+    assert list(groups.values())[-1].stop == ears.dim == 79
+    assert MusicBeats(str(beat_folder), tempogram=False).dim == groups["onset"].start
+
+
+def test_bad_input_is_an_error(beat_folder, sync_folder) -> None:
+    with pytest.raises(WeightsError, match="without tensors"):
+        MusicBeats(str(sync_folder))
+    with pytest.raises(DataError, match="NaN"):
+        MusicBeats(str(beat_folder))([Audio(1.0, features={"mel": np.full((90, 128), np.nan, np.float32)})])
