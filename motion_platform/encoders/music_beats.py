@@ -103,7 +103,7 @@ class MusicBeats(Encoder):
             strength = beats.onset_strength(mel[None])
             padded = torch.nn.functional.pad(strength, (0, frames * STRIDE - len(mel)))
             onset = padded.unflatten(1, (frames, STRIDE)).amax(2)[0, :, None]
-            parts += [onset / strength.std().clamp(min=1e-3), beats.tempogram(padded)[0]]
+            parts += [onset / strength.std(correction=0).clamp(min=1e-3), beats.tempogram(padded)[0]]
         return torch.cat(parts, 1)
 
     def fingerprint(self) -> str:

@@ -26,7 +26,7 @@ def test_the_clock_counts_beats_and_bars() -> None:
     beats = Beats(np.arange(0.5, 9.6, 0.5), np.arange(19) % 3 + 1, np.full(19, 3))
     clock = clock_features(beats, 300)
     groups = MusicBeats.groups()
-    at = [round(t * 30 - 0.5) for t in (2.0, 2.25, 3.5)]  # the second beat of bar 2, half a beat later, a bar line
+    at = [round(t * 30 - 0.5) for t in (2.5, 2.75, 3.5)]  # the second beat of bar 2, half a beat later, a bar line
     seconds = (np.array(at) + 0.5) / 30
     phase = 2 * math.pi * ((seconds - 0.5) / 0.5)
     np.testing.assert_allclose(clock[at][:, groups["beat"]], np.stack([np.cos(phase), np.sin(phase)], 1), atol=1e-5)
