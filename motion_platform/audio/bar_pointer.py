@@ -31,7 +31,8 @@ class Pointer:
     fastest, slowest: seconds from beat to beat. metres: allowed beats a bar. rigidity: how unlikely a change of tempo
     is (100: 1 % faster or slower from beat to beat costs a factor of e). change: probability of another metre at a bar
     line. jump: log probability of any other tempo. tempo, bar, metre: how much the answers about tempo, bar line and
-    metre weigh against those about beats.
+    metre weigh against those about beats. threshold: before the first and after the last beat that is at least so
+    probable, where the pointer only runs on, there are none.
     """
 
     fastest: float = 0.31
@@ -42,6 +43,7 @@ class Pointer:
     tempo: float = 1.0
     bar: float = 1.0
     metre: float = 0.5
+    threshold: float = 0.05
     jump: float = -12.0
 
     def __post_init__(self) -> None:
@@ -49,8 +51,8 @@ class Pointer:
             raise ValueError(f"fastest {self.fastest} s and slowest {self.slowest} s: need 0 < fastest < slowest")
         if not self.metres or min(self.metres) < 1 or len(set(self.metres)) != len(self.metres):
             raise ValueError(f"metres: got {self.metres}; different whole numbers from 1 on")
-        if not 0 < self.change < 1 or min(self.rigidity, self.tempo, self.bar, self.metre) < 0:
-            raise ValueError("change lies between 0 and 1, rigidity and the weights are 0 or more")
+        if not 0 < self.change < 1 or min(self.rigidity, self.tempo, self.bar, self.metre, self.threshold) < 0:
+            raise ValueError("change lies between 0 and 1, rigidity, weights and threshold are 0 or more")
 
 
 @dataclass
@@ -200,6 +202,9 @@ def _walk_back(at, n, from_length, from_metre, is_opening, closing, kind, openin
         came = int(closing[from_metre[s, kind[state], length]]) if is_opening[state] else state - 1
         state, length = came, int(from_length[s, came, length])
     path = np.array(found[::-1])
+    around = np.pad(beat, 1)[path[:, :1] + np.arange(3)].max(1)
+    loud = np.flatnonzero(around >= pointer.threshold)
+    path = path[loud[0] : loud[-1] + 1] if len(loud) else path[:0]
     kinds = kind[path[:, 1]]
     return Beats(_refine(beat, path[:, 0]) / rate, path[:, 1] - opening[kinds] + 1, np.array(pointer.metres)[kinds])
 

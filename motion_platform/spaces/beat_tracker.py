@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motion_platform.audio.bar_pointer import Beats, Pointer
+from motion_platform.audio.bar_pointer import Beats, Pointer, nearest
 from motion_platform.errors import ConfigError, DataError, UsageError
 from motion_platform.nn.beat_network import METRES, RATE, STRIDE, TEMPI, BeatNetwork, read, tempo_class
 from motion_platform.schema import Batch, Condition, Motion, MotionSpec, Space, length_mask
@@ -102,7 +102,7 @@ class BeatTracker(Space):
         beat, bar, tempo, metre = (t.to(mel.device) for t in targets(events, heard.beat.shape[1]))
         real = mask[:, 1::STRIDE][:, : beat.shape[1]]
         known = real & (tempo >= 0)
-        parts = {"beat": _mean(F.binary_cross_entropy_with_logits(heard.beat, beat, reduction="none"), known)}
+        parts = {"beat": _mean(F.binary_cross_entropy_with_logits(heard.beat, beat, reduction="none"), real)}
         near = (beat > 0.3) & known & (bar >= 0)
         wrong = F.binary_cross_entropy_with_logits(heard.bar, bar.clamp(min=0), reduction="none")
         parts["bar"] = _mean(wrong * beat, near)
@@ -136,13 +136,13 @@ def targets(events: Sequence[tuple[np.ndarray, np.ndarray]], steps: int) -> tupl
     tempo, metre = bar.copy(), np.full((len(events), steps), UNKNOWN, np.int64)
     seconds = (np.arange(steps) + 0.5) / RATE
     for b, (beats, bars) in enumerate(events):
+        beat[b] = np.clip(1 - nearest(seconds, beats) * RATE / NEAR, 0, 1)
         if len(beats) < 2:
             continue
         away = np.abs(seconds[:, None] - beats[None, :]) * RATE  # (S, n) frames
-        nearest = away.argmin(1)
-        beat[b] = np.clip(1 - away.min(1) / NEAR, 0, 1)
+        closest = away.argmin(1)
         opens = np.abs(beats[:, None] - bars[None, :]).min(1) < 0.04 if len(bars) else np.zeros(len(beats), bool)
-        bar[b] = opens[nearest]
+        bar[b] = opens[closest]
         inside = (seconds >= beats[0]) & (seconds < beats[-1])
         number = np.clip(np.searchsorted(beats, seconds, "right") - 1, 0, len(beats) - 2)
         place = tempo_class(torch.from_numpy(np.diff(beats)[number])).numpy()

@@ -44,6 +44,15 @@ def test_a_slowing_tempo_is_followed() -> None:
     assert abs(len(found.times) - len(beats)) <= 2
 
 
+def test_there_are_no_beats_in_the_silence_around_the_music() -> None:
+    beats = np.arange(10.0, 19.9, 0.5)
+    activation = np.where(nearest((np.arange(900) + 0.5) / 30, beats) < 0.05, 0.8, 0.003)
+    found = decode(activation, np.full(900, 0.3), RATE)
+    assert len(found.times) == len(beats)
+    assert nearest(found.times, beats).max() < 0.02
+    assert len(decode(np.full(900, 0.01), np.full(900, 0.3), RATE).times) == 0
+
+
 def test_beats_that_are_not_heard_are_filled_in() -> None:
     beats = np.arange(0.4, 29.5, 0.55)
     heard_ones = np.delete(beats, [9, 20, 21, 33])
@@ -73,7 +82,7 @@ def test_the_metre_that_is_heard_decides_where_bar_lines_do_not() -> None:
 
 def test_it_is_the_best_path_of_all() -> None:
     """Every path over 15 frames is scored by hand; the decoder's must be the best."""
-    pointer = Pointer(fastest=3 / 30, slowest=5 / 30, metres=(2, 3), rigidity=5.0, change=0.1)
+    pointer = Pointer(fastest=3 / 30, slowest=5 / 30, metres=(2, 3), rigidity=5.0, change=0.1, threshold=0.0)
     n = lengths(RATE, pointer)
     assert n.tolist() == [3, 4, 5]
     random = np.random.default_rng(3)
