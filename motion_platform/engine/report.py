@@ -199,7 +199,9 @@ def play(lines: Sequence[Line]) -> list[tuple[str, str]]:
         for row in rows:
             joints = row.arrays.get(f"shown/{clip}")
             if joints is not None and joints.shape[1] == len(skeleton):
-                clips.append(Clip(joints, 20.0, skeleton, name=row.facts["name"], captions=(row.facts["name"],)))
+                name, said = row.facts["name"], row.facts.get("said", {}).get(clip)
+                name = name if said is None else f"{name}: {said}"  # captions: everybody speaks of the same motion
+                clips.append(Clip(joints, 20.0, skeleton, name=name, captions=(name,)))
         if clips:
             found.append((caption or clip, player.page_text(clips, title=caption or clip)))
     return found

@@ -14,7 +14,7 @@ from motion_platform import cli_language, config, tasks
 from motion_platform.config import MetricRecipe
 from motion_platform.data import sample
 from motion_platform.data.prepared import PreparedDataset
-from motion_platform.engine import benchmark, bounds, bounds_words, build, caption, generate, protocol
+from motion_platform.engine import benchmark, bounds, bounds_words, build, caption, generate, protocol, report
 from motion_platform.engine.benchmark import Benchmark, Entry, Job
 from motion_platform.engine.judges import Judges
 from motion_platform.engine.protocol import Plan
@@ -175,6 +175,10 @@ def test_one_benchmark_takes_every_model_that_can(model: MotionModel, says, tmp_
     cells = benchmark.run(Job(described.model_copy(update={"tasks": ["motion_to_text"]}), quiet=True))
     names = [cell.row.facts["name"] for cell in cells]
     assert names == ["real captions", "random training caption", "nearest training motion", "toy"]
+    shown = described.model_copy(update={"tasks": ["motion_to_text"], "shown": 1, "bounds": []})
+    lines = report.lines_of([cell.row for cell in benchmark.run(Job(shown, quiet=True))])
+    ((_, page),) = report.play(lines)
+    assert "toy: a person walks" in page
     outside = described.model_copy(update={"tasks": ["motion_to_text"], "entries": [Entry(folder=str(tmp_path))]})
     with pytest.raises(UsageError, match="is a folder of motions, and task motion_to_text writes captions"):
         benchmark.run(Job(outside, quiet=True))
