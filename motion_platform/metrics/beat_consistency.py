@@ -6,8 +6,8 @@ import numpy as np
 
 from motion_platform.audio.bar_pointer import nearest
 from motion_platform.metrics.base import RatioState, check_batch
-from motion_platform.metrics.beat_f_measure import shifted, true_beats
-from motion_platform.metrics.ictus import wrist_ictuses
+from motion_platform.metrics.beat_f_measure import reference, shifted
+from motion_platform.metrics.ictus import check_choices, wrist_ictuses
 from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
@@ -26,7 +26,8 @@ class BeatConsistency(Metric):
     90 Hz music with places in 30 Hz motion and mean nothing. Values: ``beat_consistency`` from the beats,
     ``beat_consistency_of_ictuses`` from the ictuses (low for a hand that beats more than is written), and
     ``..._random_shift`` of each: what the same ictuses moved by chance reach, which for a busy hand is not little.
-    Mean over clips; a clip without beats is left out.
+    Mean over clips; a clip without beats is left out. Setting ``beats: librosa``: the beats of librosa's tracker stand
+    for those of the score, for recordings.
     """
 
     name = "beat_consistency"
@@ -34,12 +35,11 @@ class BeatConsistency(Metric):
     higher_is_better = True
     needs = None
 
-    def __init__(self, sigma: float = 0.1, hand: str = "right", seed: int = 0) -> None:
+    def __init__(self, sigma: float = 0.1, hand: str = "right", beats: str = "score", seed: int = 0) -> None:
         if not sigma > 0:
             raise ValueError(f"sigma: got {sigma} s; allowed: above 0")
-        if hand not in ("left", "right"):
-            raise ValueError(f"hand: got {hand!r}; allowed: left, right")
-        self.sigma, self.hand, self.seed = sigma, hand, seed
+        check_choices(hand, beats)
+        self.sigma, self.hand, self.beats, self.seed = sigma, hand, beats, seed
 
     def about(self, value: str) -> tuple[str, bool | None]:
         return self.unit, None if value.endswith("_random_shift") else True
@@ -47,7 +47,7 @@ class BeatConsistency(Metric):
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
         """Errors: DataError for a NaN in the prediction or beats that are not known; UnknownName without wrists."""
         check_batch(prediction, batch, self.name)
-        truth = true_beats(batch, self.name)
+        truth = reference(batch, self.name, self.beats)[0]
         rows = {}
         for b, (sample, found) in enumerate(zip(batch.ids, wrist_ictuses(prediction, self.hand), strict=True)):
             beats, weight = truth[b], float(len(truth[b]) > 0)

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from motion_platform.audio.mel import mel_of
 from motion_platform.errors import DataError
 from motion_platform.metrics.base import RatioState, check_batch
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
+from motion_platform.schema import Audio, Batch, Embeddings, Metric, Motion
 from motion_platform.seeding import seed_of
 
 TOLERANCE = 0.07
@@ -72,6 +73,23 @@ def true_beats(batch: Batch, where: str, name: str = "beats") -> list[np.ndarray
         if not np.isfinite(times).all():
             raise DataError(f"{where}: the {name} of {sample!r} have a NaN or infinite time")
     return found
+
+
+def reference(batch: Batch, where: str, beats: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """(beats, bar lines), a row each: those of the score, or beats (no bar lines) that librosa's tracker hears in the
+    recording of the row, for music of which nobody knows the beats.
+
+    Errors: DataError where the beats are not known, or there is no recording.
+    """
+    if beats == "score":
+        return true_beats(batch, where), true_beats(batch, where, "bars")
+    from motion_platform.encoders.librosa_beats import onset_strength, track
+
+    music = [values for values in batch.raw.values() if values and all(isinstance(v, Audio) for v in values)]
+    if not music:
+        raise DataError(f"{where}: the batch has no recordings to track beats in; give the model a slot of music")
+    found = [np.asarray(track(onset_strength(mel_of(audio))), np.float64) for audio in music[0]]
+    return found, [np.zeros(0)] * len(found)
 
 
 class BeatFMeasure(Metric):

@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from motion_platform.metrics.base import RatioState, check_batch, joint_indices, joints_of
-from motion_platform.metrics.beat_f_measure import TOLERANCE, beat_values, true_beats
+from motion_platform.metrics.beat_f_measure import TOLERANCE, beat_values, reference
 from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 SHORTEST = 0.2
@@ -45,6 +45,14 @@ def ictuses(height: np.ndarray, fps: float) -> np.ndarray:
     before, here, after = smooth[found - 1], smooth[found], smooth[found + 1]
     bend = before - 2 * here + after
     return (found + np.where(bend > 0, (before - after) / (2 * np.where(bend > 0, bend, 1)), 0.0)) / fps
+
+
+def check_choices(hand: str, beats: str) -> None:
+    """Errors: ValueError for another hand than left and right, other beats than score and librosa."""
+    if hand not in ("left", "right"):
+        raise ValueError(f"hand: got {hand!r}; allowed: left, right")
+    if beats not in ("score", "librosa"):
+        raise ValueError(f"beats: got {beats!r}; allowed: score, librosa")
 
 
 def wrist_ictuses(prediction: Motion, hand: str = "right") -> list[np.ndarray]:
@@ -83,7 +91,8 @@ class Ictus(Metric):
     ``ictus_recall``; ``ictus_best_level`` (against half, as many or twice as many beats); ``ictus_random_shift``, what
     the same ictuses moved by chance reach; ``ictus_bars_right``: bars of three or four beats that have as many ictuses,
     over all such bars; ``ictus_lag``, by how many seconds an ictus within 70 ms of a beat comes late, on average: no
-    score, players know that a hand leads or follows. A clip without beats is left out.
+    score, players know that a hand leads or follows. A clip without beats is left out. Setting ``beats: librosa``: the
+    beats of librosa's tracker stand for those of the score, for recordings; they are often those of another level.
     """
 
     name = "ictus"
@@ -91,12 +100,11 @@ class Ictus(Metric):
     higher_is_better = True
     needs = None
 
-    def __init__(self, hand: str = "right", tolerance: float = TOLERANCE, seed: int = 0) -> None:
-        if hand not in ("left", "right"):
-            raise ValueError(f"hand: got {hand!r}; allowed: left, right")
+    def __init__(self, hand: str = "right", tolerance: float = TOLERANCE, beats: str = "score", seed: int = 0) -> None:
+        check_choices(hand, beats)
         if not tolerance > 0:
             raise ValueError(f"tolerance: got {tolerance} s; allowed: above 0")
-        self.hand, self.tolerance, self.seed = hand, tolerance, seed
+        self.hand, self.tolerance, self.beats, self.seed = hand, tolerance, beats, seed
 
     def about(self, value: str) -> tuple[str, bool | None]:
         if value.endswith("_lag"):
@@ -106,7 +114,7 @@ class Ictus(Metric):
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
         """Errors: DataError for a NaN in the prediction or beats that are not known; UnknownName without wrists."""
         check_batch(prediction, batch, self.name)
-        beats, bars = true_beats(batch, self.name), true_beats(batch, self.name, "bars")
+        beats, bars = reference(batch, self.name, self.beats)
         rows = {}
         for b, (sample, found) in enumerate(zip(batch.ids, wrist_ictuses(prediction, self.hand), strict=True)):
             seconds = float(prediction.lengths[b]) / prediction.spec.fps

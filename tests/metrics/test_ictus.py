@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from motion_platform.errors import DataError
 from motion_platform.metrics.beat_consistency import BeatConsistency, consistency
 from motion_platform.metrics.ictus import Ictus, bars_right, ictuses
+from motion_platform.schema import Audio
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
 RIGHT_WRIST = 21
@@ -109,3 +111,20 @@ def test_bars_are_counted_by_hand() -> None:
 def test_consistency_closed_form() -> None:
     assert consistency(np.array([1.0, 2.0]), np.array([1.1]), 0.1) == pytest.approx((np.exp(-0.5) + np.exp(-40.5)) / 2)
     assert consistency(np.zeros(0), np.array([1.0]), 0.1) == 0
+
+
+def test_beats_may_be_those_that_librosa_hears(oracles, monkeypatch: pytest.MonkeyPatch) -> None:
+    beats = np.arange(0.37, 30, 0.6)
+    motion = clips(oracles, beats)
+    batch = oracles.batch_of(motion)
+    with pytest.raises(DataError, match="does not say where its beats are"):
+        Ictus().state(motion, batch)
+    with pytest.raises(DataError, match="no recordings"):
+        BeatConsistency(beats="librosa").state(motion, batch)
+    monkeypatch.setattr("motion_platform.encoders.librosa_beats.onset_strength", lambda mel: mel[:, 0])
+    monkeypatch.setattr("motion_platform.encoders.librosa_beats.track", lambda onsets: beats[1:-1])
+    batch.raw["music"] = [Audio(30.0, features={"mel": np.zeros((2700, 128), np.float32)})]
+    assert Ictus(beats="librosa").state(motion, batch).compute()["ictus"] == 1
+    assert BeatConsistency(beats="librosa").state(motion, batch).compute()["beat_consistency"] > 0.99
+    with pytest.raises(ValueError, match="beats: got 'guess'"):
+        Ictus(beats="guess")
