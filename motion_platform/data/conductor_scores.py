@@ -107,7 +107,8 @@ class ConductorScores(DataSource):
         representation = get_representation(self.representation)
         features = representation.from_keypoints(rendition.keypoints)
         plan = rendition.performance.plan
-        heard = front_end.mel(rendition.samples, synthesis.RATE)
+        per_frame = round(front_end.FRAMES_A_SECOND / representation.fps)
+        heard = _as_long_as(front_end.mel(rendition.samples, synthesis.RATE), len(features) * per_frame)
         events = {"beats": plan.beats, "bars": plan.bars, "fermatas": plan.fermatas, "cues": plan.cues}
         fps, step = representation.fps, round(self.window * representation.fps)
         rows = []
@@ -116,7 +117,6 @@ class ConductorScores(DataSource):
             if len(x) < SHORTEST * fps and rows:
                 break
             first, last = start / fps, (start + len(x)) / fps
-            per_frame = round(front_end.FRAMES_A_SECOND / fps)
             rows.append(
                 Row(
                     f"{item.id}_w{k + 1}",
@@ -152,6 +152,13 @@ class Rendition:
 
     def __init__(self, samples: np.ndarray, played: performance.Performance, keypoints: np.ndarray) -> None:
         self.samples, self.performance, self.keypoints = samples, played, keypoints
+
+
+def _as_long_as(x: np.ndarray, frames: int) -> np.ndarray:
+    """The first ``frames`` rows; the last again where rounding has left one out."""
+    if not 0 <= frames - len(x) <= 1:
+        raise DataError(f"conductor_scores: the front end made {len(x)} frames where the motion needs {frames}")
+    return np.concatenate([x, x[-1:]])[:frames]
 
 
 def _main_meter(read: score.Score) -> int:

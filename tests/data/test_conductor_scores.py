@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from motion_platform.data import conductor_scores
 from motion_platform.data.conducting.conductors import CONDUCTORS
 from motion_platform.data.conductor_scores import ConductorScores
 from motion_platform.data.prepared import PreparedDataset
@@ -121,3 +122,12 @@ def test_a_file_that_is_no_midi_is_reported_and_does_not_end_the_run(source, tmp
 def test_settings_that_make_nothing_are_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
         ConductorScores(**settings)
+
+
+def test_a_frame_that_rounding_leaves_out_is_made_up_and_no_more():
+    x = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(conductor_scores._as_long_as(x, 3), x)
+    np.testing.assert_array_equal(conductor_scores._as_long_as(x, 4)[3], x[2])
+    for frames in (2, 5):
+        with pytest.raises(DataError, match=f"made 3 frames where the motion needs {frames}"):
+            conductor_scores._as_long_as(x, frames)
