@@ -5,12 +5,15 @@ towards or away from the viewer by sqrt(L^2 - d^2) (Taylor, "Reconstruction of A
 Correspondences in a Single Uncalibrated Image", CVIU 2000, for a scaled orthographic camera). What is guessed:
 
 lengths: of each bone the largest it is seen (98th percentile of the clip, so that a wrong keypoint does not count),
-    at least what the width of the shoulders lets expect of an adult, at most ``LONGEST`` shoulder widths; both arms
-    alike. Shoulder width: the 90th percentile of what is seen.
+    of an arm at least what the width of the shoulders lets expect of an adult, at most ``LONGEST`` shoulder widths;
+    both arms alike. Shoulder width: the 90th percentile of what is seen.
+slack: shoulders also rise and sink, which is no leaning: trunk and neck lean where they are seen more than ``SLACK``
+    shorter than they are. Shoulders stay where they are seen; it is the hips that give way.
 signs: a conductor's arms are in front of the body, so elbows lie before shoulders and wrists before elbows (+Z, towards
     the orchestra and the viewer); the trunk leans forward; it turns towards the side on which the nose is seen.
 smoothness: where a bone is seen at full length, a millimetre in the picture is centimetres in depth; so depths are
-    averaged in time (Gaussian, ``SMOOTH`` seconds) before bones get their lengths back. x and y move by millimetres.
+    averaged in time (Gaussian, ``SMOOTH`` seconds) before bones get their lengths back. Hands move by millimetres in
+    the picture, by a centimetre or two where a stretched arm turns sharply.
 the head: rigid, turned as nose and ears say; the face's own proportions are an adult's.
 the legs: not in the picture at all. They stand: feet stay where they are, knees give way as the hips move.
 
@@ -28,9 +31,10 @@ from motion_platform.motion.clip import Clip
 from motion_platform.motion.skeleton import get_skeleton
 
 SOURCE, TARGET = "coco_upper", "conductor"
-EXPECTED = {"elbow": 0.78, "wrist": 0.69, "neck": 1.44}
-"""Lengths of upper arm, forearm and trunk of the skeleton's adult, in widths between the shoulder joints."""
-LONGEST = {"elbow": 1.2, "wrist": 1.1, "neck": 2.2}
+EXPECTED = {"elbow": 0.82, "wrist": 0.75}
+"""Lengths of upper arm and forearm of an adult, in widths between the shoulder joints."""
+LONGEST = {"elbow": 1.2, "wrist": 1.1}
+SLACK = 0.06
 SMOOTH = 0.07
 FACE = 0.11
 """Metres from the axis of the head to the nose, of a body 0.36 m wide between the shoulder joints."""
@@ -53,8 +57,9 @@ def lift(clip: Clip) -> Clip:
     width = max(float(np.quantile(_length(seen["left_shoulder"] - seen["right_shoulder"]), 0.9)), 1e-3)
     place: dict[str, np.ndarray] = {}
     hips, shoulders = _middle(seen, "hip"), _middle(seen, "shoulder")
-    place["pelvis"] = np.column_stack([hips, np.zeros(len(hips))])
-    place["neck"] = place["pelvis"] + _bone(shoulders - hips, _span([shoulders - hips], width, "neck"), clip.fps)
+    trunk = _bone(shoulders - hips, _longest([shoulders - hips]), clip.fps, SLACK)
+    place["neck"] = np.column_stack([shoulders, trunk[:, 2]])
+    place["pelvis"] = place["neck"] - trunk
     facing = seen["nose"] - shoulders
     for joint, seen_width in (("shoulder", width), ("hip", None)):
         across = seen[f"left_{joint}"] - seen[f"right_{joint}"]
@@ -63,10 +68,11 @@ def lift(clip: Clip) -> Clip:
         middle = place["neck" if joint == "shoulder" else "pelvis"]
         place[f"left_{joint}"], place[f"right_{joint}"] = middle + half, middle - half
     for joint, before in (("elbow", "shoulder"), ("wrist", "elbow")):
-        steps = {side: seen[f"{side}_{joint}"] - seen[f"{side}_{before}"] for side in ("left", "right")}
-        length = _span(list(steps.values()), width, joint)
-        for side, step in steps.items():
-            place[f"{side}_{joint}"] = place[f"{side}_{before}"] + _bone(step, length, clip.fps)
+        longest = _longest([seen[f"{side}_{joint}"] - seen[f"{side}_{before}"] for side in ("left", "right")])
+        length = float(np.clip(longest, EXPECTED[joint] * width, LONGEST[joint] * width))
+        for side in ("left", "right"):
+            start = place[f"{side}_{before}"]  # where it really ended up, so that errors do not add up along the arm
+            place[f"{side}_{joint}"] = start + _bone(seen[f"{side}_{joint}"] - start[:, :2], length, clip.fps)
     _head(place, seen, width, clip.fps)
     _legs(place, width)
     target = get_skeleton(TARGET)
@@ -106,15 +112,15 @@ def _length(steps: np.ndarray) -> np.ndarray:
     return np.linalg.norm(steps, axis=-1)
 
 
-def _span(steps: list[np.ndarray], width: float, joint: str) -> float:
-    """How long a bone is: the longest that it is seen on either side, within what an adult's is."""
-    longest = max(float(np.quantile(_length(step), 0.98)) for step in steps)
-    return float(np.clip(longest, EXPECTED[joint] * width, LONGEST[joint] * width))
+def _longest(steps: list[np.ndarray]) -> float:
+    """How long a bone is seen at most, on either side."""
+    return max(float(np.quantile(_length(step), 0.98)) for step in steps)
 
 
-def _bone(step: np.ndarray, length: float, fps: float) -> np.ndarray:
-    """(T, 2) as seen -> (T, 3) of the given length, leaning forward."""
-    depth = np.sqrt(np.maximum(length**2 - (step**2).sum(-1), 0.0))
+def _bone(step: np.ndarray, length: float, fps: float, slack: float = 0.0) -> np.ndarray:
+    """(T, 2) as seen -> (T, 3) of the given length, leaning forward where it is seen shorter than slack explains."""
+    length = max(length, 1e-3)
+    depth = np.sqrt(np.maximum((length * (1 - slack)) ** 2 - (step**2).sum(-1), 0.0))
     return _scaled(np.column_stack([step, smooth(depth, fps)]), length)
 
 
@@ -135,8 +141,7 @@ def _head(place: dict[str, np.ndarray], seen: dict[str, np.ndarray], width: floa
     offsets = dict(zip(get_skeleton(TARGET).joints, get_skeleton(TARGET).offsets, strict=True))
     ears = _middle(seen, "ear")
     rise = ears - (seen["left_shoulder"] + seen["right_shoulder"]) / 2
-    longest = float(np.clip(np.quantile(_length(rise), 0.98), 0.4 * width, 0.9 * width))
-    place["head"] = place["neck"] + _bone(rise, longest * 1.01, fps)
+    place["head"] = place["neck"] + _bone(rise, min(_longest([rise]), 0.9 * width), fps, SLACK)
     across = seen["left_ear"] - seen["right_ear"]
     flat = across / np.maximum(_length(across), 1e-6)[:, None]
     roll = smooth(np.arctan2(flat[:, 1], flat[:, 0]), fps)

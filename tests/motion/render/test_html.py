@@ -13,11 +13,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from motion_platform.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
@@ -194,3 +196,50 @@ def test_the_page_plays_in_a_browser(browser: Browser, tmp_path: Path, walking: 
     asked = {e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"}
     assert asked
     assert all(url.startswith("file://") for url in asked), asked
+
+
+@pytest.mark.slow
+def test_the_page_sounds_in_a_browser(browser: Browser, tmp_path: Path, walking: Callable[..., Clip]) -> None:
+    clock = np.arange(30 * 8000) / 8000
+    beats = np.arange(0, 30, 0.75)
+    soundfile.write(tmp_path / "music.wav", 0.5 * np.sin(3000 * clock) * np.exp(-9 * (clock % 0.75)), 8000)
+    clip = walking(600, audio=tmp_path / "music.wav", events={"beats": beats, "bars": beats[::4]})
+    hands = replace(clip.skeleton, parts={**clip.skeleton.parts, "traced": ("left_wrist",)})
+    html.write(clip.with_(skeleton=hands), tmp_path / "music.html")
+    browser.call("POST", "/url", {"url": (tmp_path / "music.html").as_uri() + "#t=9&renderer=canvas"})
+    browser.until("return window.motionPlayer && motionPlayer.drawn > 0 && motionPlayer.sound.element.readyState > 2")
+    assert browser.run("return motionPlayer.sound.element.duration") == pytest.approx(30, abs=0.03)
+    shown = "return ['music', 'overview', 'traces', 'sound'].map((id) => document.getElementById(id).hidden)"
+    assert browser.run(shown) == [False, False, False, False]
+    assert browser.run("return motionPlayer.sound.span(motionPlayer.time)") == [3, 15]
+    # In the waveform: tones of the music, and the marks of beats and bars among them.
+    row = browser.run(
+        """const c = document.getElementById('wave'), y = Math.round(c.height * 0.18);
+        const d = c.getContext('2d').getImageData(0, y, c.width, 1).data;
+        return [...Array(c.width).keys()].filter((x) => d[4 * x + 3] > 200).map((x) => 3 + 12 * x / c.width)"""
+    )
+    for bar in (3.0, 6.0, 12.0):
+        assert min(abs(x - bar) for x in row) < 0.05
+    assert all(min(abs(x - mark) for mark in (3.0, 6.0, 9.0, 12.0, 15.0)) < 0.05 for x in row)
+    # It sounds after a click, and the motion follows the sound; a click on the waveform goes there.
+    browser.run(
+        """const draw = motionPlayer.draw;
+        motionPlayer.draw = function () { window.apart = Math.abs(this.time - this.sound.time); draw.call(this); };
+        document.getElementById('play').click()"""
+    )
+    browser.until("return motionPlayer.sound.leads && motionPlayer.time > 9.5")
+    assert browser.run("return window.apart") < 0.03
+    browser.run("document.getElementById('play').click()")
+    assert browser.run("return motionPlayer.sound.element.paused") is True
+    browser.run(
+        """const c = document.getElementById('overview'), r = c.getBoundingClientRect(), x = r.left + r.width / 2;
+        c.setPointerCapture = () => {};
+        c.dispatchEvent(new PointerEvent('pointerdown', {clientX: x, clientY: r.top + 5, bubbles: true}))"""
+    )
+    assert browser.run("return motionPlayer.time") == pytest.approx(15, abs=0.2)
+    assert browser.run("return motionPlayer.sound.time") == pytest.approx(15, abs=0.2)
+    browser.run("document.getElementById('sound').click(); document.getElementById('play').click()")
+    browser.until("return motionPlayer.time > 15.4")  # silent, and still it moves
+    assert browser.run("return motionPlayer.sound.element.paused") is True
+    browser.run("document.getElementById('play').click()")
+    assert [entry for entry in browser.log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
