@@ -63,13 +63,7 @@ class MotionSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for model.yaml; statistics go into the weight file."""
-        return {
-            "representation": self.representation,
-            "skeleton": self.skeleton,
-            "fps": self.fps,
-            "units": self.units,
-            "dim": self.dim,
-        }
+        return {name: getattr(self, name) for name in ("representation", "skeleton", "fps", "units", "dim")}
 
 
 @dataclass
@@ -140,9 +134,8 @@ class Audio:
 
     samples: (n,) float32, mono, full scale 1; None where only features are known (published data sets hold no sound).
     rate: samples a second (0 without samples). features: name of a front end -> (N, K) float32, computed ahead.
-    seconds: how long it lasts. part: where this is a part of a longer recording, its name, the second at which the part
-    begins, and the recording itself on demand: a frozen encoder then hears the recording once, whole, and not every
-    part of it anew.
+    seconds: how long it lasts. part: of a longer recording its name, the second at which this part of it begins, and
+    the whole on demand, which a frozen encoder may hear once instead of every part anew.
     """
 
     seconds: float
@@ -207,8 +200,7 @@ class Encoder(nn.Module, ABC):
 class Trainable(nn.Module, ABC):
     """Whatever a recipe can train. Attributes: ``spec``, ``slots`` (names it is conditioned on), ``width``.
 
-    paces: start of a weight's name -> factor on the recipe's learning rate, for parts that must learn faster or slower
-    than the rest (a critic against its generator); a weight without one has 1.
+    paces: start of a weight's name -> factor on the recipe's learning rate (a critic's against its generator's).
     """
 
     spec: MotionSpec
@@ -251,9 +243,8 @@ class Sampling:
     def __post_init__(self) -> None:
         for slot, weight in self.guidance.items():
             if not abs(weight) <= LARGEST_GUIDANCE:  # a NaN is not
-                raise UsageError(
-                    f"--guidance: {slot}: got {weight:g}; allowed: {-LARGEST_GUIDANCE:g} to {LARGEST_GUIDANCE:g}"
-                )
+                limits = f"{-LARGEST_GUIDANCE:g} to {LARGEST_GUIDANCE:g}"
+                raise UsageError(f"--guidance: {slot}: got {weight:g}; allowed: {limits}")
         if not 0 <= self.amplitude <= LARGEST_AMPLITUDE:
             raise UsageError(f"--amplitude: got {self.amplitude:g}; allowed: 0 to {LARGEST_AMPLITUDE:g}")
 
