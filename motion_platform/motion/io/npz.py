@@ -31,8 +31,8 @@ T_POSE = {
 
 
 def write(clips: Clip | Sequence[Clip], path: str | Path) -> Path:
-    """Write one motion or several to one .npz, with skeletons, captions, rotations and info; :func:`read` gives them
-    back bit for bit. Errors: UsageError for no clips; OutputError when the file cannot be written."""
+    """Write one motion or several to one .npz, with skeletons, captions, rotations, info and events (not recordings);
+    :func:`read` gives them back bit for bit. Errors: UsageError for no clips; OutputError when it cannot be written."""
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: no motion to write")
@@ -43,6 +43,7 @@ def write(clips: Clip | Sequence[Clip], path: str | Path) -> Path:
         heads.append(
             {
                 "fps": float(clip.fps), "name": clip.name, "captions": list(clip.captions), "info": clip.info,
+                "events": {k: [float(t) for t in times] for k, times in clip.events.items()},
                 "skeleton": {
                     "name": s.name, "joints": list(s.joints), "parents": [int(p) for p in s.parents], "dims": s.dims,
                     "parts": {k: list(v) for k, v in s.parts.items()}, "mirror": dict(s.mirror),
@@ -113,7 +114,9 @@ def _read_ours(path: Path, fps: float | None) -> list[Clip]:
             skeleton = _skeleton(path, h["skeleton"], offsets)
             captions, info = tuple(str(c) for c in h["captions"]), dict(h["info"])
             rate = float(h["fps"]) if fps is None else fps
-            clips.append(Clip(joints, rate, skeleton, rotations, str(h["name"]), captions, info))
+            events = {str(k): np.array(times, np.float64) for k, times in h.get("events", {}).items()}
+            clip = Clip(joints, rate, skeleton, rotations, str(h["name"]), captions, info, events=events)
+            clips.append(clip)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: its header is broken: {type(error).__name__}: {error}") from error
     if not clips:

@@ -19,7 +19,7 @@ def clip(seed: int = 0, frames: int = 6) -> Clip:
     return Clip(
         random.normal(size=(frames, 3, 3)).astype(np.float32), 29.97, skeleton,
         random.normal(size=(frames, 3, 4)).astype(np.float32), "é name", ("a walk", "歩く"),
-        {"unit": "cm", "n": [1, 2.5]},
+        {"unit": "cm", "n": [1, 2.5]}, events={"beats": np.array([0.1, 1 / 3]), "bars": np.zeros(0)},
     )  # fmt: skip
 
 
@@ -35,6 +35,8 @@ def test_ours_comes_back_bit_for_bit(tmp_path: Path) -> None:
             after.captions,
             after.info,
         )
+        assert before.events.keys() == after.events.keys()
+        assert all(np.array_equal(before.events[k], after.events[k]) for k in before.events)
         for field in ("name", "joints", "parents", "parts", "mirror", "dims"):
             assert getattr(before.skeleton, field) == getattr(after.skeleton, field)
         assert np.array_equal(before.skeleton.offsets, after.skeleton.offsets)
