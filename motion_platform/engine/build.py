@@ -70,8 +70,9 @@ def assemble(recipe: Recipe, *, name: str = "recipe") -> Run:
         if slot not in task.reads:
             raise ConfigError(f"{name}: slots.{slot}: task {task.task} has no such slot; {suggest(slot, task.reads)}")
     conditioned = recipe.model.kind == "generators"
+    itself = task.keep is not None or task.writes == "captions"  # the motion comes as it is, not through an encoder
     for slot in task.required() if conditioned else ():
-        if slot not in recipe.slots:
+        if slot not in recipe.slots and not (itself and task.reads[slot] == "motion"):
             raise ConfigError(f"{name}: slots: task {task.task} needs slot {slot!r}; give it an encoder")
     dataset = open_data(recipe.data)
     spec = dataset.spec(recipe.representation)

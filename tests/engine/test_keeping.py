@@ -12,7 +12,7 @@ import torch
 from motion_platform import config, tasks
 from motion_platform.config import MetricRecipe
 from motion_platform.data.prepared import PreparedDataset
-from motion_platform.engine import bounds, build, keeping, protocol
+from motion_platform.engine import bounds, build, evaluate, keeping, protocol
 from motion_platform.engine.bounds_completion import (
     ConstantRootVelocity,
     ConstantVelocity,
@@ -190,6 +190,15 @@ def test_a_model_keeps_what_is_given_and_makes_the_rest(real: TestSet, small: Mo
     assert len(set(row.facts["metrics"]["ade"]["values"])) == 2
     with_text = source_for(small, tasks.load("keyframes_to_motion"))
     assert with_text.slots == ("text_high", "text_low")
+
+
+def test_a_recipe_may_be_for_a_task_that_completes(recipe) -> None:
+    made = build.assemble(recipe("task=keyframes_to_motion"), name="own")
+    found = evaluate.run(made, metrics=METRICS[:1], split="train", samples=3)
+    assert found["task"] == "keyframes_to_motion"
+    assert found["metrics"]["ade"] > 0
+    with pytest.raises(ConfigError, match="has no such slot"):
+        build.assemble(recipe("task=motion_prediction"), name="own")
 
 
 def test_kept_motions_are_those_of_the_same_task(real: TestSet, small: MotionModel, tmp_path: Path) -> None:
