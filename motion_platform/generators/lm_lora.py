@@ -69,7 +69,7 @@ def load(
 ) -> Base:
     """Read a base by name, folder or hub name, or build an untrained one from a configuration (a table).
 
-    layers: keep only the first so many of a causal model. dtype: of its weights in memory. attention: "sdpa" or
+    layers: keep only so many of a causal model, see :func:`_cut`. dtype: of its weights in memory. attention: "sdpa" or
     "eager". quantise: "4bit" (QLoRA, Dettmers et al. 2023; needs bitsandbytes and a GPU).
 
     Errors: WeightsError for a model that is not here or cannot be read; ConfigError for one of another kind.
@@ -122,15 +122,26 @@ def _four_bits(quantise: str) -> Any:
 
 
 def _cut(base: Base, layers: int) -> None:
-    """Keep the first ``layers`` layers of a causal model. The rest is dropped, not skipped: it costs nothing more."""
+    """Keep ``layers`` layers of a causal model, half of them its first and half its last.
+
+    The middle is dropped, not skipped: it costs nothing more. Of SmolLM2-135M's 30 layers, the first and last 6 leave a
+    cross-entropy of 8.7 nats on four captions, the first 12 alone 20.3, all of them 5.7: the last layers are those that
+    know the words.
+    """
     config = base.body.config
     name, modules = stack_of(base)
     if not 1 <= layers <= len(modules):
         raise ConfigError(f"layers: got {layers}; allowed: 1 to {len(modules)}, the layers of {base.name}")
-    setattr(base.body, name, modules[:layers])
+    kept = [*range(-(-layers // 2)), *range(len(modules) - layers // 2, len(modules))]
+    stack = nn.ModuleList(modules[k] for k in kept)
+    for place, layer in enumerate(stack):  # the cache finds a layer by its number
+        for module in layer.modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = place
+    setattr(base.body, name, stack)
     config.num_hidden_layers = layers
     if getattr(config, "layer_types", None):
-        config.layer_types = config.layer_types[:layers]
+        config.layer_types = [config.layer_types[k] for k in kept]
 
 
 def stack_of(base: Base) -> tuple[str, nn.ModuleList]:

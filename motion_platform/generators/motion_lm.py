@@ -50,9 +50,9 @@ class MotionLM(Generator):
     writing: "tokens" or "decimal", see ``lm_vocabulary``. new_rows: how the rows of the codes start, at the mean of
     the base's table ("mean"), or there plus what the code looks like as motion, projected at random ("motion").
     tuning: "lora" with rank, alpha, dropout and the layers adapted (default: Zhang et al. 2024, table 6: r 64, alpha
-    16, query and value), or "full". layers: the first so many of a causal base only. base_dtype, attention, quantise:
-    see ``lm_lora.load``. checkpointing: recompute activations, for less memory. shard: spread the
-    frozen layers over the processes of a training run, for a base that one device cannot hold (docs/language-model.md).
+    16, query and value), or "full". layers: so many of a causal base only, its first and last.
+    base_dtype, attention, quantise: see ``lm_lora.load``. checkpointing: recompute activations, for less memory.
+    shard: spread the frozen layers over the processes of a training run, for a base that one device cannot hold.
 
     mixture: task -> weight (default ``MIXTURE``). tasks_a_clip: exercises made of a clip in a step. instructions: a
     file of wordings; wordings: at most so many a task. whole_sequence: learn the prompt too, not the answer alone.

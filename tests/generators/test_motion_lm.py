@@ -77,9 +77,15 @@ def test_an_adapter_holds_nothing_of_its_base(tiny_lm):
     assert model.rows.shape == (24 + 4, 32)
 
 
-def test_the_first_layers_alone(tiny_lm, batch):
-    model = tiny_lm(layers=2)
-    assert len(model.base.body.layers) == 2
+def test_the_first_and_last_layers_alone(tiny_lm, batch):
+    model, whole = tiny_lm(layers=2), tiny_lm()
+    for kept, place in zip(model.base.body.layers, (0, 2), strict=True):
+        assert torch.equal(kept.mlp.up_proj.weight, whole.base.body.layers[place].mlp.up_proj.weight)
+    model.eval()
+    reader = Reader(model, [[70, 80, 90]])
+    reader.read([60])
+    made = model.base.body(inputs_embeds=model.embed(torch.tensor([[70, 80, 90, 60]]))).last_hidden_state
+    assert torch.allclose(reader.hidden, made[:, -1], atol=1e-5)
     assert model.base.fingerprint != tiny_lm().base.fingerprint
     assert torch.isfinite(model.loss(batch, {})["loss"])
     assert model.generate({}, torch.tensor([9]), noise=noise("a"), sampling=Sampling()).x.shape == (1, 9, 67)
