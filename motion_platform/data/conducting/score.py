@@ -156,7 +156,7 @@ def grid(score: Score, factor: float = 1.0) -> Grid:
     found: list[tuple[float, int, int, float]] = []
     starts = [at for at, _, _ in score.meter]
     for (start, numerator, denominator), stop in zip(score.meter, [*starts[1:], score.end], strict=True):
-        bar = 4 * numerator / denominator
+        bar, stop = 4 * numerator / denominator, min(stop, score.end)  # an excerpt may end before the next meter
         bars = start + bar * np.arange(max(0, int(np.ceil((stop - start) / bar - 1e-6))))
         tempo = score.tempo_at(bars + 1e-6) * factor
         for k, at in enumerate(bars):

@@ -88,6 +88,10 @@ def test_an_excerpt_is_whole_bars_of_about_the_length(tmp_path):
         assert cut.onset[0] % 4 == 0
         assert len(cut.onset) * 0.6 == pytest.approx(20, abs=2.4)
     assert len(starts) > 2
+    changing = score.read(midi(tmp_path / "b.mid", meters=((0, 4, 4), (40, 3, 4), (64, 2, 4)), quarters=80))
+    for seed in range(8):
+        cut = score.excerpt(changing, 20.0, np.random.default_rng(seed))
+        assert cut.end - 1 <= score.grid(cut).position[-1] < cut.end
     assert score.excerpt(read, 60.0, np.random.default_rng(0)) is read
 
 
