@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from motion_platform.errors import UsageError
+from motion_platform.errors import UnknownName, UsageError
 
 DEFAULT = "vq_humanml22"
 
@@ -56,7 +56,14 @@ def detokenize(
 
     cli._check_outputs(output)
     found = engine.read(source)
-    run = engine.load(tokenizer or found.tokenizer, cli._device(device))
+    try:
+        run = engine.load(tokenizer or found.tokenizer, cli._device(device))
+    except UnknownName as error:
+        if tokenizer is not None:
+            raise
+        raise UsageError(
+            f"{source}: was written by {found.tokenizer}, which is no shipped model; give its folder with --tokenizer"
+        ) from error
     cli._save(io, engine.detokenize(run, engine.of_file(found, run, source)), output)
 
 

@@ -80,7 +80,7 @@ def report(
     """Codes counted on the split ``training``, reconstruction measured on ``split`` (``samples`` clips of each).
 
     mpjpe: mm, root-relative, and of every joint group. frechet: in ``space`` (None: not measured); of a group: of
-    real motions in which that group alone is as reconstructed.
+    real motions in which that group alone is as reconstructed. refused: metric -> why it is not measured.
     """
     was_training = run.model.training
     run.model.eval()
@@ -92,11 +92,15 @@ def report(
         metrics.append(MetricRecipe(name="frechet", space=space))
     judges = Judges(metrics, test, device=str(run.model.device))
 
+    refused: dict[str, str] = {}
+
     def values(source: Source, names: Sequence[str]) -> dict[str, float]:
         source.prepare(test, 0, 1)
         chosen = [judge for judge in judges.all if judge.recipe.name in names]
         found = measure(source, judges, chosen, 0)
-        return {k: v for _, named in found.compute(chosen).values() for k, v in named.items()}
+        computed = found.compute(chosen)
+        refused.update(found.refused)
+        return {name: value for _, named in computed.values() for name, value in named.items()}
 
     whole = ReconstructionSource(run.model)
     measured = values(whole, [metric.name for metric in metrics])
@@ -112,7 +116,7 @@ def report(
         **{name: measured[name] for name in ("mpjpe", "mpjpe_global", "root_error")},
         "mpjpe_of": {group: sum(error[j] for j in joints) / len(joints) for group, joints in groups.items()},
     }
-    if space is not None:
+    if "frechet" in measured:
         representation = get_representation(run.model.spec.representation)
         result["frechet"] = measured["frechet"]
         result["frechet_of"] = {
@@ -120,7 +124,7 @@ def report(
             for group, joints in groups.items()
         }
     run.model.train(was_training)
-    return result
+    return {**result, "refused": refused}
 
 
 def lines(result: dict[str, Any]) -> list[str]:
@@ -136,4 +140,4 @@ def lines(result: dict[str, Any]) -> list[str]:
     if "frechet" in result:
         said.append(f"frechet {result['frechet']:.4f}")
         said += [f"  {group:<10} {value:.4f}" for group, value in result["frechet_of"].items()]
-    return said
+    return said + [f"{metric} is not measured: {why}" for metric, why in result["refused"].items()]

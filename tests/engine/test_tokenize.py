@@ -163,6 +163,7 @@ def test_the_report_agrees_with_counting_by_hand(run: Run, monkeypatch: pytest.M
     weighted = sum(result["mpjpe_of"][name] * size for name, size in sizes.items()) / 22
     assert weighted == pytest.approx(result["mpjpe"])
     assert "perplexity" in tokenizer_report.lines(result)[1]
+    assert result["refused"] == {}
     monkeypatch.setattr(tokenizer_report, "ReconstructionSource", Perfect)
     assert tokenizer_report.report(run, split="train", samples=2, space=None)["mpjpe"] == 0
 
@@ -191,3 +192,42 @@ def test_a_resumed_codebook_goes_on_bit_for_bit(
     books = [name for name in whole if name.endswith("_codebook.embed")]
     assert books
     assert not any(torch.equal(whole[name], half[name]) for name in books)
+
+
+def test_a_space_with_too_few_clips_is_said_and_not_an_error(run: Run) -> None:
+    result = tokenizer_report.report(run, split="train", samples=3, space="text_motion")
+    assert "frechet" in result["refused"]
+    assert "frechet is not measured" in tokenizer_report.lines(result)[-1]
+
+
+def test_of_a_group_alone_the_other_joints_stay_the_real_ones(run: Run) -> None:
+    from motion_platform.engine.testset import TestSet
+    from motion_platform.motion.representations import get_representation
+
+    columns = get_representation("humanml3d_essential").columns([1, 4])
+    source = tokenizer_report.PartlyReconstructed(ReconstructionSource(run.model), "some", columns)
+    test = TestSet(run.open_data(), "train", 2)
+    source.prepare(test, 0, 1)
+    items = test.batches[0]
+    batch = test.batch(items, ())
+    made = source.predict(batch, items, 0)
+    same = (made.x == batch.motion.x[..., :67]).all(0).all(0)
+    wanted = torch.ones(67, dtype=torch.bool)
+    wanted[columns] = False
+    assert torch.equal(same, wanted)
+
+
+def test_tokens_of_a_tokenizer_that_is_not_here_say_what_to_give(
+    run: Run, clip, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from motion_platform import cli
+
+    path = tmp_path / "tokens.json"
+    tokenize.write(path, run, tokenize.tokenize(run, [clip]))
+    monkeypatch.setattr("sys.argv", ["motion", "detokenize", str(path), "-o", str(tmp_path / "out.bvh")])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert "was written by tiny, which is no shipped model; give its folder with --tokenizer" in said
+    assert not (tmp_path / "out.bvh").exists()
