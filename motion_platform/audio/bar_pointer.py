@@ -40,7 +40,7 @@ class Pointer:
     metres: tuple[int, ...] = (1, 2, 3, 4, 6)
     rigidity: float = 60.0
     change: float = 1e-3
-    tempo: float = 1.0
+    tempo: float = 2.0
     bar: float = 1.0
     metre: float = 0.5
     threshold: float = 0.05

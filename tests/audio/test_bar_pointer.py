@@ -111,10 +111,10 @@ def test_it_is_the_best_path_of_all() -> None:
             quiet_from = 0 if before is None else before + 2
             total += np.log1p(-beat[quiet_from : max(0, s - 1)]).sum()
             first = 0 if before is None else before
-            total += (tempo[first:s, length].sum() + 0.5 * metre[first:s, m].sum()) / RATE
+            total += (2 * tempo[first:s, length].sum() + 0.5 * metre[first:s, m].sum()) / RATE
             total += np.log(beat[s]) + (np.log(bar[s]) if place == 0 else np.log1p(-bar[s]))
         s, length, m, _ = path[-1]
-        return total + np.log1p(-beat[s + 2 :]).sum() + (tempo[s:, length].sum() + 0.5 * metre[s:, m].sum()) / RATE
+        return total + np.log1p(-beat[s + 2 :]).sum() + (2 * tempo[s:, length].sum() + 0.5 * metre[s:, m].sum()) / RATE
 
     def paths(path):
         s, length, m, place = path[-1]
