@@ -126,6 +126,9 @@ def start_from(built: Run, name: str) -> tuple[int, list[str]]:
             raise ConfigError(
                 f"initial: {name} has {key} {card.spec[key]!r}, this recipe {new.spec[key]!r}; they must be the same"
             )
+    for what, own in built.model.trainable.fingerprints().items():
+        if card.fingerprints.get(what, own) != own:
+            raise ConfigError(f"initial: {name} was trained with another {what}; give the one it was trained with")
     prints = built.model.conditioning.fingerprints
     other = tuple(f"conditioning.projections.{s}." for s, f in prints.items() if card.fingerprints.get(s, f) != f)
     found, fresh, taken = model.read_weights(folder, card), [], 0

@@ -1,13 +1,20 @@
 """A motion language model as a checkpoint: what is in it, what it needs, and that nothing changes by saving it."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 from motion_platform import config
 from motion_platform.engine import build, checkpoint, train
-from motion_platform.errors import WeightsError
+from motion_platform.errors import ConfigError, WeightsError
 from motion_platform.model import MotionModel
 from motion_platform.weight_files import sha256_of
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +104,11 @@ def test_another_base_or_tokenizer_is_refused(adapter, tiny_base, tokenizers):
         with pytest.raises(WeightsError, match=message) as caught:
             MotionModel.from_pretrained(folder)
         assert "\n" not in str(caught.value)
+    (folder / "model.yaml").write_text(card)
+    other = adapter(f"model.settings.base={tiny_base(1)}", output="other")
+    with pytest.raises(ConfigError, match="was trained with another language model"):
+        build.start_from(build.assemble(other), str(folder))
+    assert build.start_from(build.assemble(adapter(output="same")), str(folder))[0] > 4
 
 
 def test_resumed_equals_uninterrupted(adapter):
@@ -119,3 +131,22 @@ def test_a_trained_model_generates_from_the_words_of_its_slot(adapter):
     two = run.model.generate({"text_high": ["a person runs"]}, [33], ["b"])
     assert one.lengths.tolist() == [20, 33, 8]
     assert torch.allclose(one.x[1, :33], two.x[0], atol=1e-4)
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_gradients_of_one(adapter, tmp_path):
+    """First moments of Adam after one step are (1 - beta1) times the first gradient."""
+    environment = {**os.environ, "MOTION_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    settings = "train.steps=1", "train.gradient_accumulation=2", "train.gradient_clip=0", "train.log_every=1"
+    found = []
+    for name, start in (("one", []), ("two", ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"])):
+        recipe = tmp_path / f"{name}.yaml"
+        recipe.write_text(config.to_yaml(adapter(*settings, output=name)))
+        command = [sys.executable, *start, "cli.py", "train", str(recipe), "--device", "cpu"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+        assert done.returncode == 0, done.stderr[-3000:]
+        state = torch.load(tmp_path / name / "resume" / "state.pt", weights_only=True)
+        found.append([m["exp_avg"] for m in state["optimiser"]["state"].values()])
+    assert len(found[0]) == len(found[1])
+    assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-7) for a, b in zip(*found, strict=True))
+    assert max(float(a.abs().max()) for a in found[0]) > 1e-3
