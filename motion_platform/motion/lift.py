@@ -97,10 +97,11 @@ def views(clips: Sequence[Clip], view: str) -> list[Clip]:
         if solid is clip:
             shown.append(clip)
             continue
+        title = clip.captions[0] if clip.captions else clip.name
         if view != "3d":
-            shown.append(clip)
+            shown.append(clip.with_(captions=(f"{title}, as made", *clip.captions[1:])) if view == "both" else clip)
         if view != "2d":
-            shown.append(solid)
+            shown.append(solid.with_(captions=(f"{title}, lifted to 3-D", *clip.captions[1:])))
     return shown
 
 
