@@ -228,12 +228,13 @@ class Answers:
         return [model.vocabulary.text.decode(grammar.ids).strip() for grammar in grammars]
 
     def lengths(self, texts: Sequence[str]) -> Tensor:
-        """See ``MotionLM.natural_lengths``; 2 frames at least."""
+        """See ``MotionLM.natural_lengths``; 2 to ``max_frames`` frames, the lengths that were learned."""
         model = self.model
         prompts = [model.examiner.plain_prompt("length_from_text", {"text": text}) for text in texts]
         grammars = [SecondsGrammar(model.vocabulary) for _ in texts]
         self._write(prompts, grammars, NoiseSource(texts, 0), temperature=0.0)
-        return torch.tensor([max(2, round(grammar.seconds() * model.spec.fps)) for grammar in grammars])
+        frames = [round(grammar.seconds() * model.spec.fps) for grammar in grammars]
+        return torch.tensor(frames).clamp(2, model.max_frames)
 
     def _readable_text(self) -> tuple[Tensor, Tensor]:
         if self._readable is None:
