@@ -21,9 +21,8 @@ ROWS = {
     **dict.fromkeys(("conditioning", "generators", "metrics"), 4),
     **dict.fromkeys(("model", "tasks"), 5),
     "engine": 6,
-    **dict.fromkeys(
-        ("cli", "cli_data", "cli_evaluate", "cli_spaces", "cli_language", "cli_tokens", "listing", "__main__", "studio"), 7
-    ),
+    **dict.fromkeys(("cli", "cli_data", "cli_evaluate", "cli_language", "cli_spaces", "cli_tokens"), 7),
+    **dict.fromkeys(("listing", "__main__", "studio"), 7),
 }
 """The table of docs/architecture.md, from the words that everybody speaks (0) to the command line (7)."""
 LONGEST = 400
