@@ -47,9 +47,7 @@ class Conditioning(nn.Module):
     width: of the model. dropout: slot -> probability of dropping it in training (a missing slot: 0). cache: where
     features of frozen encoders are kept (default: in memory). noise: slot -> size of the Gaussian noise added to its
     tokens in training, as a share of their root mean square (a missing slot: 0): a caption then stands for the
-    wordings around it, and not for its exact point alone. token_dropout: slot -> mean share of a row's tokens that
-    training leaves out (a missing slot: 0); each row draws its own share, from 0 to twice the mean, so that no single
-    word may carry the meaning and words that were not in training still find it.
+    wordings around it, and not for its exact point alone.
 
     Only projections, null tokens and encoders that are trained are parameters of this module. A frozen encoder moves
     to this module's device when it is used.
@@ -62,10 +60,9 @@ class Conditioning(nn.Module):
         dropout: Mapping[str, float],
         cache: FeatureCache | None = None,
         noise: Mapping[str, float] | None = None,
-        token_dropout: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
-        noise, token_dropout = noise or {}, token_dropout or {}
+        noise = noise or {}
         for slot in encoders:
             if not slot.isidentifier() or hasattr(nn.ModuleDict, slot):
                 raise ConfigError(f"conditioning: slot name {slot!r}; use letters, digits and _, as in text_high")
@@ -81,13 +78,7 @@ class Conditioning(nn.Module):
                 raise ConfigError(f"conditioning.noise.{slot}: got {size}; allowed: 0 or more")
         self.slots, self.width = tuple(encoders), width
         self.dropout = {slot: float(dropout.get(slot, 0.0)) for slot in self.slots}
-        for slot, share in token_dropout.items():
-            if slot not in encoders:
-                raise UnknownName("slot", slot, encoders, "conditioning.token_dropout")
-            if not 0 <= share <= 0.5:
-                raise ConfigError(f"conditioning.token_dropout.{slot}: got {share}; allowed: 0 to 0.5")
         self.noise = {slot: float(noise.get(slot, 0.0)) for slot in self.slots}
-        self.token_dropout = {slot: float(token_dropout.get(slot, 0.0)) for slot in self.slots}
         self.cache = cache or FeatureCache()
         self.frozen, self.trained, self.heard = Frozen(), nn.ModuleDict(), Heard()
         shared: dict[str, Encoder] = {}
@@ -246,12 +237,9 @@ class Conditioning(nn.Module):
             projected = projected * condition.mask[..., None]  # padding is zero, whatever the bias
             null = self.null[slot].to(projected.dtype).expand(len(projected), 1, -1)
             on = condition.mask.new_ones(len(projected), 1)
-            kept = condition.mask
-            if self.training and self.token_dropout[slot]:
-                kept = self._some_tokens(kept, self.token_dropout[slot], generator)
             whole = Condition(
                 torch.cat([null, projected], 1),
-                torch.cat([on, kept], 1),
+                torch.cat([on, condition.mask], 1),
                 condition.rate_hz,
                 condition.tokens,
             )
@@ -260,18 +248,6 @@ class Conditioning(nn.Module):
                 whole = whole.drop(dropped.to(whole.mask.device))
             given[slot] = whole
         return given
-
-    @staticmethod
-    def _some_tokens(mask: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
-        """mask (B, N) with, on average, ``share`` of each row's tokens switched off, never the last of them."""
-        rows, width = mask.shape
-        shares = 2 * share * torch.rand(rows, 1, generator=generator)
-        drawn = torch.rand(rows, width, generator=generator).to(mask.device)
-        kept = mask & (drawn >= shares.to(mask.device))
-        if width:
-            last = drawn.masked_fill(~mask, -1).argmax(1, keepdim=True)  # of a row with none it stays off
-            kept = kept | (mask & torch.zeros_like(mask).scatter(1, last, True))
-        return kept
 
     def unconditional(self, batch_size: int) -> dict[str, Condition]:
         """Every slot with its null token alone: tokens (B, 1, width)."""

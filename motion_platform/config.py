@@ -38,14 +38,12 @@ class ModelRecipe(Component):
 
 class SlotRecipe(Strict):
     """One condition: its encoder, how often training drops it (the price of guidance at sampling time), and how much
-    noise training adds to its features, as a share of their size, and what share of its tokens (words, for a text) it
-    leaves out on average (the price of understanding unseen wordings)."""
+    noise training adds to its features, as a share of their size (the price of understanding unseen wordings)."""
 
     encoder: str
     settings: dict[str, Any] = Field(default_factory=dict)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     noise: float = Field(default=0.0, ge=0)
-    token_dropout: float = Field(default=0.0, ge=0, le=0.5)
 
 
 class DataRecipe(Strict):

@@ -181,9 +181,7 @@ def build(card: ModelFile, spec: MotionSpec, *, where: str = "") -> MotionModel:
     encoders = build_encoders(card.slots, where=where)
     dropout = {slot: recipe.dropout for slot, recipe in card.slots.items()}
     noise = {slot: recipe.noise for slot, recipe in card.slots.items()}
-    tokens = {slot: recipe.token_dropout for slot, recipe in card.slots.items()}
-    conditioning = Conditioning(encoders, trainable.width, dropout, noise=noise, token_dropout=tokens)
-    return MotionModel(conditioning, trainable, card)
+    return MotionModel(Conditioning(encoders, trainable.width, dropout, noise=noise), trainable, card)
 
 
 def read_weights(folder: Path, card: ModelFile) -> dict[str, Tensor]:

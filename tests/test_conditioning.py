@@ -333,29 +333,3 @@ def test_a_recording_is_heard_once_whole_and_cut():
     again = conditioning.encode({"music": [part(2.0, 1.0)]})["music"]
     assert torch.equal(again.tokens[0], made.tokens[0, :30])
     assert listener.lengths == [300, 300, 30, 30]
-
-
-def test_training_leaves_out_a_share_of_the_tokens_but_never_all_of_them():
-    mask = torch.ones(4000, 20, dtype=torch.bool)
-    mask[:, 12:] = False  # padding
-    mask[0] = False  # a row without a condition
-    kept = Conditioning._some_tokens(mask, 0.3, torch.Generator().manual_seed(0))
-    assert not (kept & ~mask).any()
-    assert not kept[0].any()
-    assert kept[1:].any(1).all()
-    shares = 1 - kept[1:, :12].float().mean(1)
-    assert shares.mean() == pytest.approx(0.3, abs=0.01)
-    assert shares.std() > 0.2  # every row its own share: uniform over 0 to 0.6 alone is 0.17, binomial alone 0.13
-
-
-def test_token_dropout_is_for_training_alone_and_within_bounds():
-    def conditioning(share):
-        torch.manual_seed(0)
-        return Conditioning({"label": LabelEncoder(labels=["walk"], dim=8)}, 8, {}, token_dropout={"label": share})
-
-    made = conditioning(0.5)
-    made.train()
-    assert made({"label": ["walk"] * 3})["label"].mask.all()  # one token: it is the last
-    assert made.eval()({"label": ["walk"]})["label"].mask.all()
-    with pytest.raises(ConfigError, match="token_dropout"):
-        conditioning(0.6)
