@@ -10,6 +10,8 @@ import contextlib
 import os
 import pickle
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,7 +51,7 @@ def launch(function: Callable[..., Result], arguments: tuple[Any, ...], processe
         folder = Path(name)
         try:
             torch.multiprocessing.start_processes(
-                _child, (processes, name, function, arguments), nprocs=processes, start_method="spawn"
+                _child, (processes, name, function, arguments, os.getpid()), nprocs=processes, start_method="spawn"
             )
         except Exception as error:  # a process that raised, was killed, or ended: torch has a class for each
             said = sorted(folder.glob("error*.pickle"))
@@ -59,7 +61,10 @@ def launch(function: Callable[..., Result], arguments: tuple[Any, ...], processe
         return pickle.loads((folder / "result.pickle").read_bytes())
 
 
-def _child(rank: int, world: int, name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _child(
+    rank: int, world: int, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], parent: int
+) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     folder = Path(name)
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=world)
@@ -74,6 +79,13 @@ def _child(rank: int, world: int, name: str, function: Callable[..., Any], argum
         (folder / "result.pickle").write_bytes(pickle.dumps(result))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone: a command that was killed must not go on computing."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def gather(work: Callable[[], Result], world: int) -> list[Result]:
