@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motion_platform.errors import UnknownName, UsageError
 from motion_platform.schema import Condition
 
 HEAD, BODY, ARMS = (0, 1, 2, 3, 4), (5, 6, 11, 12), (7, 8, 9, 10)
@@ -45,35 +44,6 @@ def on_frames(condition: Condition, fps: float, rows: Tensor, frames: Tensor) ->
         share = (position - low).clamp(0, 1).to(tokens.dtype)[..., None]
         found = torch.lerp(found, tokens[rows[:, None], 1 + high], share)
     return torch.where(heard[..., None], found, null), heard
-
-
-def guidance_chain(
-    slots: Sequence[str], weights: Mapping[str, float], given: Mapping[str, Condition]
-) -> list[tuple[tuple[str, ...], float]]:
-    """[(slots that are on, coefficient)] of p = p_0 + sum_k w_k (p_k - p_(k-1)), without the zero ones.
-
-    The slots given in at least one row and with a weight other than 0 make the chain, in the order of ``slots``.
-    """
-    active = [s for s in slots if weights[s] != 0 and bool(given[s].mask[:, 1:].any())]
-    levels = [1.0, *[float(weights[s]) for s in active], 0.0]
-    chain = [(tuple(active[:k]), levels[k] - levels[k + 1]) for k in range(len(active) + 1)]
-    return [(on, coefficient) for on, coefficient in chain if coefficient != 0]
-
-
-def known_slots(values: Mapping[str, float], slots: Sequence[str], where: str) -> dict[str, float]:
-    """The values, refused with UnknownName for a slot that is not one of ``slots``."""
-    for slot in values:
-        if slot not in slots:
-            raise UnknownName("slot", slot, slots, where)
-    return dict(values)
-
-
-def check_lengths(lengths: Tensor, ids: Sequence[str], where: str) -> None:
-    """UsageError for a motion without frames, or ids that do not fit."""
-    if len(ids) != len(lengths):
-        raise UsageError(f"{where}: {len(ids)} noise ids for {len(lengths)} motions")
-    if int(lengths.min()) < 1:
-        raise UsageError(f"{where}: length {int(lengths.min())} must be at least 1 frame")
 
 
 def resize_gestures(x: Tensor, lengths: Tensor, fps: float, amplitude: float) -> Tensor:

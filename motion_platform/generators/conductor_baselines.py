@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from motion_platform.data.conducting.patterns import pattern
 from motion_platform.errors import DataError, UsageError
-from motion_platform.generators.conductor import check_lengths, on_frames, resize_gestures
+from motion_platform.generators.conductor import on_frames, resize_gestures
 from motion_platform.generators.geometry import row_mean
+from motion_platform.generators.guidance import check_lengths
 from motion_platform.schema import Batch, Condition, Edit, Generator, Motion, MotionSpec, Sampling
 from motion_platform.seeding import NoiseSource
 

@@ -15,19 +15,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motion_platform.errors import DataError, UnknownName, UsageError
+from motion_platform.errors import DataError, UnknownName
 from motion_platform.generators.conductor import (
     ARMS,
     BODY,
     HEAD,
-    check_lengths,
     columns_of,
-    guidance_chain,
-    known_slots,
     on_frames,
     resize_gestures,
 )
 from motion_platform.generators.geometry import row_mean
+from motion_platform.generators.guidance import check_lengths, guidance_chain, known_part, known_slots
 from motion_platform.generators.long import Windows, plan_windows, seams_of
 from motion_platform.nn.diffusion import (
     PREDICTIONS,
@@ -332,7 +330,7 @@ class ConductorDDPM(Generator):
         contexts = {id(chain): [self._passes(given, chain, windows, group) for group in groups] for chain in chains}
 
         x = noise.normal(shape, name="start", device=device)
-        known, keep = (None, None) if edit is None else self._known(edit, x)
+        known, keep = (None, None) if edit is None else known_part(edit, x, self._enter, "conductor_ddpm")
         times = self.step(torch.tensor(run.timesteps, device=device))
         for i, t in enumerate(run.timesteps):
             view, parts = windows.cut(x), []
@@ -372,13 +370,6 @@ class ConductorDDPM(Generator):
         layers = zip(*(view.memory for view in views), strict=True)
         memory = [tuple(torch.cat(parts) for parts in zip(*layer, strict=True)) for layer in layers]
         return _Context(torch.cat([view.style for view in views]), memory)
-
-    def _known(self, edit: Edit, x: Tensor) -> tuple[Tensor, Tensor]:
-        if edit.x.shape != x.shape or edit.keep.shape != x.shape:
-            got = f"x {tuple(edit.x.shape)}, keep {tuple(edit.keep.shape)}"
-            raise UsageError(f"conductor_ddpm: got an edit of shape {got}; allowed: {tuple(x.shape)} for both")
-        keep = edit.keep.to(x.device)
-        return torch.where(keep, self._enter(edit.x.to(x)), 0.0), keep
 
 
 def whole(lengths: Tensor) -> Windows:

@@ -24,7 +24,8 @@ from torch.func import functional_call
 
 from motion_platform.encoders.trained import checkpoint_part
 from motion_platform.errors import DataError, UsageError
-from motion_platform.generators.conductor import check_lengths, on_frames, resize_gestures
+from motion_platform.generators.conductor import on_frames, resize_gestures
+from motion_platform.generators.guidance import check_lengths
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.stgcn import STGCN
 from motion_platform.nn.tcn import TCN

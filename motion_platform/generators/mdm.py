@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motion_platform.errors import DataError, UnknownName, UsageError
+from motion_platform.errors import DataError, UnknownName
 from motion_platform.generators.geometry import GeometricLoss, row_mean
+from motion_platform.generators.guidance import check_lengths, guidance_chain, known_part, known_slots
 from motion_platform.generators.long import plan_windows, seams_of
 from motion_platform.generators.reading import ConditionReader
 from motion_platform.nn.diffusion import (
@@ -129,7 +130,9 @@ class MDM(Generator):
         self.overlap = min(round(overlap * spec.fps), max_frames // 2)
         self.prediction: Prediction = prediction
         self.sampler, self.sample_steps = sampler, sample_steps
-        self.guidance = {slot: DEFAULT_GUIDANCE for slot in self.slots} | self._known_slots(guidance or {}, "guidance")
+        self.guidance = {slot: DEFAULT_GUIDANCE for slot in self.slots} | known_slots(
+            guidance or {}, slots, "mdm: guidance"
+        )
         self.guidance_interval = guidance_interval
         self.velocity_loss, self.loss_weighting, self.stratified = velocity_loss, loss_weighting, stratified
 
@@ -305,10 +308,7 @@ class MDM(Generator):
         exact in the result. Motions longer than ``max_frames`` are denoised in overlapping windows at once.
         """
         sampling = sampling or Sampling()
-        if len(noise.ids) != len(lengths):
-            raise UsageError(f"mdm: {len(noise.ids)} noise ids for {len(lengths)} motions")
-        if int(lengths.min()) < 1:
-            raise UsageError(f"mdm: length {int(lengths.min())} must be at least 1 frame")
+        check_lengths(lengths, noise.ids, "mdm")
         with torch.inference_mode():
             x = self._sample(given, lengths, noise, sampling, edit)
         return Motion(
@@ -334,13 +334,14 @@ class MDM(Generator):
         if bool(view_mask.all()):
             view_mask = None
         low, high = self.guidance_interval
-        chain = self._chain(given, sampling.guidance)
+        asked = known_slots(sampling.guidance, self.slots, "mdm: guidance")
+        chain = guidance_chain(self.slots, self.guidance | asked, given)
         guided = self._passes(given, chain, windows)
         alone = guided if (low, high) == (0.0, 1.0) else self._passes(given, [(chain[-1][0], 1.0)], windows)
 
         x = noise.normal(shape, name="start", device=device)
         if edit is not None:
-            known, keep = self._known(edit, x)
+            known, keep = known_part(edit, x, self.spec.normalise, "mdm")
         times = self.timestep(torch.tensor(run.timesteps, device=device))
         for i, t in enumerate(run.timesteps):
             coefficients, context = guided if low <= t / self.schedule.steps <= high else alone
@@ -361,18 +362,8 @@ class MDM(Generator):
             x = torch.where(keep, edit.x.to(x), x)  # not through normalise and restore: exact
         return torch.where(mask[..., None], x, 0.0)
 
-    def _chain(
-        self, given: Mapping[str, Condition], guidance: Mapping[str, float]
-    ) -> list[tuple[tuple[str, ...], float]]:
-        """[(slots that are on, coefficient)] of the guidance formula, from none on to all on."""
-        weights = self.guidance | self._known_slots(guidance, "guidance")
-        active = [s for s in self.slots if weights[s] != 0 and bool(given[s].mask[:, 1:].any())]
-        levels = [1.0, *[float(weights[s]) for s in active], 0.0]
-        return [(tuple(active[:k]), levels[k] - levels[k + 1]) for k in range(len(active) + 1)]
-
     def _passes(self, given, chain, windows) -> tuple[Tensor, _Context]:
         """Coefficients (copies,) and the context of all passes that count, stacked along the batch."""
-        chain = [(on, c) for on, c in chain if c != 0]
         stacked = {}
         for slot in self.slots:
             condition = given[slot]
@@ -384,16 +375,3 @@ class MDM(Generator):
             stacked[slot] = Condition(torch.cat([v.tokens for v in views]), torch.cat([v.mask for v in views]))
         coefficients = torch.tensor([c for _, c in chain], device=self.input.weight.device)
         return coefficients, self._context(self.reader(stacked))
-
-    def _known(self, edit: Edit, x: Tensor) -> tuple[Tensor, Tensor]:
-        if edit.x.shape != x.shape or edit.keep.shape != x.shape:
-            got = f"x {tuple(edit.x.shape)}, keep {tuple(edit.keep.shape)}"
-            raise UsageError(f"mdm: got an edit of shape {got}; allowed: {tuple(x.shape)} for both")
-        keep = edit.keep.to(x.device)
-        return torch.where(keep, self.spec.normalise(edit.x.to(x)), 0.0), keep
-
-    def _known_slots(self, values: Mapping[str, float], what: str) -> dict[str, float]:
-        for slot in values:
-            if slot not in self.slots:
-                raise UnknownName("slot", slot, self.slots, f"mdm: {what}")
-        return dict(values)
