@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -55,9 +56,9 @@ class _OfTraining(Source):
         if not self.train:
             raise DataError(f"{self.name}: the training clips have no captions; leave this bound out")
 
+    @abstractmethod
     def choose(self, row: int, seed: int) -> int:
         """A training row for a test row."""
-        raise NotImplementedError
 
     def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> list[str]:
         return [self.test.dataset.captions(self.choose(row, seed))[0][0] for row, _ in items]
