@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
