@@ -49,8 +49,8 @@ class SlotRecipe(Strict):
 class DataRecipe(Strict):
     """The prepared data set. ``folder``: where it is; by default ``$MOTION_DATA/<name>``, else ``data/<name>``.
 
-    balance: 0 draws every clip alike, 1 rare kinds of motion far more often (see data/loader.py). captions_per_clip:
-    training uses the first so many captions and action sequences of a clip (None: all).
+    balance: 0 draws every clip alike, up to 2 rare kinds of motion ever more often (see data/loader.py).
+    captions_per_clip: training uses the first so many captions and action sequences of a clip (None: all).
     """
 
     name: str
@@ -59,7 +59,7 @@ class DataRecipe(Strict):
     min_frames: int = Field(default=8, ge=1)
     max_frames: int = Field(default=196, ge=1)
     mirror: bool = True
-    balance: float = Field(default=0.0, ge=0, le=1)
+    balance: float = Field(default=0.0, ge=0, le=2)
     captions_per_clip: int | None = Field(default=None, ge=1)
 
 

@@ -69,7 +69,8 @@ class MDM(Generator):
     rows. rec: squared error of the prediction. velocity: differences between frames of the normalised x_0 (WACV, eq.
     4). position, joint velocity, foot: of decoded joints (eq. 3, 5; generators/geometry.py). All but rec are of the
     x_0 that the prediction stands for. loss_weighting: "uniform" or "min_snr". stratified: spread the timesteps of a
-    batch evenly (unbiased, less noise in the gradient).
+    batch evenly (unbiased, less noise in the gradient). timestep_shift: more of the training and of the sampler's steps
+    at the noisy end (nn/diffusion.shifted).
 
     text_layers: transformer layers that read the tokens of all slots together before any of the above; natural_length,
     alignment_loss: what else is learned from them (generators/reading.py).
@@ -106,6 +107,7 @@ class MDM(Generator):
         position_space: Literal["root", "global"] = "root",
         loss_weighting: Weighting = "uniform",
         stratified: bool = True,
+        timestep_shift: float = 1.0,
         natural_length: bool = False,
         text_layers: int = 0,
         alignment_loss: float = 0.0,
@@ -122,6 +124,8 @@ class MDM(Generator):
                 raise UnknownName(kind, name, allowed, "mdm")
         if patch < 1 or max_frames < patch or sample_steps < 1:
             raise ValueError(f"patch {patch}, max_frames {max_frames} and sample_steps {sample_steps} must be >= 1")
+        if timestep_shift < 1:
+            raise ValueError(f"timestep_shift {timestep_shift} must be at least 1")
         if smoothing and smoothing % 2 == 0:
             raise ValueError(f"smoothing {smoothing} must be 0 or an odd number of frames")
         self.spec, self.slots, self.width = spec, tuple(slots), width
@@ -135,6 +139,7 @@ class MDM(Generator):
         )
         self.guidance_interval = guidance_interval
         self.velocity_loss, self.loss_weighting, self.stratified = velocity_loss, loss_weighting, stratified
+        self.timestep_shift = timestep_shift
 
         self.schedule = NoiseSchedule(schedule, diffusion_steps)
         tokens = -(-max_frames // patch)
@@ -239,7 +244,9 @@ class MDM(Generator):
 
     def training_noise(self, batch: Batch, x: Tensor) -> tuple[Tensor, Tensor]:
         """Timesteps (B,) and noise (B, T, D) of a training step, from torch's global generator."""
-        t = sample_timesteps(len(x), self.schedule.steps, stratified=self.stratified, device=x.device)
+        t = sample_timesteps(
+            len(x), self.schedule.steps, stratified=self.stratified, shift=self.timestep_shift, device=x.device
+        )
         return t, torch.randn_like(x)
 
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
@@ -328,6 +335,7 @@ class MDM(Generator):
             self.sampler if sampling.sampler is None else sampling.sampler,
             self.sample_steps if sampling.steps is None else sampling.steps,
             prediction=self.prediction,
+            shift=self.timestep_shift,
         )
         windows = plan_windows(lengths, self.max_frames, self.overlap)
         view_mask = mask if windows is None else windows.mask

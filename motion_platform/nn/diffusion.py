@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from motion_platform.errors import UnknownName, UsageError
 
+Fraction = TypeVar("Fraction", np.ndarray, Tensor)
 Prediction = Literal["x0", "epsilon", "v"]
 Weighting = Literal["uniform", "min_snr"]
 
@@ -112,28 +113,41 @@ class NoiseSchedule(nn.Module):
         return self.signal[t] ** 2 if prediction == "epsilon" else torch.ones_like(self.signal[t])
 
 
-def sample_timesteps(batch: int, steps: int, *, stratified: bool, device: torch.device | str = "cpu") -> Tensor:
-    """(batch,) int64 uniform timesteps. Stratified: one in each of ``batch`` equal ranges, in random order, so that
-    each is still uniform and their mean varies far less (Kingma et al. 2021, appendix I.1)."""
+def shifted(u: Fraction, shift: float) -> Fraction:
+    """u in [0, 1] moved towards 1 (the noise): shift u / (1 + (shift - 1) u), Esser et al. 2024, section 5.3.2.
+
+    A motion says one thing in thousands of numbers, so it is decided which motion it will be while there is hardly any
+    signal in each of them: a shift spends more steps, and more of the training, up there. 1 changes nothing."""
+    return shift * u / (1 + (shift - 1) * u)
+
+
+def sample_timesteps(
+    batch: int, steps: int, *, stratified: bool, shift: float = 1.0, device: torch.device | str = "cpu"
+) -> Tensor:
+    """(batch,) int64 uniform timesteps, then :func:`shifted`. Stratified: one in each of ``batch`` equal ranges, in
+    random order, so that each is still uniform and their mean varies far less (Kingma et al. 2021, appendix I.1)."""
     u = torch.rand(batch, device=device)
     if stratified:
         u = (torch.randperm(batch, device=device) + u) / batch
-    return (u * steps).long().clamp(max=steps - 1)
+    return (shifted(u, shift) * steps).long().clamp(max=steps - 1)
 
 
 class Sampler:
     """One run of a sampler: ``for i, t in enumerate(sampler.timesteps): x = sampler.step(i, x0_hat, x, noise)``.
 
-    The timesteps are spaced "trailing" (Lin et al. 2024, table 2): they start at the noisiest one and end in a clean
-    sample. The scheduler of diffusers runs over exactly these (respaced, Nichol & Dhariwal 2021, section 4) and is
-    told x_0 (``prediction_type="sample"``), because guidance and editing act on x_0 whatever the network predicts.
+    The timesteps are spaced "trailing" (Lin et al. 2024, table 2), :func:`shifted` by ``shift``: they start at the
+    noisiest one and end in a clean sample. The scheduler of diffusers runs over exactly these (respaced, Nichol &
+    Dhariwal 2021, section 4) and is told x_0 (``prediction_type="sample"``), because guidance and editing act on x_0
+    whatever the network predicts.
 
     name: "ddim" (eta 0), "ddpm" (ancestral, posterior variance; DDIM with eta 1 is the same update), "dpm++" and
     "dpm++sde" (DPM-Solver++ 2M), "unipc". For epsilon the run starts where log(signal/noise) >= -5.1, as DPM-Solver's
     authors advise for cosine: beyond it the network's error is multiplied by more than 160.
     """
 
-    def __init__(self, schedule: NoiseSchedule, name: str, steps: int, *, prediction: Prediction = "x0") -> None:
+    def __init__(
+        self, schedule: NoiseSchedule, name: str, steps: int, *, prediction: Prediction = "x0", shift: float = 1.0
+    ) -> None:
         if name not in SAMPLERS:
             raise UnknownName("sampler", name, SAMPLERS)
         alphas = schedule.alphas_cumprod
@@ -143,7 +157,9 @@ class Sampler:
         if not 1 <= steps <= horizon:
             raise UsageError(f"sampler {name}: got {steps} steps; allowed: 1 to {horizon}")
         self.name, self.steps = name, steps
-        chosen = np.round(horizon - np.arange(steps) * horizon / steps).astype(int) - 1
+        chosen = np.round(horizon * shifted(1 - np.arange(steps) / steps, shift)).astype(int) - 1
+        for i in range(1, steps):  # many steps, much shifted: neighbours would fall together
+            chosen[i] = min(chosen[i], chosen[i - 1] - 1)
         self.timesteps: list[int] = chosen.tolist()
         self.stochastic = name in ("ddpm", "dpm++sde")
         self._scheduler = _scheduler(name, alphas[chosen[::-1]])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from motion_platform.errors import UnknownName, UsageError
-from motion_platform.nn.diffusion import PREDICTIONS, SAMPLERS, NoiseSchedule, Sampler, sample_timesteps
+from motion_platform.nn.diffusion import PREDICTIONS, SAMPLERS, NoiseSchedule, Sampler, sample_timesteps, shifted
 
 MEAN, STD = 2.0, 0.5
 
@@ -163,6 +163,26 @@ def test_timesteps_end_at_the_noisiest_and_start_clean():
     start = Sampler(NoiseSchedule("cosine"), "ddim", 10, prediction="epsilon").timesteps[0]
     assert 980 < start < 999
     assert Sampler(NoiseSchedule("linear"), "ddim", 10, prediction="epsilon").timesteps[0] == 999
+
+
+@pytest.mark.parametrize("shift", [1.0, 4.0, 50.0])
+def test_a_shift_moves_steps_and_training_alike_towards_the_noise(shift):
+    for steps in (1, 28, 500, 1000):
+        timesteps = Sampler(NoiseSchedule("cosine"), "ddpm", steps, shift=shift).timesteps
+        assert len(timesteps) == steps
+        assert timesteps[0] == 999
+        assert timesteps[-1] >= 0
+        assert all(a > b for a, b in itertools.pairwise(timesteps))
+    # half of the steps, and half of the training, lie above shift / (1 + shift)
+    middle = 1000 * shift / (1 + shift)
+    timesteps = torch.tensor(Sampler(NoiseSchedule("cosine"), "ddpm", 28, shift=shift).timesteps)
+    assert abs(int((timesteps >= middle).sum()) - 14) <= 1
+    drawn = sample_timesteps(1000, 1000, stratified=True, shift=shift)
+    assert abs(int((drawn >= middle).sum()) - 500) <= 20
+    # the odds of noise are multiplied by shift: that is what the formula means
+    u = np.linspace(0.01, 0.99, 11)
+    moved = shifted(u, shift)
+    np.testing.assert_allclose(moved / (1 - moved), shift * u / (1 - u))
 
 
 def test_deterministic_samplers_draw_no_noise():
