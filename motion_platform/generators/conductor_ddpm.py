@@ -322,9 +322,7 @@ class ConductorDDPM(Generator):
         asked = known_slots(sampling.guidance, self.slots, "conductor_ddpm: guidance")
         guided = guidance_chain(self.slots, self.guidance | asked, given)
         low, high = self.guidance_interval
-        alone = (
-            guided if (low, high) == (0.0, 1.0) else guidance_chain(self.slots, dict.fromkeys(self.slots, 1.0), given)
-        )
+        alone = guided if (low, high) == (0.0, 1.0) else [(guided[-1][0], 1.0)]
         chains = [guided if low <= t / self.schedule.steps <= high else alone for t in run.timesteps]
         groups = torch.arange(len(windows.rows), device=device).split(WINDOWS_AT_ONCE)
         contexts = {id(chain): [self._passes(given, chain, windows, group) for group in groups] for chain in chains}

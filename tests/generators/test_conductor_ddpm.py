@@ -226,6 +226,18 @@ def test_guidance_identities():
         generate(model, given, lengths, guidance={"musik": 2.0})
 
 
+def test_a_slot_that_is_switched_off_stays_off_outside_the_guidance_interval():
+    given, other = make_given(1, frames=20), make_given(1, frames=20, seed=9)
+    other["style"].tokens[:, 0] = given["style"].tokens[:, 0]  # the same null token
+    mixed = {"music": given["music"], "style": other["style"]}
+    for interval in ((0.0, 1.0), (0.5, 1.0)):
+        model = make_model(guidance_interval=interval)
+        a, b = (generate(model, conditions, [20], guidance={"style": 0.0}).x for conditions in (given, mixed))
+        assert torch.equal(a, b)
+        a, b = (generate(model, conditions, [20], guidance={"style": 1.0}).x for conditions in (given, mixed))
+        assert not torch.equal(a, b)
+
+
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm++"])
 def test_a_motion_does_not_depend_on_its_batch(sampler):
     model, given, lengths = make_model(patch=4), make_given(3, 400), [300, 60, 7]
