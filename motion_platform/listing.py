@@ -153,8 +153,16 @@ def _checkpoint(folder: Path) -> dict[str, Any]:
         "motion": f"{card.spec['representation']}, {card.spec['dim']} features at {card.spec['fps']:g} fps",
         "weights": f"{size}, {weights.get('dtype')}, sha256 {weights.get('sha256')}",
         "steps": card.step,
-        "data": card.data,
+        "data": card.data.get("name", "unknown"),
+        "licence": card.data.get("licence", "unknown"),
+        **({"trained from": " <- ".join(_ancestors(card.data))} if "initial" in card.data else {}),
     }
+
+
+def _ancestors(data: dict[str, Any]) -> list[str]:
+    """The models that a model was trained on from, the nearest first."""
+    initial = data.get("initial")
+    return [] if initial is None else [str(initial["model"]), *_ancestors(initial["data"])]
 
 
 def _task_of(folder: Path) -> str:
