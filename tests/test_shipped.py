@@ -1,0 +1,71 @@
+"""The models that come with the package: every folder whole, small, and honest about where it comes from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from motion_platform import cards, config, tasks, weight_files
+from motion_platform.data import sample
+from motion_platform.engine import caption, generate
+from motion_platform.model import MotionModel
+from motion_platform.model_card import WEIGHTS, read_card
+from motion_platform.motion import io
+
+NAMES = weight_files.shipped()
+BASE = "smollm2-135m"
+WAVES = ("dataset-2_wave-left-hand_normal_024", "dataset-2_wave-right-hand_normal_015")
+
+
+def test_all_of_them_together_are_small() -> None:
+    sizes = {name: (weight_files.SHIPPED / name / WEIGHTS).stat().st_size for name in NAMES}
+    assert max(sizes.values()) <= 20e6, sizes
+    assert sum(sizes.values()) <= 80e6, sizes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_holds_what_a_stranger_needs(name: str) -> None:
+    folder = weight_files.SHIPPED / name
+    card = read_card(folder)
+    assert card.name == name
+    assert card.weights["sha256"] == weight_files.sha256_of(folder / WEIGHTS)
+    assert "CC BY-NC 4.0" in card.data["licence"]
+    assert tasks.load(card.task).task == card.task
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    for word in ("CC BY-NC 4.0", "hardware", "recipe", "data", "## Measured"):
+        assert word in page, word
+    for text in (page, (folder / "model.yaml").read_text(), (folder / "recipe.yaml").read_text()):
+        assert not re.search(r"(^|[\s:\"'])/(tmp|home|work|root)\b", text), "a path of somebody's machine"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_beside_the_weights_is_one_that_trains_them_again(name: str) -> None:
+    folder = weight_files.SHIPPED / name
+    lines = (folder / "recipe.yaml").read_text(encoding="utf-8").splitlines()
+    trained_by = lines[0].removeprefix("# motion train ").strip()
+    beside = config.load_recipe(folder / "recipe.yaml")
+    ours = config.load_recipe(cards.find("configs", trained_by))
+    aside = {"output", "validation"}  # neither changes a weight
+    assert beside.model_dump(exclude=aside) == ours.model_dump(exclude=aside)
+    built = yaml.safe_load((folder / "model.yaml").read_text())["model"]["settings"]
+    assert {**built, **ours.model.settings} == built  # a model also holds what its data told it, such as labels
+    assert lines[1] == Path(cards.find("configs", trained_by)).read_text(encoding="utf-8").splitlines()[1]
+
+
+@pytest.mark.skipif(
+    weight_files.language_model_origin(weight_files.language_model_folder(BASE)) is None,
+    reason=f"needs: motion weights get {BASE}",
+)
+def test_the_language_model_speaks_and_moves() -> None:
+    run = generate.load("motion_to_text", None)
+    assert run.model.card.name == "motion_lm_small"
+    clips = [io.load(sample.sample_root() / "bandai-namco" / f"{name}.bvh") for name in WAVES]
+    for said in caption.run(run, clips):
+        assert "wav" in said.text, said
+    model: MotionModel = run.model
+    motion = model.generate({"text_high": ["a person waves", None]}, [80, 37], ["a", "b"], seed=1)
+    assert motion.lengths.tolist() == [80, 37]
+    assert bool(motion.x.isfinite().all())
