@@ -25,7 +25,7 @@ from motion_platform.generators.conductor import (
     resize_gestures,
 )
 from motion_platform.generators.geometry import row_mean
-from motion_platform.generators.guidance import check_lengths, guidance_chain, known_part, known_slots
+from motion_platform.generators.guidance import check_lengths, guidance_chain, known_part, known_slots, unguided
 from motion_platform.generators.long import Windows, plan_windows, seams_of
 from motion_platform.nn.diffusion import (
     PREDICTIONS,
@@ -322,7 +322,7 @@ class ConductorDDPM(Generator):
         asked = known_slots(sampling.guidance, self.slots, "conductor_ddpm: guidance")
         guided = guidance_chain(self.slots, self.guidance | asked, given)
         low, high = self.guidance_interval
-        alone = guided if (low, high) == (0.0, 1.0) else [(guided[-1][0], 1.0)]
+        alone = guided if (low, high) == (0.0, 1.0) else unguided(guided)
         chains = [guided if low <= t / self.schedule.steps <= high else alone for t in run.timesteps]
         groups = torch.arange(len(windows.rows), device=device).split(WINDOWS_AT_ONCE)
         contexts = {id(chain): [self._passes(given, chain, windows, group) for group in groups] for chain in chains}

@@ -24,6 +24,11 @@ def guidance_chain(
     return [(on, coefficient) for on, coefficient in chain if coefficient != 0]
 
 
+def unguided(chain: list[tuple[tuple[str, ...], float]]) -> list[tuple[tuple[str, ...], float]]:
+    """The chain where guidance does not act: every slot that is on, once; one that is switched off stays off."""
+    return [(chain[-1][0], 1.0)]
+
+
 def known_slots(values: Mapping[str, float], slots: Sequence[str], where: str) -> dict[str, float]:
     """The values, refused with UnknownName for a slot that is not one of ``slots``."""
     for slot in values:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from motion_platform.errors import DataError, UnknownName
 from motion_platform.generators.geometry import GeometricLoss, row_mean
-from motion_platform.generators.guidance import check_lengths, guidance_chain, known_part, known_slots
+from motion_platform.generators.guidance import check_lengths, guidance_chain, known_part, known_slots, unguided
 from motion_platform.generators.long import plan_windows, seams_of
 from motion_platform.generators.reading import ConditionReader
 from motion_platform.nn.diffusion import (
@@ -345,7 +345,7 @@ class MDM(Generator):
         asked = known_slots(sampling.guidance, self.slots, "mdm: guidance")
         chain = guidance_chain(self.slots, self.guidance | asked, given)
         guided = self._passes(given, chain, windows)
-        alone = guided if (low, high) == (0.0, 1.0) else self._passes(given, [(chain[-1][0], 1.0)], windows)
+        alone = guided if (low, high) == (0.0, 1.0) else self._passes(given, unguided(chain), windows)
 
         x = noise.normal(shape, name="start", device=device)
         if edit is not None:
