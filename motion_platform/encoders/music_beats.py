@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -22,10 +23,11 @@ from motion_platform.schema import Audio, Condition, Encoder, length_mask
 PHASES = 4 + 1 + len(METRES) + 4
 """Cosine and sine of the beat and of the bar phase; beats a second; metre; how near the beat is, a bar line, and the
 network's own two answers."""
+LOUDNESS_SECONDS = 1.0
 
 
 class MusicBeats(Encoder):
-    """Audio -> a token every 1/30 s: from a tracker the clock of beats and bars, onset strength, tempogram.
+    """Audio -> a token every 1/30 s: from a tracker the clock of beats and bars, onset strength, loudness, tempogram.
 
     weights: a checkpoint of space ``beat_tracker`` (a shipped name or a folder), which is frozen. Its clock is decoded
     over the whole recording (:mod:`motion_platform.audio.bar_pointer`), so give whole recordings where there are such.
@@ -47,14 +49,16 @@ class MusicBeats(Encoder):
         self.network, self.digest = load(weights)
         self.network.requires_grad_(False).eval()
         self.tempogram = tempogram
-        self.dim = PHASES + (1 + beats.LAGS if tempogram else 0)
+        self.dim = PHASES + (2 + beats.LAGS if tempogram else 0)
 
     @staticmethod
     def groups() -> dict[str, slice]:
         """name -> which numbers of a token: beat (cosine, sine), bar (cosine, sine), tempo (beats a second), metre
         (one for each of 1, 2, 3, 4, 6), pulse (1 on a beat, 1 on a bar line, both falling within 0.1 s), heard (the
-        network's probabilities of beat and bar line), onset, tempogram."""
+        network's probabilities of beat and bar line), onset, loudness (0 silent, 1 as loud as the recording gets in
+        every band, averaged over a second: gestures grow with it), tempogram."""
         sizes = {"beat": 2, "bar": 2, "tempo": 1, "metre": len(METRES), "pulse": 2, "heard": 2, "onset": 1}
+        sizes["loudness"] = 1
         found, at = {}, 0
         for name, size in {**sizes, "tempogram": beats.LAGS}.items():
             found[name] = slice(at, at + size)
@@ -101,13 +105,21 @@ class MusicBeats(Encoder):
         parts = [clock, heard]
         if self.tempogram:
             strength = beats.onset_strength(mel[None])
-            padded = torch.nn.functional.pad(strength, (0, frames * STRIDE - len(mel)))
+            padded = F.pad(strength, (0, frames * STRIDE - len(mel)))
             onset = padded.unflatten(1, (frames, STRIDE)).amax(2)[0, :, None]
-            parts += [onset / strength.std(correction=0).clamp(min=1e-3), beats.tempogram(padded)[0]]
+            onset = onset / strength.std(correction=0).clamp(min=1e-3)
+            parts += [onset, loudness(mel, frames), beats.tempogram(padded)[0]]
         return torch.cat(parts, 1)
 
     def fingerprint(self) -> str:
         return hashlib.sha256(repr((type(self).__qualname__, self.digest, self.tempogram)).encode()).hexdigest()
+
+
+def loudness(mel: Tensor, frames: int) -> Tensor:
+    """mel (N, 128) at 90 Hz -> (frames, 1): the mean over the bands and over LOUDNESS_SECONDS, fewer at both ends."""
+    level = F.pad(mel.mean(1), (0, frames * STRIDE - len(mel))).unflatten(0, (frames, STRIDE)).mean(1)
+    reach = min(round(LOUDNESS_SECONDS * RATE / 2), frames - 1)
+    return F.avg_pool1d(level[None], 2 * reach + 1, 1, reach, count_include_pad=False)[0, :, None]
 
 
 def clock_features(found: Beats, frames: int) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 
 from motion_platform.audio.bar_pointer import Beats
 from motion_platform.encoders.mel import Mel
-from motion_platform.encoders.music_beats import MusicBeats, clock_features
+from motion_platform.encoders.music_beats import MusicBeats, clock_features, loudness
 from motion_platform.errors import DataError, WeightsError
 from motion_platform.schema import Audio
 
@@ -41,16 +41,25 @@ def test_the_clock_counts_beats_and_bars() -> None:
     assert (clock_features(Beats(np.zeros(0), np.zeros(0, int), np.zeros(0, int)), 30) == 0).all()
 
 
+def test_loudness_is_the_mean_over_a_second_and_over_what_there_is_at_the_ends() -> None:
+    level = np.random.default_rng(1).random(300).astype(np.float32)  # 10 s at 30 Hz
+    heard = loudness(torch.from_numpy(level).repeat_interleave(3)[:, None].expand(-1, 128), 300)[:, 0]
+    for frame in (0, 7, 150, 299):  # 15 frames to either side
+        expected = level[max(0, frame - 15) : frame + 16].mean()
+        assert heard[frame].item() == pytest.approx(expected, abs=1e-6)
+    assert loudness(torch.full((1, 128), 0.6), 1).item() == pytest.approx(0.2)  # a third of the frame sounds
+
+
 def test_silence_has_no_clock_and_a_clip_of_a_frame_is_heard(beat_folder) -> None:
     ears = MusicBeats(str(beat_folder))
     groups = ears.groups()
     silent = ears([Audio(10.0, features={"mel": np.zeros((900, 128), np.float32)})])
-    assert silent.tokens.shape == (1, 300, 79)
+    assert silent.tokens.shape == (1, 300, 80)
     assert (silent.tokens == 0).all()
     short = ears([Audio(1 / 90, features={"mel": np.full((1, 128), 0.5, np.float32)})])
-    assert short.tokens.shape == (1, 1, 79)
+    assert short.tokens.shape == (1, 1, 80)
     assert (short.tokens[..., : groups["heard"].start] == 0).all()
-    assert list(groups.values())[-1].stop == ears.dim == 79
+    assert list(groups.values())[-1].stop == ears.dim == 80
     assert MusicBeats(str(beat_folder), tempogram=False).dim == groups["onset"].start
 
 
