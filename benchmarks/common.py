@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -79,3 +82,36 @@ def write_json(path: str | Path | None, result: dict[str, Any]) -> None:
     temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     os.replace(temporary, path)
     print(f"written: {path}", file=sys.stderr)
+
+
+def peak_mb(who: int = resource.RUSAGE_SELF) -> float:
+    """Peak resident memory in MB (ru_maxrss is in KB on Linux, in bytes on macOS)."""
+    return resource.getrusage(who).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+
+
+def measure_command(command: list[str]) -> dict[str, Any]:
+    """Wall seconds and peak memory of a command and of nothing else; it must succeed."""
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as log:
+        child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode != 0:
+            log.seek(0)
+            raise SystemExit(f"{' '.join(command)} failed:\n{log.read().decode(errors='replace')[-2000:]}")
+    return {"seconds": seconds, "peak_mb": usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)}
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """The environment of a process that computes with so many threads."""
+    return {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+
+
+def run_worker(command: Sequence[str], threads: int) -> dict[str, Any]:
+    """Run a measurement in a process of its own; its last line of output is JSON. SystemExit when it fails."""
+    environment = thread_environment(threads)
+    told = subprocess.run(list(command), capture_output=True, text=True, check=False, env=environment)
+    if told.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{told.stderr[-2000:]}")
+    return json.loads(told.stdout.strip().splitlines()[-1])

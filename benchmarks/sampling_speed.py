@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +21,15 @@ import types
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import environment, verdicts, write_json
+from benchmarks.common import (
+    environment,
+    measure_command,
+    peak_mb,
+    run_worker,
+    thread_environment,
+    verdicts,
+    write_json,
+)
 
 FRAMES = 196
 TEXT = "a tired person walks and turns left"
@@ -54,7 +60,7 @@ def measure_ours(arguments: argparse.Namespace) -> dict[str, Any]:
 
     first = sample(0)
     parameters = sum(p.numel() for p in generator.parameters())
-    return {"seconds": sample(1), "first_seconds": first, "parameters": parameters, "peak_mb": _peak_mb()}
+    return {"seconds": sample(1), "first_seconds": first, "parameters": parameters, "peak_mb": peak_mb()}
 
 
 def _generator(arguments: argparse.Namespace) -> Any:
@@ -129,26 +135,7 @@ def measure_mdm(arguments: argparse.Namespace) -> dict[str, Any]:
 
     first = sample()
     parameters = sum(p.numel() for p in model.parameters())
-    return {"seconds": sample(), "first_seconds": first, "parameters": parameters, "peak_mb": _peak_mb()}
-
-
-def _peak_mb(who: int = resource.RUSAGE_SELF) -> float:
-    """Peak resident memory in MB (ru_maxrss is in KB on Linux, in bytes on macOS)."""
-    return resource.getrusage(who).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
-
-
-def measure_command(command: list[str]) -> dict[str, Any]:
-    """Wall seconds and peak memory of a command and of nothing else; it must succeed."""
-    start = time.perf_counter()
-    with tempfile.TemporaryFile() as log:
-        child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode != 0:
-            log.seek(0)
-            raise SystemExit(f"{' '.join(command)} failed:\n{log.read().decode(errors='replace')[-2000:]}")
-    return {"seconds": seconds, "peak_mb": usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)}
+    return {"seconds": sample(), "first_seconds": first, "parameters": parameters, "peak_mb": peak_mb()}
 
 
 def worker(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -158,14 +145,7 @@ def worker(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     for option in ("recipe", "mdm"):
         if getattr(arguments, option):
             command += [f"--{option}", getattr(arguments, option)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(arguments.threads))
-    if told.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{told.stderr[-2000:]}")
-    return json.loads(told.stdout.strip().splitlines()[-1])
-
-
-def _environment(threads: int) -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    return run_worker(command, arguments.threads)
 
 
 def main() -> None:
@@ -192,7 +172,7 @@ def main() -> None:
             runs[name].append(worker(name, arguments))
             print(f"repeat {i + 1}, {name}: {runs[name][-1]}", file=sys.stderr)
     if not arguments.recipe:
-        os.environ.update(_environment(arguments.threads))
+        os.environ.update(thread_environment(arguments.threads))
         with tempfile.TemporaryDirectory() as folder:
             motion = [sys.executable, "-m", "motion_platform"]
             out = str(Path(folder) / "out.html")

@@ -1,0 +1,41 @@
+"""The benchmark on real recordings judges a wrist by its ictuses and a body by how much and how smoothly it moves."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    for name in [n for n in sys.modules if n.split(".")[0] == "benchmarks"]:
+        monkeypatch.delitem(sys.modules, name)
+    import benchmarks.recordings
+
+    return benchmarks.recordings
+
+
+def test_a_wrist_is_judged_by_everybodys_beats(benchmark):
+    seconds = np.arange(900) / 30
+    height = -0.1 * np.cos(2 * np.pi * seconds / 0.5)  # lowest every half second
+    beats = {"librosa": np.arange(0.5, 29.6, 0.5), "beat_tracker": np.arange(0.5, 29.6, 1.0)}
+    found = benchmark.judge(height, 30.0, beats, "a")
+    assert found["librosa/beats_to_ictuses"] == pytest.approx(1, abs=1e-3)
+    assert found["librosa/ictuses_to_beats"] == pytest.approx(1, abs=1e-3)
+    assert found["beat_tracker/beats_to_ictuses"] == pytest.approx(1, abs=1e-3)
+    assert found["beat_tracker/ictuses_to_beats"] == pytest.approx(0.5, abs=0.02)  # twice as many as are heard
+    assert found["librosa/random_shift"] == pytest.approx(0.495, abs=0.2)  # the mean over a beat; 20 shifts are drawn
+
+
+def test_movement_is_the_spread_of_the_joints_and_their_third_derivative(benchmark):
+    joints = np.zeros((300, 13, 3), np.float32)
+    seconds = np.arange(300) / 30
+    joints[:, 10, 1] = 0.18 * np.sin(2 * np.pi * seconds)  # a tenth of a frame's width
+    found = benchmark.movement(joints, 30.0)
+    assert found["spread"] == pytest.approx(0.1 / np.sqrt(2), rel=1e-3)
+    expected = 0.18 * (2 * np.pi) ** 3 * 2 / np.pi / 13  # mean of |cosine|, over all joints
+    assert found["jerk"] == pytest.approx(expected, rel=0.02)
