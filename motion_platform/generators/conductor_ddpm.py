@@ -84,9 +84,11 @@ class ConductorDDPM(Generator):
 
     As published: ``layers=8, latent=128, heads=8, feed_forward=64, patch=1, prediction="x0", schedule="linear",
     normalise=False``; the width of conditions is 4 x latent. ``patch`` frames make one token: fewer tokens, and frames
-    of a patch cannot jitter against each other; ``smoothing`` (0 or an odd number of frames) is a convolution over the
-    output that starts as the identity and can learn to hide the borders between patches. ``attention="full"`` is the
-    quadratic one (their ``no_eff``). ``local``: see nn/linear_transformer.py. ``rank``: see :class:`MusicReader`.
+    of a patch cannot jitter against each other. Neighbouring patches can, so a token answers for ``margin`` frames to
+    either side of its own, too, and answers for the same frame are averaged under a Hann window (:func:`join`).
+    ``attention="full"`` is the quadratic one (their ``no_eff``). ``local``: see nn/linear_transformer.py. ``rank``: see
+    :class:`MusicReader`. timestep_shift: more of the training and of the sampler's steps at the noisy end
+    (nn/diffusion.shifted), where posture and size of the gestures are decided.
 
     normalise: the network works on normalised features (the papers': on raw ones, whose spread is a twentieth of the
     noise's). frame_mask: in training, the chance of a frame to be told nothing (the paper's random mask, section 3.5);
@@ -112,7 +114,7 @@ class ConductorDDPM(Generator):
         attention: AttentionKind = "linear",
         local: int = 0,
         patch: int = 1,
-        smoothing: int = 0,
+        margin: int = 0,
         rank: int = 64,
         max_frames: int = 1800,
         overlap: float = 2.0,
@@ -120,6 +122,7 @@ class ConductorDDPM(Generator):
         prediction: Prediction = "x0",
         schedule: Literal["cosine", "linear"] = "linear",
         diffusion_steps: int = 1000,
+        timestep_shift: float = 1.0,
         sampler: str = "ddim",
         sample_steps: int = 10,
         guidance: dict[str, float] | None = None,
@@ -144,8 +147,10 @@ class ConductorDDPM(Generator):
                 raise UnknownName(kind, name, allowed, "conductor_ddpm")
         if patch < 1 or max_frames < patch or sample_steps < 1:
             raise ValueError(f"patch {patch}, max_frames {max_frames} and sample_steps {sample_steps} must be >= 1")
-        if smoothing and smoothing % 2 == 0:
-            raise ValueError(f"smoothing {smoothing} must be 0 or an odd number of frames")
+        if timestep_shift < 1:
+            raise ValueError(f"timestep_shift {timestep_shift} must be at least 1")
+        if not 0 <= margin <= patch:
+            raise ValueError(f"margin {margin} must be 0 to patch = {patch} frames")
         if not 0 <= frame_mask < 1:
             raise ValueError(f"frame_mask {frame_mask} must be 0 to below 1")
         self.regularised = {"head": (HEAD, head_loss, None), "body": (BODY, body_loss, body_limit),
@@ -154,10 +159,10 @@ class ConductorDDPM(Generator):
         if self.regularised and spec.dim != 2 * KEYPOINTS:
             raise ValueError(f"head_loss, body_loss, elbow_loss need 13 keypoints (26 features), not {spec.dim}")
         self.spec, self.slots, self.width = spec, tuple(slots), 4 * latent
-        self.patch, self.max_frames, self.normalise = patch, max_frames, normalise
+        self.patch, self.margin, self.max_frames, self.normalise = patch, margin, max_frames, normalise
         self.overlap = min(round(overlap * spec.fps), max_frames // 2)
         self.prediction: Prediction = prediction
-        self.sampler, self.sample_steps = sampler, sample_steps
+        self.sampler, self.sample_steps, self.timestep_shift = sampler, sample_steps, timestep_shift
         weights = known_slots(guidance or {}, self.slots, "conductor_ddpm: guidance")
         self.guidance = dict.fromkeys(self.slots, DEFAULT_GUIDANCE) | weights
         self.guidance_interval, self.frame_mask = guidance_interval, frame_mask
@@ -169,14 +174,9 @@ class ConductorDDPM(Generator):
         self.readers = nn.ModuleDict({slot: MusicReader(self.width, rank, patch) for slot in self.slots})
         self.input = nn.Linear(patch * spec.dim, latent)
         self.transformer = LinearTransformer(layers, latent, self.width, heads, feed_forward, dropout, attention, local)
-        self.output = nn.Linear(latent, patch * spec.dim)
+        self.output = nn.Linear(latent, (patch + 2 * margin) * spec.dim)
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
-        self.smooth: nn.Conv1d | None = None
-        if smoothing:
-            self.smooth = nn.Conv1d(spec.dim, spec.dim, smoothing, padding=smoothing // 2, groups=spec.dim)
-            nn.init.zeros_(self.smooth.weight)
-            nn.init.zeros_(self.smooth.bias)
 
     # ---------------------------------------------------------------- the network
 
@@ -226,12 +226,8 @@ class ConductorDDPM(Generator):
         style = time[:, None] if context.style is None else time[:, None] + context.style
         real = None if mask is None else self._patch_mask(mask).repeat(copies, 1)
         h = self.transformer(h, style.expand(-1, h.shape[1], -1), real, context.memory)
-        out = self.output(h).reshape(len(h), -1, self.spec.dim)[:, :frames]
-        if self.smooth is not None:
-            if mask is not None:
-                out = out * mask.repeat(copies, 1)[..., None]
-            out = out + self.smooth(out.transpose(1, 2)).transpose(1, 2)
-        return out
+        out = self.output(h).unflatten(2, (-1, self.spec.dim))
+        return join(out, self.margin, real)[:, :frames]
 
     def _enter(self, x: Tensor) -> Tensor:
         return self.spec.normalise(x) if self.normalise else x
@@ -243,7 +239,8 @@ class ConductorDDPM(Generator):
 
     def training_noise(self, batch: Batch, x: Tensor) -> tuple[Tensor, Tensor]:
         """Timesteps (B,) and noise (B, T, D) of a training step, from torch's global generator."""
-        t = sample_timesteps(len(x), self.schedule.steps, stratified=self.stratified, device=x.device)
+        t = sample_timesteps(len(x), self.schedule.steps, stratified=self.stratified, shift=self.timestep_shift,
+                             device=x.device)  # fmt: skip
         return t, torch.randn_like(x)
 
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
@@ -317,7 +314,7 @@ class ConductorDDPM(Generator):
         windows = plan_windows(lengths, self.max_frames, self.overlap) or whole(lengths)
         run = Sampler(
             self.schedule, sampling.sampler or self.sampler, sampling.steps or self.sample_steps,
-            prediction=self.prediction,
+            prediction=self.prediction, shift=self.timestep_shift,
         )  # fmt: skip
         asked = known_slots(sampling.guidance, self.slots, "conductor_ddpm: guidance")
         guided = guidance_chain(self.slots, self.guidance | asked, given)
@@ -368,6 +365,31 @@ class ConductorDDPM(Generator):
         layers = zip(*(view.memory for view in views), strict=True)
         memory = [tuple(torch.cat(parts) for parts in zip(*layer, strict=True)) for layer in layers]
         return _Context(torch.cat([view.style for view in views]), memory)
+
+
+def join(answers: Tensor, margin: int, real: Tensor | None = None) -> Tensor:
+    """Answers of tokens (B, S, patch + 2 margin, D) -> frames (B, S * patch, D).
+
+    Without a margin they stand side by side. With one, a frame's answers are averaged, weighted by a Hann window over
+    the frames of a token; tokens that are not real (B, S) have no say.
+    """
+    if margin == 0:
+        return answers.flatten(1, 2)
+    answers = answers.float()  # half precision would be a tremor
+    batch, tokens, size, _ = answers.shape
+    patch = size - 2 * margin
+    window = torch.hann_window(size + 2, periodic=False, device=answers.device)[1:-1]
+    share = window[:, None].expand(batch, tokens, -1, 1)
+    if real is not None:
+        share = share * real[:, :, None, None]
+
+    def overlap(x: Tensor) -> Tensor:
+        """(B, S, size, K) -> (B, S * patch, K), what falls upon the same frame added up."""
+        columns = x.permute(0, 3, 2, 1).flatten(1, 2)
+        total = F.fold(columns, (1, tokens * patch + 2 * margin), (1, size), stride=(1, patch))[:, :, 0]
+        return total.transpose(1, 2)[:, margin : margin + tokens * patch]
+
+    return overlap(answers * share) / overlap(share).clamp(min=1e-6)
 
 
 def whole(lengths: Tensor) -> Windows:

@@ -71,6 +71,16 @@ def test_the_tempo_that_is_heard_decides_between_beat_and_half(meant: float, ans
     assert np.median(np.diff(found.times)) == pytest.approx(answer, abs=0.02)
 
 
+@pytest.mark.parametrize("preferred", [0.5, 1.0])
+def test_what_is_expected_decides_where_nothing_else_does(preferred: float) -> None:
+    strong, weak = np.arange(0.3, 29.5, 1.0), np.arange(0.8, 29.5, 1.0)
+    activation = np.maximum(heard(strong, 30, high=0.7), heard(weak, 30, high=0.3))
+    pointer = Pointer(preferred=preferred, spread=0.3)
+    unsure = np.zeros((900, len(lengths(RATE, pointer))))
+    found = decode(activation, np.full(900, 0.3), RATE, pointer, tempo=unsure)
+    assert np.median(np.diff(found.times)) == pytest.approx(preferred, abs=0.02)
+
+
 def test_the_metre_that_is_heard_decides_where_bar_lines_do_not() -> None:
     beats = np.arange(0.3, 29.5, 0.5)
     pointer = Pointer()
@@ -82,12 +92,22 @@ def test_the_metre_that_is_heard_decides_where_bar_lines_do_not() -> None:
 
 def test_it_is_the_best_path_of_all() -> None:
     """Every path over 15 frames is scored by hand; the decoder's must be the best."""
-    pointer = Pointer(fastest=3 / 30, slowest=5 / 30, metres=(2, 3), rigidity=5.0, change=0.1, threshold=0.0)
+    pointer = Pointer(
+        fastest=3 / 30,
+        slowest=5 / 30,
+        metres=(2, 3),
+        rigidity=5.0,
+        change=0.1,
+        threshold=0.0,
+        preferred=0.15,
+        spread=0.1,
+    )
     n = lengths(RATE, pointer)
     assert n.tolist() == [3, 4, 5]
     random = np.random.default_rng(3)
     beat, bar = random.uniform(0.02, 0.9, 15), random.uniform(0.1, 0.9, 15)
-    tempo, metre = random.normal(-1, 1, (15, 3)), random.normal(-1, 1, (15, 2))
+    answers, metre = random.normal(-1, 1, (15, 3)), random.normal(-1, 1, (15, 2))
+    tempo = answers - 0.5 * (np.log(n / RATE / 0.15) / 0.1) ** 2
 
     def cost(old: int, new: int) -> float:
         def raw(a: int, b: int) -> float:
@@ -128,7 +148,7 @@ def test_it_is_the_best_path_of_all() -> None:
 
     starts = [(s, k, m, p) for k in range(3) for s in range(n[k]) for m in range(2) for p in range((2, 3)[m])]
     best = max(itertools.chain.from_iterable(paths([start]) for start in starts), key=score)
-    found = decode(beat, bar, RATE, pointer, tempo=tempo, metre=metre)
+    found = decode(beat, bar, RATE, pointer, tempo=answers, metre=metre)
     assert np.floor(found.times * RATE + 0.5).astype(int).tolist() != []
     assert len(found.times) == len(best)
     assert np.abs(found.times * RATE - 0.5 - [s for s, *_ in best]).max() <= 1
@@ -159,6 +179,8 @@ def test_too_short_is_no_beat_and_bad_input_is_an_error() -> None:
         decode(np.full(90, 1.5), np.full(90, 0.5), RATE)
     with pytest.raises(ValueError, match="fastest"):
         Pointer(fastest=2.0, slowest=1.0)
+    with pytest.raises(ValueError, match="preferred"):
+        Pointer(spread=0.0)
 
 
 def test_nearest() -> None:

@@ -6,7 +6,7 @@ import torch
 from motion_platform.errors import DataError, UnknownName, UsageError
 from motion_platform.generators import conductor_ddpm
 from motion_platform.generators.conductor import on_frames, resize_gestures
-from motion_platform.generators.conductor_ddpm import ConductorDDPM
+from motion_platform.generators.conductor_ddpm import ConductorDDPM, join
 from motion_platform.generators.long import seam_report
 from motion_platform.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, length_mask
 from motion_platform.seeding import NoiseSource
@@ -91,7 +91,7 @@ def test_a_dropped_slot_is_the_null_token_everywhere_and_a_label_is_the_same_eve
 @pytest.mark.parametrize("attention", ["linear", "full"])
 @pytest.mark.parametrize("patch", [1, 4])
 def test_padding_and_what_is_off_have_no_influence(attention, patch):
-    model = make_model(patch=patch, attention=attention, smoothing=3, local=3).eval()
+    model = make_model(patch=patch, attention=attention, margin=patch // 2, local=3).eval()
     given, lengths = make_given(3), torch.tensor([41, 30, 7])
     mask, t, x = length_mask(lengths, 41), torch.tensor([0, 400, 999]), torch.randn(3, 41, 26)
     with torch.no_grad():
@@ -103,6 +103,24 @@ def test_padding_and_what_is_off_have_no_influence(attention, patch):
             torch.testing.assert_close(out[row : row + 1, :length], alone, atol=1e-4, rtol=1e-3)
         assert (out - model(x, t, {**given, "music": given["music"].drop()}, mask)).abs().max() > 1e-3
         assert (out - model(x, t, {**given, "style": given["style"].drop()}, mask)).abs().max() > 1e-3
+
+
+def test_answers_for_the_same_frame_are_averaged_under_a_window():
+    random = torch.Generator().manual_seed(0)
+    answers, patch, margin = torch.randn(2, 4, 9, 3, generator=random), 5, 2
+    real = torch.tensor([[True] * 4, [True, True, False, False]])
+    window = torch.hann_window(11, periodic=False)[1:-1]
+    expected, weights = torch.zeros(2, 24, 3), torch.zeros(2, 24, 1)
+    for row in range(2):
+        for token in range(4):
+            if real[row, token]:
+                expected[row, token * patch : token * patch + 9] += window[:, None] * answers[row, token]
+                weights[row, token * patch : token * patch + 9] += window[:, None]
+    expected = (expected / weights)[:, margin : margin + 20]
+    found = join(answers, margin, real)
+    torch.testing.assert_close(found[0], expected[0])
+    torch.testing.assert_close(found[1, :10], expected[1, :10])
+    torch.testing.assert_close(join(answers, 0), answers.flatten(1, 2))
 
 
 def test_a_frame_of_music_reaches_every_frame_and_its_own_most():
@@ -332,7 +350,14 @@ def test_without_any_condition_and_without_music():
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(UnknownName, match="'epsilon'"):
         make_model(prediction="epsilom")
-    for wrong in ({"patch": 0}, {"smoothing": 4}, {"frame_mask": 1.0}, {"local": 2}, {"attention": "none"}):
+    for wrong in (
+        {"patch": 0},
+        {"margin": 4},
+        {"timestep_shift": 0.5},
+        {"frame_mask": 1.0},
+        {"local": 2},
+        {"attention": "none"},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             make_model(**wrong)
     with pytest.raises(UsageError, match="at least 1 frame"):
