@@ -49,7 +49,7 @@ class Pointer:
     threshold: float = 0.05
     jump: float = -12.0
     preferred: float = 0.45
-    spread: float = 0.35
+    spread: float = 0.3
 
     def __post_init__(self) -> None:
         if not 0 < self.fastest < self.slowest:
