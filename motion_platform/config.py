@@ -51,6 +51,8 @@ class DataRecipe(Strict):
 
     balance: 0 draws every clip alike, up to 2 rare kinds of motion ever more often (see data/loader.py).
     captions_per_clip: training uses the first so many captions and action sequences of a clip (None: all).
+    written_beats: training is told the beats of the score where the set has them, instead of those that an encoder
+    hears: else a model learns that the hand does something else than the clock. Nothing but training is told.
     """
 
     name: str
@@ -61,6 +63,7 @@ class DataRecipe(Strict):
     mirror: bool = True
     balance: float = Field(default=0.0, ge=0, le=2)
     captions_per_clip: int | None = Field(default=None, ge=1)
+    written_beats: bool = False
 
 
 class TrainRecipe(Strict):

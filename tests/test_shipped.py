@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from motion_platform import cards, config, tasks, weight_files
 from motion_platform.data import sample
-from motion_platform.engine import caption, generate
+from motion_platform.engine import caption, generate, music
+from motion_platform.metrics.beat_consistency import consistency
+from motion_platform.metrics.beat_f_measure import best_level, f_measure, shifted
+from motion_platform.metrics.ictus import ictuses
 from motion_platform.model import MotionModel
 from motion_platform.model_card import WEIGHTS, read_card
 from motion_platform.motion import io
@@ -72,3 +76,17 @@ def test_the_language_model_speaks_and_moves() -> None:
     motion = model.generate({"text_high": ["a person waves", None]}, [80, 37], ["a", "b"], seed=1)
     assert motion.lengths.tolist() == [80, 37]
     assert bool(motion.x.isfinite().all())
+
+
+def test_the_conductor_beats_a_piece_that_it_never_heard() -> None:
+    folder = sample.sample_root() / "music"
+    clip = music.conduct(generate.load("music_to_conductor", None), [folder / "mozart_k130_andantino.ogg"])[0]
+    truth = np.loadtxt(folder / "mozart_k130_andantino_beats.csv", delimiter=",", skiprows=1)
+    beats = truth[:, 0]
+    found = ictuses(clip.joints[:, clip.skeleton.index("right_wrist"), 1], clip.fps)
+    assert best_level(beats, found) >= 0.75  # three beats a bar of 2.7 s: some conductors beat six
+    assert consistency(beats, found, 0.1) >= 0.8
+    moved = np.mean([consistency(beats, times, 0.1) for times in shifted(found, len(clip) / clip.fps, "k130", 0)])
+    assert moved <= 0.7  # what a hand in that rhythm reaches anywhere
+    assert best_level(beats, clip.events["beats"]) >= 0.7
+    assert f_measure(truth[truth[:, 1] == 1, 0], clip.events["bars"])[2] >= 0.5

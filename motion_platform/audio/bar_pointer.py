@@ -43,13 +43,13 @@ class Pointer:
     metres: tuple[int, ...] = (1, 2, 3, 4, 6)
     rigidity: float = 60.0
     change: float = 1e-3
-    tempo: float = 2.0
+    tempo: float = 4.0
     bar: float = 1.0
     metre: float = 0.5
     threshold: float = 0.05
     jump: float = -12.0
     preferred: float = 0.45
-    spread: float = 0.3
+    spread: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 < self.fastest < self.slowest:

@@ -28,6 +28,7 @@ class Collate:
     """Rows of a dataset -> Batch. ``seed`` None: for evaluation, the first caption and the first frames are taken.
 
     What a slot reads is said by :meth:`PreparedDataset.inputs`; ``captions_per_clip``: at most so many texts of a clip.
+    ``written_beats``: recordings come with the beats of their score (:meth:`PreparedDataset.audio`).
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class Collate:
         max_frames: int | None = 196,
         seed: int | None = None,
         captions_per_clip: int | None = None,
+        written_beats: bool = False,
     ) -> None:
+        self.written_beats = written_beats
         self.dataset, self.spec, self.slots = dataset, spec, tuple(slots)
         self.columns = dataset.columns(spec.representation)
         self.max_frames = max_frames or np.iinfo(np.int64).max
@@ -70,7 +73,7 @@ class Collate:
         raw: dict[str, list[Any]] = {}
         for slot in self.slots:
             if slot in AUDIO_SLOTS:
-                raw[slot] = [dataset.audio(*window) for window in windows]
+                raw[slot] = [dataset.audio(*window, written_beats=self.written_beats) for window in windows]
                 continue
             said = [(row, self.inputs(row, slot)) for row in rows]
             raw[slot] = [all_[self._choose(len(all_), epoch, row, slot)] if all_ else "" for row, all_ in said]
@@ -213,14 +216,16 @@ def make_loader(
     mirror: bool = True,
     balance: float = 0.0,
     captions_per_clip: int | None = None,
+    written_beats: bool = False,
 ) -> Loader:
     """A loader over one split.
 
     slots: of ``prepared.SLOTS``. batch_size: over all processes in training, of this process in evaluation. max_frames:
     longer clips give a random window (evaluation: their start); shorter ones than ``min_frames`` are left out of
     training. mirror False leaves mirrored copies out. balance: see :func:`balanced`. captions_per_clip: only the first
-    so many captions of a clip are used (None: all). Errors: UnknownName for a split
-    or slot; UsageError for sizes that make no batch; DataError when no clip is left.
+    so many captions of a clip are used (None: all). written_beats: see :class:`Collate`; of training only. Errors:
+    UnknownName for a split or slot; UsageError for sizes that make no batch; DataError when no clip is left, or without
+    beats that were asked for.
     """
     if batch_size < 1 or not 0 <= rank < world:
         raise UsageError(f"loader: batch_size {batch_size}, rank {rank} of {world} make no batches")
@@ -238,6 +243,7 @@ def make_loader(
         max_frames=max_frames,
         seed=seed if train else None,
         captions_per_clip=captions_per_clip,
+        written_beats=written_beats and train,
     )
     weights = balanced([dataset.labels(i) for i in rows], balance) if train and balance else None
     return Loader(collate, rows, batch_size, seed, train, rank, world, weights)

@@ -161,16 +161,25 @@ class PreparedDataset:
         stop = None if frames is None else round((start + frames) * rate / self.fps)
         return x[round(start * rate / self.fps) : stop].astype(np.float32)
 
-    def audio(self, i: int, start: int = 0, frames: int | None = None) -> Audio:
+    def audio(self, i: int, start: int = 0, frames: int | None = None, *, written_beats: bool = False) -> Audio:
         """What is heard during motion frames start .. start+frames of clip ``i``: no samples, every stored front end.
 
-        UsageError for a data set without sound.
+        written_beats: and, as the feature of that name, the beats of the score: (n, 2) seconds, and 1 where it opens a
+        bar. UsageError for a data set without sound; DataError for one without the beats that are asked for.
         """
         if not self.streams:
             raise UsageError(f"{self.folder}: data set {self.name} holds no music; prepare one that does")
         frames = int(self.frames[i]) - start if frames is None else frames
         features = {name: self.stream(i, name, start, frames) for name in self.streams}
-        part = f"{self.folder}: {self._ids[i]}", start / self.fps, partial(self.audio, i)
+        name = f"{self.folder}: {self._ids[i]}"
+        if written_beats:
+            events = self.events(i, start, frames)
+            if "beats" not in events or "bars" not in events:
+                raise DataError(f"{self.folder}: data set {self.name} does not say where its beats are")
+            opens = (np.abs(events["beats"][:, None] - events["bars"][None, :]) < 0.04).any(1)
+            features["written_beats"] = np.stack([events["beats"], opens], 1).astype(np.float32)
+            name += ", beats as written"
+        part = name, start / self.fps, partial(self.audio, i, written_beats=written_beats)
         return Audio(frames / self.fps, features=features, part=part)
 
     def events(self, i: int, start: int = 0, frames: int | None = None) -> dict[str, np.ndarray]:

@@ -33,7 +33,8 @@ class MusicBeats(Encoder):
     over the whole recording (:mod:`motion_platform.audio.bar_pointer`), so give whole recordings where there are such.
     tempogram: False leaves out everything but the clock (14 numbers), which is all that a rule-based hand needs.
 
-    The layout is that of :meth:`groups`. A recording without beats (silence) has a
+    The layout is that of :meth:`groups`. In training, a recording may come with the beats of its score (feature
+    "written_beats"); then the clock shows those. A recording without beats (silence) has a
     clock of zeros. Audio that holds the front end "mel" needs no samples.
     Errors: UnknownName, WeightsError for a checkpoint that is no beat tracker; when encoding, DataError for what is no
     Audio or is not finite.
@@ -74,7 +75,8 @@ class MusicBeats(Encoder):
         """B recordings -> tokens (B, N, dim), N = mel frames / 3 rounded up, mask (B, N); None has no token."""
         device = self.network.out.weight.device
         with torch.autocast(device.type, enabled=False):
-            rows = [self._tokens(mel_tensor(a, i)) if a is not None else None for i, a in enumerate(raw)]
+            rows = [self._tokens(mel_tensor(a, i), a.features.get("written_beats")) if a is not None else None
+                    for i, a in enumerate(raw)]  # fmt: skip
         rows = [torch.zeros(0, self.dim) if row is None else row for row in rows]
         if not rows:
             return Condition(torch.zeros(0, 0, self.dim), torch.zeros(0, 0, dtype=torch.bool), RATE).to(device)
@@ -96,9 +98,11 @@ class MusicBeats(Encoder):
         answers = torch.stack([heard.beat[0].sigmoid(), heard.bar[0].sigmoid()], 1).cpu()
         return read(heard, 0, steps, pointer), answers * float(steps > 0)
 
-    def _tokens(self, mel: Tensor) -> Tensor:
+    def _tokens(self, mel: Tensor, written: np.ndarray | None = None) -> Tensor:
         frames = -(-len(mel) // STRIDE)
         found, answers = self._track(mel, Pointer())
+        if written is not None:
+            found = as_written(written)
         clock = clock_features(found, frames)
         heard = torch.zeros(frames, 2)
         heard[: min(frames, len(answers))] = answers[:frames]
@@ -112,7 +116,9 @@ class MusicBeats(Encoder):
         return torch.cat(parts, 1)
 
     def fingerprint(self) -> str:
-        return hashlib.sha256(repr((type(self).__qualname__, self.digest, self.tempogram, Pointer())).encode()).hexdigest()
+        return hashlib.sha256(
+            repr((type(self).__qualname__, self.digest, self.tempogram, Pointer())).encode()
+        ).hexdigest()
 
 
 def loudness(mel: Tensor, frames: int) -> Tensor:
@@ -120,6 +126,24 @@ def loudness(mel: Tensor, frames: int) -> Tensor:
     level = F.pad(mel.mean(1), (0, frames * STRIDE - len(mel))).unflatten(0, (frames, STRIDE)).mean(1)
     reach = min(round(LOUDNESS_SECONDS * RATE / 2), frames - 1)
     return F.avg_pool1d(level[None], 2 * reach + 1, 1, reach, count_include_pad=False)[0, :, None]
+
+
+def as_written(beats: np.ndarray) -> Beats:
+    """(n, 2) seconds, and 1 where a beat opens a bar -> the clock that a score gives.
+
+    A bar has as many beats as there are to the next bar line; the beats before the first line and after the last are
+    counted as in the bar beside them. Without any line every beat opens a bar of one.
+    """
+    count, lines = len(beats), np.flatnonzero(beats[:, 1] > 0.5)
+    if not len(lines):
+        return Beats(beats[:, 0].astype(np.float64), np.ones(count, np.int64), np.ones(count, np.int64))
+    sizes = np.diff(lines)
+    sizes = np.append(sizes, sizes[-1] if len(sizes) else max(count - lines[0], lines[0], 1))
+    bar = np.clip(np.searchsorted(lines, np.arange(count), "right") - 1, 0, None)
+    metre = sizes[bar]
+    place = (np.arange(count) - lines[bar]) % metre + 1
+    known = np.array(METRES)
+    return Beats(beats[:, 0].astype(np.float64), place, known[np.abs(known - metre[:, None]).argmin(1)])
 
 
 def clock_features(found: Beats, frames: int) -> Tensor:

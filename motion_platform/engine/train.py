@@ -88,6 +88,7 @@ def run(
         mirror=recipe.data.mirror,
         balance=recipe.data.balance,
         captions_per_clip=recipe.data.captions_per_clip,
+        written_beats=recipe.data.written_beats,
         train=True,
     )
     with accelerator.main_process_first():  # the others find the features in the cache

@@ -99,6 +99,7 @@ def test_it_is_the_best_path_of_all() -> None:
         rigidity=5.0,
         change=0.1,
         threshold=0.0,
+        tempo=2.0,
         preferred=0.15,
         spread=0.1,
     )

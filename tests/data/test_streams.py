@@ -81,6 +81,23 @@ def test_a_window_of_motion_hears_its_own_part_of_the_music(dataset):
     assert len(starts) > 8
 
 
+def test_training_and_nothing_else_can_be_told_the_beats_of_the_score(dataset, tmp_path):
+    told = make_loader(dataset, "train", dataset.spec(), ("music",), 2, seed=1, max_frames=40, written_beats=True)
+    batch = next(told.epoch(0))
+    for audio, events in zip(batch.raw["music"], batch.events, strict=True):
+        written = audio.features["written_beats"]
+        np.testing.assert_allclose(written[:, 0], events["beats"], atol=1e-5)
+        np.testing.assert_allclose(written[written[:, 1] == 1, 0], events["bars"], atol=1e-5)
+        name, _, whole = audio.part
+        assert name.endswith("beats as written")  # kept apart from what an encoder hears by itself
+        assert len(whole().features["written_beats"]) == len(row()["events"]["beats"])
+    judged = make_loader(dataset, "test", dataset.spec(), ("music",), 1, train=False, max_frames=40, written_beats=True)
+    assert "written_beats" not in next(iter(judged)).raw["music"][0].features
+    nameless = write(tmp_path / "set", row("a", events={"fermatas": np.array([1.0])}))
+    with pytest.raises(DataError, match="does not say where its beats are"):
+        nameless.audio(0, written_beats=True)
+
+
 def test_evaluation_takes_the_start(dataset):
     batch = Collate(dataset, dataset.spec(), ("music",), max_frames=40)([2])
     assert batch.raw["music"][0].features["mel"][0, 0] == 0

@@ -8,7 +8,7 @@ import torch
 
 from motion_platform.audio.bar_pointer import Beats
 from motion_platform.encoders.mel import Mel
-from motion_platform.encoders.music_beats import MusicBeats, clock_features, loudness
+from motion_platform.encoders.music_beats import MusicBeats, as_written, clock_features, loudness
 from motion_platform.errors import DataError, WeightsError
 from motion_platform.schema import Audio
 
@@ -48,6 +48,23 @@ def test_loudness_is_the_mean_over_a_second_and_over_what_there_is_at_the_ends()
         expected = level[max(0, frame - 15) : frame + 16].mean()
         assert heard[frame].item() == pytest.approx(expected, abs=1e-6)
     assert loudness(torch.full((1, 128), 0.6), 1).item() == pytest.approx(0.2)  # a third of the frame sounds
+
+
+def test_a_score_says_which_beat_of_which_bar_it_is(beat_folder) -> None:
+    opens = [0, 0, 1, 0, 0, 1, 0, 1, 0, 0]  # two beats of a bar of three, a bar of three, one of two, a begun one
+    written = np.stack([np.arange(10) * 0.5, opens], 1).astype(np.float32)
+    found = as_written(written)
+    assert found.position.tolist() == [2, 3, 1, 2, 3, 1, 2, 1, 2, 1]
+    assert found.metre.tolist() == [3, 3, 3, 3, 3, 2, 2, 2, 2, 2]
+    assert as_written(written * [1, 0]).metre.tolist() == [1] * 10
+    mel = np.random.default_rng(0).random((900, 128)).astype(np.float32)
+    ears = MusicBeats(str(beat_folder))
+    told = ears([Audio(10.0, features={"mel": mel, "written_beats": written})]).tokens
+    clock = clock_features(found, 300)
+    torch.testing.assert_close(told[0, :, : clock.shape[1]], clock)
+    own = ears([Audio(10.0, features={"mel": mel})]).tokens
+    torch.testing.assert_close(told[..., clock.shape[1] :], own[..., clock.shape[1] :])
+    assert (told - own).abs().max() > 0.5
 
 
 def test_silence_has_no_clock_and_a_clip_of_a_frame_is_heard(beat_folder) -> None:
