@@ -19,7 +19,7 @@ from motion_platform.errors import UnknownName, UsageError
 from motion_platform.generators.long import seam_report
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
-from motion_platform.schema import Audio, Encoder, Motion, Sampling
+from motion_platform.schema import Audio, Motion, Sampling
 
 LONGEST = 2 * 3600.0
 """Seconds of one recording."""
@@ -162,8 +162,8 @@ def events_of(run: Run, audio: Audio) -> dict[str, np.ndarray]:
     An encoder of the model that tracks beats is asked first, so that the marks are those that the conductor follows;
     else librosa's tracker, which knows no bars.
     """
-    for encoder in run.model.conditioning.modules():
-        if isinstance(encoder, Encoder) and hasattr(encoder, "track"):
+    for encoder in run.model.conditioning.encoders.values():
+        if hasattr(encoder, "track"):
             found = encoder.track(audio)
             return {"beats": found.times, "bars": found.bars}
     return {"beats": librosa_beats.track(librosa_beats.onset_strength(mel.mel_of(audio)))}
