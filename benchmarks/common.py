@@ -84,9 +84,10 @@ def write_json(path: str | Path | None, result: dict[str, Any]) -> None:
     print(f"written: {path}", file=sys.stderr)
 
 
-def peak_mb(who: int = resource.RUSAGE_SELF) -> float:
-    """Peak resident memory in MB (ru_maxrss is in KB on Linux, in bytes on macOS)."""
-    return resource.getrusage(who).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+def peak_mb(usage: resource.struct_rusage | None = None) -> float:
+    """Peak resident memory in MB (ru_maxrss is in KB on Linux, in bytes on macOS); None: of this process."""
+    usage = usage or resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 def measure_command(command: list[str]) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def measure_command(command: list[str]) -> dict[str, Any]:
         if child.returncode != 0:
             log.seek(0)
             raise SystemExit(f"{' '.join(command)} failed:\n{log.read().decode(errors='replace')[-2000:]}")
-    return {"seconds": seconds, "peak_mb": usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)}
+    return {"seconds": seconds, "peak_mb": peak_mb(usage)}
 
 
 def thread_environment(threads: int) -> dict[str, str]:
@@ -108,10 +109,19 @@ def thread_environment(threads: int) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
 
 
-def run_worker(command: Sequence[str], threads: int) -> dict[str, Any]:
-    """Run a measurement in a process of its own; its last line of output is JSON. SystemExit when it fails."""
-    environment = thread_environment(threads)
-    told = subprocess.run(list(command), capture_output=True, text=True, check=False, env=environment)
-    if told.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{told.stderr[-2000:]}")
-    return json.loads(told.stdout.strip().splitlines()[-1])
+def take_turns(command: Sequence[str], names: Sequence[str], repeats: int, threads: int) -> dict[str, list[Any]]:
+    """Run ``command --worker NAME`` for every name in turn, ``repeats`` times, each in a process of its own.
+
+    Its last line of output is JSON. {name: what it printed, in order}. SystemExit when one fails.
+    """
+    runs: dict[str, list[Any]] = {name: [] for name in names}
+    for i in range(repeats):
+        for name in names:
+            whole = [*command, "--worker", name]
+            environment = thread_environment(threads)
+            told = subprocess.run(whole, capture_output=True, text=True, check=False, env=environment)
+            if told.returncode != 0:
+                raise SystemExit(f"{' '.join(whole)} failed:\n{told.stderr[-2000:]}")
+            runs[name].append(json.loads(told.stdout.strip().splitlines()[-1]))
+            print(f"repeat {i + 1}, {name}: {runs[name][-1]}", file=sys.stderr)
+    return runs

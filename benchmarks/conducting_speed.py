@@ -23,7 +23,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import environment, measure_command, peak_mb, run_worker, verdicts, write_json
+from benchmarks.common import environment, measure_command, peak_mb, take_turns, verdicts, write_json
 
 SECONDS = 60.0
 THEIR_STEPS = 1000
@@ -119,11 +119,7 @@ def main() -> None:
     command = [sys.executable, "-m", "benchmarks.conducting_speed", "--music", arguments.music]
     command += ["--model", arguments.model, "--threads", str(arguments.threads), "--steps", str(arguments.steps)]
     command += ["--theirs", arguments.theirs] if arguments.theirs else []
-    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for i in range(arguments.repeats):
-        for name in names:
-            runs[name].append(run_worker([*command, "--worker", name], arguments.threads))
-            print(f"repeat {i + 1}, {name}: {runs[name][-1]}", file=sys.stderr)
+    runs = take_turns(command, names, arguments.repeats, arguments.threads)
     median = {name: statistics.median(run["seconds"] for run in took) for name, took in runs.items()}
     results = []
     if arguments.theirs:

@@ -25,7 +25,7 @@ from benchmarks.common import (
     environment,
     measure_command,
     peak_mb,
-    run_worker,
+    take_turns,
     thread_environment,
     verdicts,
     write_json,
@@ -138,14 +138,14 @@ def measure_mdm(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"seconds": sample(), "first_seconds": first, "parameters": parameters, "peak_mb": peak_mb()}
 
 
-def worker(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run one measurement of denoising in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.sampling_speed", "--worker", name, "--threads", str(arguments.threads)]
+def worker_command(arguments: argparse.Namespace) -> list[str]:
+    """This program with the same choices, but for what to measure."""
+    command = [sys.executable, "-m", "benchmarks.sampling_speed", "--threads", str(arguments.threads)]
     command += ["--model", arguments.model]
     for option in ("recipe", "mdm"):
         if getattr(arguments, option):
             command += [f"--{option}", getattr(arguments, option)]
-    return run_worker(command, arguments.threads)
+    return command
 
 
 def main() -> None:
@@ -166,11 +166,7 @@ def main() -> None:
         return
 
     names = ["ours", "mdm"] if arguments.mdm else ["ours"]
-    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for i in range(arguments.repeats):
-        for name in names:
-            runs[name].append(worker(name, arguments))
-            print(f"repeat {i + 1}, {name}: {runs[name][-1]}", file=sys.stderr)
+    runs = take_turns(worker_command(arguments), names, arguments.repeats, arguments.threads)
     if not arguments.recipe:
         os.environ.update(thread_environment(arguments.threads))
         with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ from motion_platform.audio.bar_pointer import Beats, Pointer, nearest
 from motion_platform.encoders.mel import mel_tensor
 from motion_platform.encoders.trained import checkpoint_part
 from motion_platform.errors import WeightsError
-from motion_platform.nn.beat_network import METRES, RATE, STRIDE, BeatNetwork, read
+from motion_platform.nn.beat_network import METRES, RATE, STRIDE, BeatNetwork, Heard, read
 from motion_platform.schema import Audio, Condition, Encoder, length_mask
 
 PHASES = 4 + 1 + len(METRES) + 4
@@ -86,9 +86,11 @@ class MusicBeats(Encoder):
     @torch.no_grad()
     def track(self, audio: Audio, pointer: Pointer = Pointer()) -> Beats:
         """The beats and bars of one recording."""
-        return self._track(mel_tensor(audio, 0), pointer)[0]
+        heard, steps, _ = self._hear(mel_tensor(audio, 0))
+        return read(heard, 0, steps, pointer)
 
-    def _track(self, mel: Tensor, pointer: Pointer) -> tuple[Beats, Tensor]:
+    def _hear(self, mel: Tensor) -> tuple[Heard, int, Tensor]:
+        """What the network answers, how many steps of it are music, and its probabilities of beat and bar line."""
         device = self.network.out.weight.device
         mask = torch.ones(1, len(mel), dtype=torch.bool, device=device)
         heard = self.network(mel[None].to(device), mask)
@@ -96,17 +98,15 @@ class MusicBeats(Encoder):
         if not steps or float(mel.max() - mel.min()) < 1e-6:  # silence has no beat, whatever a network says
             steps = 0
         answers = torch.stack([heard.beat[0].sigmoid(), heard.bar[0].sigmoid()], 1).cpu()
-        return read(heard, 0, steps, pointer), answers * float(steps > 0)
+        return heard, steps, answers * float(steps > 0)
 
     def _tokens(self, mel: Tensor, written: np.ndarray | None = None) -> Tensor:
         frames = -(-len(mel) // STRIDE)
-        found, answers = self._track(mel, Pointer())
-        if written is not None:
-            found = as_written(written)
-        clock = clock_features(found, frames)
-        heard = torch.zeros(frames, 2)
-        heard[: min(frames, len(answers))] = answers[:frames]
-        parts = [clock, heard]
+        heard, steps, answers = self._hear(mel)
+        found = read(heard, 0, steps, Pointer()) if written is None else as_written(written)
+        probabilities = torch.zeros(frames, 2)
+        probabilities[: min(frames, len(answers))] = answers[:frames]
+        parts = [clock_features(found, frames), probabilities]
         if self.tempogram:
             strength = beats.onset_strength(mel[None])
             padded = F.pad(strength, (0, frames * STRIDE - len(mel)))

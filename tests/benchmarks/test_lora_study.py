@@ -1,7 +1,6 @@
 """The study trains what it says, measures every task of a run, keeps what is done, and refuses what is wrong."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,8 @@ runs:
 
 
 @pytest.fixture
-def study(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
-    for name in [n for n in sys.modules if n.split(".")[0] == "benchmarks"]:
-        monkeypatch.delitem(sys.modules, name)
-    import benchmarks.lora_study
-
-    return benchmarks.lora_study
+def study(benchmark):
+    return benchmark
 
 
 @pytest.fixture

@@ -1,22 +1,7 @@
 """The benchmark on real recordings judges a wrist by its ictuses and a body by how much and how smoothly it moves."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
-    for name in [n for n in sys.modules if n.split(".")[0] == "benchmarks"]:
-        monkeypatch.delitem(sys.modules, name)
-    import benchmarks.recordings
-
-    return benchmarks.recordings
 
 
 def test_a_wrist_is_judged_by_everybodys_beats(benchmark):

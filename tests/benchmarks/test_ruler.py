@@ -1,22 +1,7 @@
 """The ruler benchmark spoils motions as it says, and its verdicts rest on the right clips."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
-    for name in [n for n in sys.modules if n.split(".")[0] == "benchmarks"]:
-        monkeypatch.delitem(sys.modules, name)
-    import benchmarks.ruler
-
-    return benchmarks.ruler
 
 
 @pytest.fixture
