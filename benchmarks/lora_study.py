@@ -6,36 +6,41 @@ Every run of ``lora_study.yaml`` (``--study`` for another file) is trained from 
 by the protocol of ``motion benchmark``. Finished runs and numbers are kept in ``--out``: started again, it goes on
 where it stopped. The table (``table.md``, ``study.json``) holds, for every run, what is trained in millions of
 parameters, the MB of the checkpoint, the seconds of training (of the last start, where it was interrupted), and the
-numbers. ``--only`` names runs; ``--steps`` and ``--samples`` shorten all of them.
+numbers: those of the study's metrics, and the loss on exercises of each task made of the test split, which tells
+short runs apart where what they generate does not. ``--only`` names runs; ``--steps`` and ``--samples`` shorten all.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import Field
 
 from benchmarks.common import environment, write_json
 from motion_platform import config, tasks
 from motion_platform.cli_evaluate import recipes_of
 from motion_platform.config import Strict
+from motion_platform.data.loader import make_loader
 from motion_platform.engine import benchmark, build, report, train
 from motion_platform.engine.benchmark import Benchmark, Entry, Job
 from motion_platform.errors import MotionPlatformError, UsageError, suggest
-from motion_platform.model import WEIGHTS, read_card
+from motion_platform.model import WEIGHTS, MotionModel, read_card
+from motion_platform.seeding import seed_everything
 
 DONE = "study.json"
 """Beside a trained model: how long it took. A run without it was interrupted and is trained on."""
 
 
 class StudyRun(Strict):
-    """One row: overrides of the recipe, a mixture of its own (None: the recipe's), and the tasks it is measured on."""
+    """One row: overrides of the recipe, a mixture of its own (None: the study's), and the tasks it is measured on."""
 
     name: str
     overrides: list[str] = Field(default_factory=list)
@@ -44,10 +49,12 @@ class StudyRun(Strict):
 
 
 class Study(Strict):
-    """``lora_study.yaml``. metrics: task -> names as in ``motion evaluate --metrics``."""
+    """``lora_study.yaml``. metrics: task -> names as in ``motion evaluate --metrics``. mixture: of every run that has
+    none of its own (None: the recipe's)."""
 
     recipe: str
     overrides: list[str] = Field(default_factory=list)
+    mixture: dict[str, float] | None = None
     tasks: list[str] = Field(min_length=1)
     metrics: dict[str, list[str]]
     samples: int | None = Field(default=None, ge=1)
@@ -74,8 +81,9 @@ def recipe_of(study: Study, run: StudyRun, folder: Path, more: Sequence[str] = (
     """The recipe of a run, checked. Errors: ConfigError, UnknownName."""
     overrides = [*study.overrides, *run.overrides, *more, f"output={folder}"]
     recipe, _ = build.load_recipe(study.recipe, overrides)
-    if run.mixture is not None:  # an override would be merged into the recipe's own table
-        settings = {**recipe.model.settings, "mixture": run.mixture}
+    mixture = study.mixture if run.mixture is None else run.mixture
+    if mixture is not None:  # an override would be merged into the recipe's own table
+        settings = {**recipe.model.settings, "mixture": mixture}
         recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"settings": settings})})
     return recipe
 
@@ -96,6 +104,31 @@ def trained(recipe: config.Recipe, name: str, folder: Path) -> float:
     return seconds
 
 
+@torch.no_grad()
+def held_out_loss(recipe: config.Recipe, folder: Path, task: str) -> dict[str, Any]:
+    """Summary of the mean cross-entropy of a token of the answers, in nats, on one exercise of ``task`` a test clip.
+
+    Every model with the same tokenizer gets the same exercises. interval: 95 %, over the batches.
+    """
+    model = MotionModel.from_pretrained(folder).eval()
+    model.trainable.mixture, model.trainable.tasks_a_clip = {task: 1.0}, 1
+    loader = make_loader(
+        build.open_data(recipe.data),
+        "test",
+        model.spec,
+        tuple(recipe.slots),
+        batch_size=recipe.train.batch_size,
+        max_frames=recipe.data.max_frames,
+        train=False,
+        mirror=False,
+    )
+    seed_everything(0)
+    losses = torch.stack([model(loader.batch(k))["loss"].double().cpu() for k in range(len(loader))])
+    interval = 1.96 * float(losses.std()) / math.sqrt(len(losses)) if len(losses) > 1 else None
+    facts = {"unit": "nats", "higher_is_better": False, "metric": "loss"}
+    return {"mean": float(losses.mean()), "interval": interval, **facts}
+
+
 def measured(study: Study, run: StudyRun, recipe: config.Recipe, out: Path) -> dict[str, dict[str, Any]]:
     """``task value`` -> its summary, of every task of a run, on the data of its recipe."""
     found = {}
@@ -114,6 +147,7 @@ def measured(study: Study, run: StudyRun, recipe: config.Recipe, out: Path) -> d
         cells = benchmark.run(Job(described, out / "numbers"))
         for value, summary in next(c.row.facts for c in cells if c.row.facts["name"] == run.name)["metrics"].items():
             found[f"{task} {value}"] = summary
+        found[f"{task} loss"] = held_out_loss(recipe, Path(recipe.output), task)
     return found
 
 

@@ -1,6 +1,7 @@
 """The study trains what it says, measures every task of a run, keeps what is done, and refuses what is wrong."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,7 @@ def test_the_shipped_study_can_be_read_and_its_recipes_too(study, tmp_path):
         recipe = study.recipe_of(found, run, tmp_path / "x")
         assert recipe.model.name == "motion_lm"
         assert recipe.output == str(tmp_path / "x")
-        if run.mixture is not None:
-            assert recipe.model.settings["mixture"] == run.mixture
+        assert recipe.model.settings["mixture"] == (run.mixture or found.mixture)
     ranks = {study.recipe_of(found, run, tmp_path).model.settings["rank"] for run in found.runs}
     assert {8, 16, 32, 64} <= ranks
 
@@ -78,12 +78,24 @@ def test_the_table_leaves_empty_what_was_not_measured(study):
 
 
 @pytest.mark.slow
+def test_the_loss_on_held_out_exercises_is_the_same_twice_and_of_the_task_asked_for(study, card, tmp_path):
+    found = study.read(card())
+    recipe = study.recipe_of(found, found.runs[0], tmp_path / "model")
+    study.trained(recipe, "model", tmp_path / "model")
+    losses = {task: study.held_out_loss(recipe, tmp_path / "model", task) for task in found.tasks}
+    again = study.held_out_loss(recipe, tmp_path / "model", "motion_to_text")
+    assert again == losses["motion_to_text"]
+    assert losses["motion_prediction"]["mean"] != again["mean"]
+    assert 0 < again["mean"] < math.log(10**5)  # no worse than guessing among 100,000 words
+
+
+@pytest.mark.slow
 def test_the_whole_way_and_a_second_start_trains_nothing(study, card, tmp_path, monkeypatch):
     found, out = study.read(card()), tmp_path / "out"
     rows = study.work(found, out)
     assert [set(row["values"]) for row in rows] == [
-        {"motion_prediction ade", *rows[1]["values"]},
-        {name for name in rows[0]["values"] if name.startswith("motion_to_text verb_accuracy")},
+        {"motion_prediction ade", "motion_prediction loss", *rows[1]["values"]},
+        {name for name in rows[0]["values"] if name.startswith("motion_to_text")},
     ]
     assert json.loads((out / "study.json").read_text())["rows"][0]["name"] == "all tasks"
     assert (out / "table.md").read_text() == study.table(rows)
