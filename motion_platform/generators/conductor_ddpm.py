@@ -35,7 +35,6 @@ from motion_platform.nn.diffusion import (
     Prediction,
     Sampler,
     Weighting,
-    sample_timesteps,
 )
 from motion_platform.nn.linear_transformer import AttentionKind, LinearTransformer, Memory, StepEmbedding
 from motion_platform.schema import Batch, Condition, Edit, Generator, Motion, MotionSpec, Sampling
@@ -147,8 +146,6 @@ class ConductorDDPM(Generator):
                 raise UnknownName(kind, name, allowed, "conductor_ddpm")
         if patch < 1 or max_frames < patch or sample_steps < 1:
             raise ValueError(f"patch {patch}, max_frames {max_frames} and sample_steps {sample_steps} must be >= 1")
-        if timestep_shift < 1:
-            raise ValueError(f"timestep_shift {timestep_shift} must be at least 1")
         if not 0 <= margin <= patch:
             raise ValueError(f"margin {margin} must be 0 to patch = {patch} frames")
         if not 0 <= frame_mask < 1:
@@ -162,13 +159,13 @@ class ConductorDDPM(Generator):
         self.patch, self.margin, self.max_frames, self.normalise = patch, margin, max_frames, normalise
         self.overlap = min(round(overlap * spec.fps), max_frames // 2)
         self.prediction: Prediction = prediction
-        self.sampler, self.sample_steps, self.timestep_shift = sampler, sample_steps, timestep_shift
+        self.sampler, self.sample_steps = sampler, sample_steps
         weights = known_slots(guidance or {}, self.slots, "conductor_ddpm: guidance")
         self.guidance = dict.fromkeys(self.slots, DEFAULT_GUIDANCE) | weights
         self.guidance_interval, self.frame_mask = guidance_interval, frame_mask
         self.velocity_loss, self.loss_weighting, self.stratified = velocity_loss, loss_weighting, stratified
 
-        self.schedule = NoiseSchedule(schedule, diffusion_steps)
+        self.schedule = NoiseSchedule(schedule, diffusion_steps, timestep_shift)
         self.positions = nn.Parameter(torch.randn(-(-max_frames // patch), latent))
         self.step = StepEmbedding(diffusion_steps, latent, self.width)
         self.readers = nn.ModuleDict({slot: MusicReader(self.width, rank, patch) for slot in self.slots})
@@ -239,9 +236,7 @@ class ConductorDDPM(Generator):
 
     def training_noise(self, batch: Batch, x: Tensor) -> tuple[Tensor, Tensor]:
         """Timesteps (B,) and noise (B, T, D) of a training step, from torch's global generator."""
-        t = sample_timesteps(len(x), self.schedule.steps, stratified=self.stratified, shift=self.timestep_shift,
-                             device=x.device)  # fmt: skip
-        return t, torch.randn_like(x)
+        return self.schedule.draw(len(x), stratified=self.stratified, device=x.device), torch.randn_like(x)
 
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
         """{"loss", "rec", and every part that has a weight}; parts are unweighted. DataError without motion."""
@@ -314,7 +309,7 @@ class ConductorDDPM(Generator):
         windows = plan_windows(lengths, self.max_frames, self.overlap) or whole(lengths)
         run = Sampler(
             self.schedule, sampling.sampler or self.sampler, sampling.steps or self.sample_steps,
-            prediction=self.prediction, shift=self.timestep_shift,
+            prediction=self.prediction,
         )  # fmt: skip
         asked = known_slots(sampling.guidance, self.slots, "conductor_ddpm: guidance")
         guided = guidance_chain(self.slots, self.guidance | asked, given)

@@ -27,7 +27,6 @@ from motion_platform.nn.diffusion import (
     Prediction,
     Sampler,
     Weighting,
-    sample_timesteps,
 )
 from motion_platform.nn.transformer import Norm, TimestepEmbedding, Transformer, sinusoidal
 from motion_platform.schema import Batch, Condition, Edit, Generator, Motion, MotionSpec, Sampling, length_mask
@@ -124,8 +123,6 @@ class MDM(Generator):
                 raise UnknownName(kind, name, allowed, "mdm")
         if patch < 1 or max_frames < patch or sample_steps < 1:
             raise ValueError(f"patch {patch}, max_frames {max_frames} and sample_steps {sample_steps} must be >= 1")
-        if timestep_shift < 1:
-            raise ValueError(f"timestep_shift {timestep_shift} must be at least 1")
         if smoothing and smoothing % 2 == 0:
             raise ValueError(f"smoothing {smoothing} must be 0 or an odd number of frames")
         self.spec, self.slots, self.width = spec, tuple(slots), width
@@ -139,9 +136,8 @@ class MDM(Generator):
         )
         self.guidance_interval = guidance_interval
         self.velocity_loss, self.loss_weighting, self.stratified = velocity_loss, loss_weighting, stratified
-        self.timestep_shift = timestep_shift
 
-        self.schedule = NoiseSchedule(schedule, diffusion_steps)
+        self.schedule = NoiseSchedule(schedule, diffusion_steps, timestep_shift)
         tokens = -(-max_frames // patch)
         self.register_buffer("positions", sinusoidal(tokens + 1, width), persistent=False)
         self.timestep = TimestepEmbedding(diffusion_steps, width)
@@ -244,10 +240,7 @@ class MDM(Generator):
 
     def training_noise(self, batch: Batch, x: Tensor) -> tuple[Tensor, Tensor]:
         """Timesteps (B,) and noise (B, T, D) of a training step, from torch's global generator."""
-        t = sample_timesteps(
-            len(x), self.schedule.steps, stratified=self.stratified, shift=self.timestep_shift, device=x.device
-        )
-        return t, torch.randn_like(x)
+        return self.schedule.draw(len(x), stratified=self.stratified, device=x.device), torch.randn_like(x)
 
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
         """{"loss", "rec", and every part that has a weight}; parts are unweighted."""
@@ -335,7 +328,6 @@ class MDM(Generator):
             self.sampler if sampling.sampler is None else sampling.sampler,
             self.sample_steps if sampling.steps is None else sampling.steps,
             prediction=self.prediction,
-            shift=self.timestep_shift,
         )
         windows = plan_windows(lengths, self.max_frames, self.overlap)
         view_mask = mask if windows is None else windows.mask

@@ -44,18 +44,32 @@ def betas_of(name: str, steps: int) -> np.ndarray:
 class NoiseSchedule(nn.Module):
     """How much signal and noise there is at every timestep, and the conversions that follow from it.
 
-    Attributes: ``steps``; ``alphas_cumprod`` (steps,) float64 numpy; ``signal``, ``noise`` (steps,) float32 buffers.
-    All conversions broadcast a per-row timestep t (B,) over the trailing axes.
+    shift: more of the training and of a sampler's steps at the noisy end (:func:`shifted`); 1 is even.
+    Attributes: ``steps``, ``shift``; ``alphas_cumprod`` (steps,) float64 numpy; ``signal``, ``noise`` (steps,) float32
+    buffers. All conversions broadcast a per-row timestep t (B,) over the trailing axes.
+    Errors: UnknownName; UsageError for no step; ValueError for a shift below 1.
     """
 
-    def __init__(self, name: str = "cosine", steps: int = 1000) -> None:
+    def __init__(self, name: str = "cosine", steps: int = 1000, shift: float = 1.0) -> None:
         super().__init__()
         if steps < 1:
             raise UsageError(f"noise schedule: steps {steps} must be at least 1")
-        self.name, self.steps = name, steps
+        if not shift >= 1:
+            raise ValueError(f"timestep_shift {shift} must be at least 1")
+        self.name, self.steps, self.shift = name, steps, shift
         self.alphas_cumprod = np.cumprod(1 - betas_of(name, steps))
         self.register_buffer("signal", torch.from_numpy(np.sqrt(self.alphas_cumprod)).float(), persistent=False)
         self.register_buffer("noise", torch.from_numpy(np.sqrt(1 - self.alphas_cumprod)).float(), persistent=False)
+
+    def draw(self, batch: int, *, stratified: bool, device: torch.device | str = "cpu") -> Tensor:
+        """(batch,) int64 timesteps to train on: uniform, then :func:`shifted`, from torch's global generator.
+
+        stratified: one in each of ``batch`` equal ranges, in random order, so that each is still uniform and their mean
+        varies far less (Kingma et al. 2021, appendix I.1)."""
+        u = torch.rand(batch, device=device)
+        if stratified:
+            u = (torch.randperm(batch, device=device) + u) / batch
+        return (shifted(u, self.shift) * self.steps).long().clamp(max=self.steps - 1)
 
     def levels(self, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """signal and noise of t (B,), shaped to broadcast against x (B, ...)."""
@@ -121,22 +135,11 @@ def shifted(u: Fraction, shift: float) -> Fraction:
     return shift * u / (1 + (shift - 1) * u)
 
 
-def sample_timesteps(
-    batch: int, steps: int, *, stratified: bool, shift: float = 1.0, device: torch.device | str = "cpu"
-) -> Tensor:
-    """(batch,) int64 uniform timesteps, then :func:`shifted`. Stratified: one in each of ``batch`` equal ranges, in
-    random order, so that each is still uniform and their mean varies far less (Kingma et al. 2021, appendix I.1)."""
-    u = torch.rand(batch, device=device)
-    if stratified:
-        u = (torch.randperm(batch, device=device) + u) / batch
-    return (shifted(u, shift) * steps).long().clamp(max=steps - 1)
-
-
 class Sampler:
     """One run of a sampler: ``for i, t in enumerate(sampler.timesteps): x = sampler.step(i, x0_hat, x, noise)``.
 
-    The timesteps are spaced "trailing" (Lin et al. 2024, table 2), :func:`shifted` by ``shift``: they start at the
-    noisiest one and end in a clean sample. The scheduler of diffusers runs over exactly these (respaced, Nichol &
+    The timesteps are spaced "trailing" (Lin et al. 2024, table 2), :func:`shifted` as the schedule is: they start at
+    the noisiest one and end in a clean sample. The scheduler of diffusers runs over exactly these (respaced, Nichol &
     Dhariwal 2021, section 4) and is told x_0 (``prediction_type="sample"``), because guidance and editing act on x_0
     whatever the network predicts.
 
@@ -145,9 +148,7 @@ class Sampler:
     authors advise for cosine: beyond it the network's error is multiplied by more than 160.
     """
 
-    def __init__(
-        self, schedule: NoiseSchedule, name: str, steps: int, *, prediction: Prediction = "x0", shift: float = 1.0
-    ) -> None:
+    def __init__(self, schedule: NoiseSchedule, name: str, steps: int, *, prediction: Prediction = "x0") -> None:
         if name not in SAMPLERS:
             raise UnknownName("sampler", name, SAMPLERS)
         alphas = schedule.alphas_cumprod
@@ -157,7 +158,7 @@ class Sampler:
         if not 1 <= steps <= horizon:
             raise UsageError(f"sampler {name}: got {steps} steps; allowed: 1 to {horizon}")
         self.name, self.steps = name, steps
-        chosen = np.round(horizon * shifted(1 - np.arange(steps) / steps, shift)).astype(int) - 1
+        chosen = np.round(horizon * shifted(1 - np.arange(steps) / steps, schedule.shift)).astype(int) - 1
         for i in range(1, steps):  # many steps, much shifted: neighbours would fall together
             chosen[i] = min(chosen[i], chosen[i - 1] - 1)
         self.timesteps: list[int] = chosen.tolist()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from motion_platform.errors import UnknownName, UsageError
-from motion_platform.nn.diffusion import PREDICTIONS, SAMPLERS, NoiseSchedule, Sampler, sample_timesteps, shifted
+from motion_platform.nn.diffusion import PREDICTIONS, SAMPLERS, NoiseSchedule, Sampler, shifted
 
 MEAN, STD = 2.0, 0.5
 
@@ -168,16 +168,17 @@ def test_timesteps_end_at_the_noisiest_and_start_clean():
 @pytest.mark.parametrize("shift", [1.0, 4.0, 50.0])
 def test_a_shift_moves_steps_and_training_alike_towards_the_noise(shift):
     for steps in (1, 28, 500, 1000):
-        timesteps = Sampler(NoiseSchedule("cosine"), "ddpm", steps, shift=shift).timesteps
+        timesteps = Sampler(NoiseSchedule("cosine", 1000, shift), "ddpm", steps).timesteps
         assert len(timesteps) == steps
         assert timesteps[0] == 999
         assert timesteps[-1] >= 0
         assert all(a > b for a, b in itertools.pairwise(timesteps))
     # half of the steps, and half of the training, lie above shift / (1 + shift)
     middle = 1000 * shift / (1 + shift)
-    timesteps = torch.tensor(Sampler(NoiseSchedule("cosine"), "ddpm", 28, shift=shift).timesteps)
+    schedule = NoiseSchedule("cosine", 1000, shift)
+    timesteps = torch.tensor(Sampler(schedule, "ddpm", 28).timesteps)
     assert abs(int((timesteps >= middle).sum()) - 14) <= 1
-    drawn = sample_timesteps(1000, 1000, stratified=True, shift=shift)
+    drawn = schedule.draw(1000, stratified=True)
     assert abs(int((drawn >= middle).sum()) - 500) <= 20
     # the odds of noise are multiplied by shift: that is what the formula means
     u = np.linspace(0.01, 0.99, 11)
@@ -210,10 +211,10 @@ def test_min_snr_weights():
 
 def test_stratified_timesteps_are_uniform_and_spread():
     torch.manual_seed(0)
-    t = sample_timesteps(50, 1000, stratified=True)
+    t = NoiseSchedule(steps=1000).draw(50, stratified=True)
     assert torch.equal(t.sort().values // 20, torch.arange(50))
     assert not torch.equal(t, t.sort().values)
-    pool = torch.cat([sample_timesteps(7, 10, stratified=s) for s in (True, False) for _ in range(3000)])
+    pool = torch.cat([NoiseSchedule(steps=10).draw(7, stratified=s) for s in (True, False) for _ in range(3000)])
     counts = torch.bincount(pool, minlength=10) / len(pool)
     assert counts.min() > 0.09
     assert counts.max() < 0.11
@@ -222,6 +223,9 @@ def test_stratified_timesteps_are_uniform_and_spread():
 def test_errors_say_what_is_allowed():
     with pytest.raises(UnknownName, match="did you mean 'cosine'"):
         NoiseSchedule("cosin")
+    for shift in (0.5, float("nan")):
+        with pytest.raises(ValueError, match="must be at least 1"):
+            NoiseSchedule(shift=shift)
     with pytest.raises(UnknownName, match="ddim"):
         Sampler(NoiseSchedule(), "dim", 5)
     for steps in (0, -1, 1001):
