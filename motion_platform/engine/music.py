@@ -27,6 +27,10 @@ STREAMED = 600.0
 """Seconds from which a recording's mel is made in blocks: the same numbers in a fraction of the memory."""
 FRAMES_AT_ONCE = 30_000
 """Frames made together (a thousand seconds at 30 fps); the result does not depend on it."""
+BEYOND = 60.0
+"""Seconds that are heard after the place where a recording is cut: what the beat is, is heard in the long run."""
+ONWARD = 1.0
+"""Seconds that are conducted beyond a cut, and thrown away: hands that know the beat after it do not come to rest."""
 SILENT = 10 ** (-60 / 20)
 """Amplitude (of full scale 1) below which nothing is heard: -60 dB."""
 PAUSE, SETTLE = 1.0, 0.8
@@ -38,8 +42,7 @@ def listen(path: str | Path, seconds: float | None = None) -> Audio:
 
     Errors: DataError of ``audio.reading.load``; UsageError for what is longer than ``LONGEST`` or an impossible cut.
     """
-    if seconds is not None and not (math.isfinite(seconds) and reading.SHORTEST <= seconds <= LONGEST):
-        raise UsageError(f"--seconds: got {seconds:g}; allowed: {reading.SHORTEST:g} to {LONGEST:g}")
+    check_cut(seconds)
     pieces, heard, most = [], 0, round((seconds or LONGEST) * reading.RATE)
     for piece in reading.blocks(path):
         pieces.append(piece)
@@ -53,6 +56,12 @@ def listen(path: str | Path, seconds: float | None = None) -> Audio:
     if seconds is None and audio.seconds > STREAMED:
         audio = replace(audio, features={"mel": np.concatenate(list(mel.stream(path)))})
     return audio
+
+
+def check_cut(seconds: float | None) -> None:
+    """UsageError for a cut that is none: None cuts nothing."""
+    if seconds is not None and not (math.isfinite(seconds) and reading.SHORTEST <= seconds <= LONGEST):
+        raise UsageError(f"--seconds: got {seconds:g}; allowed: {reading.SHORTEST:g} to {LONGEST:g}")
 
 
 def conduct(
@@ -69,12 +78,14 @@ def conduct(
     """Clips for each recording, ``samples`` of each, that carry its sound and events: recording 1 sample 1, ...
 
     styles: none, one for all, or one a recording; the task's slot that reads a label takes it. seconds: only that much
-    from the beginning; else a clip is as long as its recording. progress(recording, done, total) is called now and
-    then. A recording of silence, and every pause in one, is a body at rest (:func:`at_rest`). A clip depends on
-    recording, style, sample number and seed alone. Errors: UsageError, DataError.
+    from the beginning, conducted as a part of what goes on (``BEYOND`` more is heard); else a clip is as long as its
+    recording. progress(recording, done, total) is called now and then. A recording of silence, and every pause in one,
+    is a body at rest (:func:`at_rest`). A clip depends on recording, style, sample number, seconds and seed alone.
+    Errors: UsageError, DataError.
     """
     if samples < 1:
         raise UsageError(f"--samples: got {samples}; at least 1 is needed")
+    check_cut(seconds)
     heard, style_slot = slots_of(run, bool(styles))
     if len(styles) not in (0, 1, len(music)):
         raise UsageError(f"--style: got {len(styles)} values for {len(music)} recordings; give one, or one for each")
@@ -83,19 +94,25 @@ def conduct(
         style = styles[number % len(styles)] if styles else None
         check_filled(run, {*heard, style_slot})
         check_style(run, style_slot, style)
-        audio = listen(path, seconds)
-        frames = max(2, math.floor(audio.seconds * run.model.spec.fps + 1e-6))
+        audio = listen(path, None if seconds is None else min(seconds + BEYOND, LONGEST))
+        lasting = audio.seconds if seconds is None else min(seconds, audio.seconds)
+        frames, made = (
+            max(2, math.floor(min(s, audio.seconds) * run.model.spec.fps + 1e-6)) for s in (lasting, lasting + ONWARD)
+        )
         asked = replace(sampling or Sampling(), progress=_named(progress, path.name))
-        most = max(1, FRAMES_AT_ONCE // frames)
+        most = max(1, FRAMES_AT_ONCE // made)
         for start in range(0, samples, most):
             numbers = range(start, min(start + most, samples))
             raw: dict[str, list] = {slot: [audio] * len(numbers) for slot in heard}
             if style_slot is not None:
                 raw[style_slot] = [style] * len(numbers)
             ids = [f"{path.name}|{style or ''}|{k}" for k in numbers]
-            motion = run.model.generate(raw, [frames] * len(numbers), ids, seed=seed, sampling=asked)
-            clips += _clips(run, at_rest(motion, audio), numbers, path, style, seed, samples)
-        events = events_of(run, audio)
+            motion = run.model.generate(raw, [made] * len(numbers), ids, seed=seed, sampling=asked)
+            motion = at_rest(motion, audio)
+            motion = Motion(motion.x[:, :frames], motion.lengths.clamp(max=frames), motion.spec)
+            seams = [seam for seam in run.model.trainable.seams(made) if seam < frames]
+            clips += _clips(run, motion, seams, numbers, path, style, seed, samples)
+        events = {name: times[times < lasting] for name, times in events_of(run, audio).items()}
         for k in range(len(clips) - samples, len(clips)):
             clips[k] = clips[k].with_(audio=path, events=events)
     return clips
@@ -170,14 +187,20 @@ def events_of(run: Run, audio: Audio) -> dict[str, np.ndarray]:
 
 
 def _clips(
-    run: Run, motion: Motion, numbers: range, path: Path, style: str | None, seed: int, samples: int
+    run: Run,
+    motion: Motion,
+    seams: Sequence[int],
+    numbers: range,
+    path: Path,
+    style: str | None,
+    seed: int,
+    samples: int,
 ) -> list[Clip]:
     made = []
     for k, clip in zip(numbers, clips_of(motion), strict=True):
         info: dict = {"model": run.model.card.name, "seed": seed, "sample": k, "music": path.name}
         if style is not None:
             info["style"] = style
-        seams = run.model.trainable.seams(len(clip))
         if seams:
             info["seams"] = seam_report(clip.joints, seams, clip.fps)
         name = path.stem if samples == 1 else f"{path.stem}_{k + 1:03d}"
