@@ -1,13 +1,16 @@
 """Conducting real recordings, of which nobody knows the beats: is it on the beat, and does it move like a conductor?
 
-    MOTION_DATA=FOLDER python -m benchmarks.recordings --music FOLDER --models conductor_small,runs/conductor_pattern
+    MOTION_DATA=FOLDER python -m benchmarks.recordings --music FOLDER --models conductor_small,runs/conductor_pattern \
+        --beats tapped=FOLDER
 
 The first minute of every recording in a folder, conducted by every model. Columns, each a mean over the recordings:
 
 - consistency of the right wrist's ictuses with beats, from the beats and from the ictuses
   (``metrics/beat_consistency.py``), and what random shifts of the same ictuses reach: once against librosa's beats,
   once against those of the space ``beat_tracker``. Both are guesses, and each is the clock of one of the models: read
-  them together.
+  them together, or give the beats of a third party. ``--beats NAME=FOLDER`` reads for every recording ``STEM.txt``, a
+  beat a line, seconds first: what somebody tapped, or what another tracker writes (madmom's ``DBNBeatTracker batch -s
+  .txt``).
 - SDP, how much is moved in percent of ``conductor_scores``'s test clips (100 is theirs), and jerk. The last row is
   those clips themselves.
 """
@@ -57,6 +60,22 @@ def judge(height: Any, fps: float, beats: dict[str, Any], sample: str) -> dict[s
     return values
 
 
+def read_beats(path: Path, seconds: float) -> Any:
+    """(n,) rising seconds below ``seconds``: the first number of every line. Errors: DataError for what is none."""
+    import numpy as np
+
+    from motion_platform.errors import DataError
+
+    try:
+        times = [float(line.split()[0]) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: no list of beats, a line each, seconds first: {error}") from error
+    found = np.array(times)
+    if not np.isfinite(found).all() or (np.diff(found) <= 0).any():
+        raise DataError(f"{path}: beats must be rising seconds")
+    return found[found < seconds]
+
+
 def real_clips() -> dict[str, float]:
     """``movement`` of the test clips of ``conductor_scores``."""
     import numpy as np
@@ -79,6 +98,7 @@ def main() -> None:
     parser.add_argument("--music", required=True, help="a folder of recordings, at any depth")
     parser.add_argument("--models", default="conductor_small", help="names or folders of checkpoints, by commas")
     parser.add_argument("--tracker", default="beat_tracker", help="checkpoint of the space beat_tracker")
+    parser.add_argument("--beats", action="append", default=[], metavar="NAME=FOLDER", help="somebody else's beats")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--first", type=int, help="only so many recordings")
     parser.add_argument("--out", help="JSON file")
@@ -89,18 +109,28 @@ def main() -> None:
     from motion_platform.encoders import librosa_beats
     from motion_platform.encoders.music_beats import MusicBeats
     from motion_platform.engine import generate, music
+    from motion_platform.errors import MotionPlatformError
 
     paths = sorted(path for path in Path(arguments.music).rglob("*") if path.suffix.lower() in SUFFIXES)
     paths = paths[: arguments.first]
     if not paths:
         raise SystemExit(f"{arguments.music}: no recording ({', '.join(SUFFIXES)}) in it")
-    runs = {name: generate.load("music_to_conductor", name) for name in arguments.models.split(",")}
-    real, ears = real_clips(), MusicBeats(arguments.tracker)
+    others = [text.partition("=")[::2] for text in arguments.beats]
+    try:  # all that can be wrong, before any work
+        told = {
+            path: {who: read_beats(Path(folder) / f"{path.stem}.txt", arguments.seconds) for who, folder in others}
+            for path in paths
+        }
+        runs = {name: generate.load("music_to_conductor", name) for name in arguments.models.split(",")}
+        real, ears = real_clips(), MusicBeats(arguments.tracker)
+    except MotionPlatformError as error:
+        raise SystemExit(f"error: {error}") from error
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
     for number, path in enumerate(paths):
-        audio = music.listen(path, arguments.seconds)
+        audio = music.listen(path, arguments.seconds + music.BEYOND)  # as much as a conductor hears
         strength = librosa_beats.onset_strength(mel.mel_of(audio))
         beats = {"librosa": np.asarray(librosa_beats.track(strength)), "beat_tracker": ears.track(audio).times}
+        beats = {who: times[times < arguments.seconds] for who, times in beats.items()} | told[path]
         for name, run in runs.items():
             clip = music.conduct(run, [path], seconds=arguments.seconds)[0]
             values = movement(clip.joints, clip.fps)
@@ -109,7 +139,8 @@ def main() -> None:
             values |= judge(clip.joints[:, wrist, 1], clip.fps, beats, path.name)
             rows[name].append(values)
         print(f"{number + 1}/{len(paths)} {path.name}", file=sys.stderr)
-    names = [f"{who}/{what}" for who in ("librosa", "beat_tracker") for what in JUDGED] + ["sdp", "jerk"]
+    everybody = ("librosa", "beat_tracker", *(who for who, _ in others))
+    names = [*(f"{who}/{what}" for who in everybody for what in JUDGED), "sdp", "jerk"]
     means = {name: {key: float(np.mean([row[key] for row in found])) for key in names} for name, found in rows.items()}
     lines = [[name, *(f"{values[key]:.3g}" for key in names)] for name, values in means.items()]
     print(table([*lines, ["test clips", *("" for _ in names[:-2]), "100", f"{real['jerk']:.3g}"]], ["model", *names]))

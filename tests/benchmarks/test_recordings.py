@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from motion_platform.errors import DataError
+
 
 def test_a_wrist_is_judged_by_everybodys_beats(benchmark):
     seconds = np.arange(900) / 30
@@ -14,6 +16,18 @@ def test_a_wrist_is_judged_by_everybodys_beats(benchmark):
     assert found["beat_tracker/beats_to_ictuses"] == pytest.approx(1, abs=1e-3)
     assert found["beat_tracker/ictuses_to_beats"] == pytest.approx(0.5, abs=0.02)  # twice as many as are heard
     assert found["librosa/random_shift"] == pytest.approx(0.495, abs=0.2)  # the mean over a beat; 20 shifts are drawn
+
+
+def test_beats_of_a_third_party_are_read_from_lists(benchmark, tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("0.52\t1\n1.01\t2\n\n61.5\t3\n")
+    assert benchmark.read_beats(path, 60.0).tolist() == [0.52, 1.01]
+    for wrong, said in (("0.5\nhalf\n", "no list of beats"), ("0.5\n0.4\n", "rising"), ("0.5\nnan\n", "rising")):
+        path.write_text(wrong)
+        with pytest.raises(DataError, match=said):
+            benchmark.read_beats(path, 60.0)
+    with pytest.raises(DataError, match="no list of beats"):
+        benchmark.read_beats(tmp_path / "b.txt", 60.0)
 
 
 def test_movement_is_the_spread_of_the_joints_and_their_third_derivative(benchmark):
