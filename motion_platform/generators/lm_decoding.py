@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from motion_platform.generators.lm_grammar import Grammar
@@ -43,7 +44,7 @@ def write(
     """
     if all(grammar.done for grammar in grammars):
         return
-    reader = Reader(model, [*prompts, *(without or [])])
+    reader = Reader(model, [*prompts, *(without or [])], max(grammar.longest for grammar in grammars))
     out, rows = grammars[0].out, len(prompts)
     drawn: list[Tensor] = []
     while True:
@@ -67,6 +68,8 @@ def write(
 
 BLOCK = 64
 """Random numbers drawn at a time."""
+SIZE = 64
+"""Ids that a fixed cache holds, or a multiple of it."""
 
 
 def pick(scores: Tensor, uniform: Tensor | None, temperature: float, top_p: float) -> Tensor:
@@ -89,10 +92,15 @@ def _end(out: Tensor) -> Tensor:
 
 
 class Reader:
-    """Prompts read once, then one id a row and step. hidden: (B, E), what the next id is predicted from."""
+    """Prompts read once, then at most ``room`` times one id a row. hidden: (B, E), what the next id is predicted from.
 
-    def __init__(self, model: MotionLM, prompts: Sequence[Sequence[int]]) -> None:
-        self.model, self.body = model, model.base.body
+    The cache of keys and values grows with every id, or (``model.decoding`` "compiled") has one fixed size, and the
+    step is compiled for it: the same answers, many small operations of a GPU in one graph. The first answers of a size
+    wait for the compiler; sizes are rounded up to ``SIZE`` ids, so that there are few.
+    """
+
+    def __init__(self, model: MotionLM, prompts: Sequence[Sequence[int]], room: int) -> None:
+        self.model, self.body, self.step = model, model.base.body, model.base.body
         self.written: list[list[int]] = []
         device = model.rows.device
         if model.base.seq2seq:
@@ -102,10 +110,22 @@ class Reader:
             self._decode([prompt[-1] for prompt in prompts])
         else:
             ids, self.mask = pad_left(prompts, device)
-            self.places = self.mask.sum(1)
+            self.places, self.read_ids = self.mask.sum(1), ids.shape[1]
             positions = (self.mask.cumsum(1) - 1).clamp(min=0)
+            cache = None
+            if model.decoding == "compiled":
+                from transformers import StaticCache
+
+                self.step = model.base.compiled_step()
+                size = -(-(ids.shape[1] + room) // SIZE) * SIZE
+                self.mask = F.pad(self.mask, (0, size - ids.shape[1]))
+                cache = StaticCache(config=self.body.config, max_cache_len=size)
             made = self.body(
-                inputs_embeds=model.embed(ids), attention_mask=self.mask.long(), position_ids=positions, use_cache=True
+                inputs_embeds=model.embed(ids),
+                attention_mask=self.mask.long(),
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
             )
             self.cache: Any = made.past_key_values
             self.hidden = made.last_hidden_state[:, -1]
@@ -115,9 +135,12 @@ class Reader:
         self.written.append(list(ids))
         if self.model.base.seq2seq:
             return self._decode(ids)
-        self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], 1)
+        if self.read_ids == self.mask.shape[1]:
+            self.mask = F.pad(self.mask, (0, 1))
+        self.mask[:, self.read_ids] = True
+        self.read_ids += 1
         embedded = self.model.embed(torch.tensor(ids, device=self.mask.device)[:, None])
-        made = self.body(
+        made = self.step(
             inputs_embeds=embedded,
             attention_mask=self.mask.long(),
             position_ids=self.places[:, None],
@@ -125,7 +148,7 @@ class Reader:
             use_cache=True,
         )
         self.places = self.places + 1
-        self.cache, self.hidden = made.past_key_values, made.last_hidden_state[:, -1]
+        self.cache, self.hidden = made.past_key_values, made.last_hidden_state[:, -1].clone()
 
     def _decode(self, ids: Sequence[int]) -> None:
         made = self.body.get_decoder()(

@@ -21,8 +21,11 @@ class Grammar(ABC):
     out: Tensor
     """(K,) the ids that this kind of answer is made of, end mark last."""
 
-    def __init__(self, out: Tensor) -> None:
-        self.out, self.ids, self.done = out, [], False
+    longest: int
+    """The most ids that an answer has, its end mark among them."""
+
+    def __init__(self, out: Tensor, longest: int) -> None:
+        self.out, self.longest, self.ids, self.done = out, longest, [], False
 
     @abstractmethod
     def legal(self) -> Tensor:
@@ -64,9 +67,9 @@ class CodeGrammar(Grammar):
     def __init__(
         self, vocabulary: Vocabulary, steps: int | None, most: int, known: Mapping[int, Sequence[int]]
     ) -> None:
-        super().__init__(vocabulary.motion_out)
-        self.codes, self.codebooks, self.known = vocabulary.codes, vocabulary.codebooks, known
         self.least, self.most = (1, max(most, 1)) if steps is None else (steps, steps)
+        super().__init__(vocabulary.motion_out, self.most * vocabulary.codebooks + 1)
+        self.codes, self.codebooks, self.known = vocabulary.codes, vocabulary.codebooks, known
 
     def legal(self) -> Tensor:
         step, q = divmod(len(self.ids), self.codebooks)
@@ -88,9 +91,10 @@ class DecimalGrammar(Grammar):
     def __init__(
         self, vocabulary: Vocabulary, steps: int | None, most: int, known: Mapping[int, Sequence[int]]
     ) -> None:
-        super().__init__(vocabulary.motion_out)
-        self.codes, self.codebooks, self.known = vocabulary.codes, vocabulary.codebooks, known
         self.least, self.most = (1, max(most, 1)) if steps is None else (steps, steps)
+        written = len(str(vocabulary.codes - 1)) + 1  # a number and its comma, or the end mark
+        super().__init__(vocabulary.motion_out, max(self.most * vocabulary.codebooks * written, 1))
+        self.codes, self.codebooks, self.known = vocabulary.codes, vocabulary.codebooks, known
         self.count, self.word = 0, ""  # numbers finished by a comma, and the one being written
         self.begun = {str(c)[:n] for c in range(self.codes) for n in range(1, len(str(c)) + 1)}
 
@@ -122,7 +126,7 @@ class TextGrammar(Grammar):
     """A sentence of 1 to ``most`` tokens that are printable; the first one holds a letter, so it is never empty."""
 
     def __init__(self, vocabulary: Vocabulary, most: int, readable: Tensor, opening: Tensor) -> None:
-        super().__init__(vocabulary.text_out)
+        super().__init__(vocabulary.text_out, max(most, 1) + 1)
         self.most, self.readable, self.opening = max(most, 1), readable, opening
 
     def legal(self) -> Tensor:
@@ -135,7 +139,7 @@ class SecondsGrammar(Grammar):
     """Seconds as ``d.d``, ``dd.d``: one or two digits, a point, one digit."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        super().__init__(vocabulary.text_out)
+        super().__init__(vocabulary.text_out, len("00.0") + 1)
         self.digits = [vocabulary._single(str(d)) for d in range(10)]
         self.point, self.end = vocabulary._single("."), len(self.out) - 1
 

@@ -56,7 +56,15 @@ class Base:
         scaled = getattr(config, "scale_decoder_outputs", self.tied and config.model_type in ("t5", "mt5"))
         self.scale = config.d_model**-0.5 if self.seq2seq and scaled else 1.0
         self.width = self.table.weight.shape[1]
+        self._compiled: Any = None
         self.context: int | None = None if self.seq2seq else getattr(config, "max_position_embeddings", None)
+
+    def compiled_step(self) -> Any:
+        """The body, compiled for calls of one shape each; compiled once, at the first call of a shape."""
+        if self._compiled is None:
+            mode = "reduce-overhead" if self.table.weight.is_cuda else None  # CUDA graphs
+            self._compiled = torch.compile(self.body, dynamic=False, mode=mode)
+        return self._compiled
 
     @property
     def modules(self) -> list[nn.Module]:

@@ -61,6 +61,7 @@ class MotionLM(Generator):
 
     temperature, top_p: how motion is sampled; captions take the most likely word. guidance: slot -> weight, all slots
     alike (1: none). max_words: the most tokens of a caption. blend_seconds: over which a motion runs into kept frames.
+    decoding: "compiled" writes with a cache of fixed size and a compiled step, which pays on a GPU.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class MotionLM(Generator):
         guidance: float = 1.0,
         max_words: int = 40,
         blend_seconds: float = 0.25,
+        decoding: Literal["cached", "compiled"] = "cached",
     ) -> None:
         super().__init__()
         self.mixture = MIXTURE if mixture is None else mixture
@@ -107,6 +109,8 @@ class MotionLM(Generator):
             raise ConfigError("motion_lm: mixture: every weight is 0; name a task to learn")
         if shard and tuning != "lora":
             raise ConfigError("motion_lm: shard: spreads the frozen base of an adapter; use tuning: lora")
+        if decoding not in ("cached", "compiled"):
+            raise UnknownName("way of decoding", decoding, ("cached", "compiled"), "motion_lm")
         if isinstance(base, dict) and tuning == "lora":
             raise ConfigError("motion_lm: base: an untrained model has nothing to adapt; use tuning: full")
         for name, value in (("tasks_a_clip", tasks_a_clip), ("max_words", max_words), ("rank", rank)):
@@ -126,6 +130,9 @@ class MotionLM(Generator):
         self.tuning, self.tasks_a_clip, self.pack, self.attention = tuning, tasks_a_clip, pack, attention
         self.whole_sequence, self.max_frames = whole_sequence, max_frames
         self.temperature, self.top_p, self.guidance, self.max_words = temperature, top_p, guidance, max_words
+        if decoding == "compiled" and self.base.seq2seq:
+            raise ConfigError(f"motion_lm: decoding: compiled needs a causal base, {self.base.name} reads and writes")
+        self.decoding = decoding
         self.blend = round(blend_seconds * spec.fps)
         self.max_steps = max_frames // self.tokenizer.stride
         if self.max_steps < 2:

@@ -2,6 +2,7 @@
 
 import copy
 import random
+import shutil
 
 import pytest
 import torch
@@ -82,7 +83,7 @@ def test_the_first_and_last_layers_alone(tiny_lm, batch):
     for kept, place in zip(model.base.body.layers, (0, 2), strict=True):
         assert torch.equal(kept.mlp.up_proj.weight, whole.base.body.layers[place].mlp.up_proj.weight)
     model.eval()
-    reader = Reader(model, [[70, 80, 90]])
+    reader = Reader(model, [[70, 80, 90]], 2)
     reader.read([60])
     made = model.base.body(inputs_embeds=model.embed(torch.tensor([[70, 80, 90, 60]]))).last_hidden_state
     assert torch.allclose(reader.hidden, made[:, -1], atol=1e-5)
@@ -93,6 +94,38 @@ def test_the_first_and_last_layers_alone(tiny_lm, batch):
         tiny_lm(layers=4)
     with pytest.raises(ConfigError, match="no single stack"):
         tiny_lm("t5", layers=1)
+
+
+@pytest.mark.parametrize("base", ["llama", "gpt2"])
+def test_a_fixed_cache_holds_what_a_growing_one_does(tiny_lm, base, monkeypatch):
+    """Rows of several lengths, over the edge of what the cache would hold unrounded; the compiler itself left out."""
+    monkeypatch.setattr(torch, "compile", lambda body, **how: body)
+    prompts, said = [[70, 80, 90], [60] * 70, [1, 2]], torch.randint(0, 100, (9, 3)).tolist()
+    hidden = {}
+    for decoding in ("cached", "compiled"):
+        model = tiny_lm(base, decoding=decoding).eval()
+        with torch.inference_mode():
+            reader = Reader(model, prompts, 9)
+            hidden[decoding] = [reader.hidden]
+            for ids in said:
+                reader.read(ids)
+                hidden[decoding].append(reader.hidden)
+    assert reader.mask.shape == (3, 128)
+    for one, other in zip(hidden["cached"], hidden["compiled"], strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles for a CPU with a C++ compiler")
+def test_a_compiled_step_writes_the_same_answers(tiny_lm):
+    made = {}
+    for decoding in ("cached", "compiled"):
+        model = tiny_lm(decoding=decoding).eval()
+        lengths = torch.tensor([24, 17, 9])
+        made[decoding] = model.generate({}, lengths, noise=noise("a", "b", "c"), sampling=Sampling()).x
+    assert model.base.compiled_step() is model.base.compiled_step()
+    assert model.base.compiled_step() is not model.base.body
+    assert torch.allclose(made["cached"], made["compiled"], atol=1e-4)
 
 
 @pytest.mark.parametrize("base", ["llama", "gpt2"])
