@@ -61,7 +61,7 @@ class MotionLM(Generator):
 
     temperature, top_p: how motion is sampled; captions take the most likely word. guidance: slot -> weight, all slots
     alike (1: none). max_words: the most tokens of a caption. blend_seconds: over which a motion runs into kept frames.
-    decoding: "compiled" writes with a cache of fixed size and a compiled step, which pays on a GPU.
+    decoding: "compiled" writes with a cache of fixed size and a compiled step, meant for a GPU.
     """
 
     def __init__(
