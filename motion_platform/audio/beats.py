@@ -50,10 +50,13 @@ def _lag_filters() -> Tensor:
     return filters / filters.sum(0)
 
 
-def tempogram(strength: Tensor) -> Tensor:
+def tempogram(strength: Tensor, *, held: bool = False) -> Tensor:
     """(B, N) onset strength at 90 Hz -> (B, S, 64) at 30 Hz, S = N // 3 (at least 1): how alike the 10 s around are to
     themselves a lag later; 1 is the same, 0 what chance gives. Grosche, Mueller and Kurth 2010, the autocorrelation
-    tempogram. Silence: 0."""
+    tempogram. Silence: 0.
+
+    Beyond both ends there is silence; or, held, the first and the last 5 s have what the nearest 10 s have that are all
+    there, so that music that was cut off does not look as if it ended."""
     steps = max(1, strength.shape[1] // STRIDE)
     padded = F.pad(strength, (WINDOW // 2, WINDOW // 2 + HOP))
     pieces = padded.unfold(1, WINDOW, HOP)  # (B, W, 900), piece w is centred on frame 30 w
@@ -65,6 +68,8 @@ def tempogram(strength: Tensor) -> Tensor:
     alike = alike / alike[..., :1].clamp(min=1e-9) / (own / own[0]).clamp(min=0.05)
     found = alike @ _lag_filters().to(alike)
     at = (torch.arange(steps, device=strength.device) + 0.5) * STRIDE / HOP
+    if held and strength.shape[1] >= WINDOW:
+        at = at.clamp(WINDOW // 2 / HOP, (strength.shape[1] - WINDOW // 2) // HOP)
     left = at.floor().long().clamp(max=found.shape[1] - 2) if found.shape[1] > 1 else at.long() * 0
     right = (left + 1).clamp(max=found.shape[1] - 1)
     return torch.lerp(found[:, left], found[:, right], (at - left).clamp(0, 1).to(found)[:, None])

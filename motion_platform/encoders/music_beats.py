@@ -112,7 +112,7 @@ class MusicBeats(Encoder):
             padded = F.pad(strength, (0, frames * STRIDE - len(mel)))
             onset = padded.unflatten(1, (frames, STRIDE)).amax(2)[0, :, None]
             onset = onset / strength.std(correction=0).clamp(min=1e-3)
-            parts += [onset, loudness(mel, frames), beats.tempogram(padded)[0]]
+            parts += [onset, loudness(mel, frames), beats.tempogram(padded, held=True)[0]]
         return torch.cat(parts, 1)
 
     def fingerprint(self) -> str:

@@ -41,6 +41,18 @@ def test_a_tempogram_peaks_at_the_period_and_its_multiples(period: float) -> Non
     assert row[(lags < 0.9 * period)].max() < row[(lags / period - 1).abs().argmin()]
 
 
+def test_held_ends_look_like_the_middle_of_music_that_goes_on() -> None:
+    strength = beats.onset_strength(clicks(0.5))
+    cut, usual = beats.tempogram(strength, held=True), beats.tempogram(strength)
+    inside = slice(150, 750)
+    assert torch.equal(cut[:, inside], usual[:, inside])
+    for end in (cut[0, :150], cut[0, 750:]):
+        assert (end - cut[0, 450]).abs().max() < 1e-5
+    assert (usual[0, -1] - usual[0, 450]).abs().max() > 0.1
+    short = strength[:, : beats.WINDOW - 1]
+    assert torch.equal(beats.tempogram(short, held=True), beats.tempogram(short))
+
+
 def test_silence_has_an_empty_tempogram_and_a_short_piece_still_one() -> None:
     assert beats.tempogram(torch.zeros(2, 900)).abs().max() == 0
     short = beats.tempogram(torch.rand(1, 2))
