@@ -29,8 +29,6 @@ FRAMES_AT_ONCE = 30_000
 """Frames made together (a thousand seconds at 30 fps); the result does not depend on it."""
 BEYOND = 60.0
 """Seconds that are heard after the place where a recording is cut: what the beat is, is heard in the long run."""
-ONWARD = 1.0
-"""Seconds that are conducted beyond a cut, and thrown away: hands that know the beat after it do not come to rest."""
 SILENT = 10 ** (-60 / 20)
 """Amplitude (of full scale 1) below which nothing is heard: -60 dB."""
 PAUSE, SETTLE = 1.0, 0.8
@@ -96,22 +94,17 @@ def conduct(
         check_style(run, style_slot, style)
         audio = listen(path, None if seconds is None else min(seconds + BEYOND, LONGEST))
         lasting = audio.seconds if seconds is None else min(seconds, audio.seconds)
-        frames, made = (
-            max(2, math.floor(min(s, audio.seconds) * run.model.spec.fps + 1e-6)) for s in (lasting, lasting + ONWARD)
-        )
+        frames = max(2, math.floor(lasting * run.model.spec.fps + 1e-6))
         asked = replace(sampling or Sampling(), progress=_named(progress, path.name))
-        most = max(1, FRAMES_AT_ONCE // made)
+        most = max(1, FRAMES_AT_ONCE // frames)
         for start in range(0, samples, most):
             numbers = range(start, min(start + most, samples))
             raw: dict[str, list] = {slot: [audio] * len(numbers) for slot in heard}
             if style_slot is not None:
                 raw[style_slot] = [style] * len(numbers)
             ids = [f"{path.name}|{style or ''}|{k}" for k in numbers]
-            motion = run.model.generate(raw, [made] * len(numbers), ids, seed=seed, sampling=asked)
-            motion = at_rest(motion, audio)
-            motion = Motion(motion.x[:, :frames], motion.lengths.clamp(max=frames), motion.spec)
-            seams = [seam for seam in run.model.trainable.seams(made) if seam < frames]
-            clips += _clips(run, motion, seams, numbers, path, style, seed, samples)
+            motion = run.model.generate(raw, [frames] * len(numbers), ids, seed=seed, sampling=asked)
+            clips += _clips(run, at_rest(motion, audio), numbers, path, style, seed, samples)
         events = {name: times[times < lasting] for name, times in events_of(run, audio).items()}
         for k in range(len(clips) - samples, len(clips)):
             clips[k] = clips[k].with_(audio=path, events=events)
@@ -187,20 +180,14 @@ def events_of(run: Run, audio: Audio) -> dict[str, np.ndarray]:
 
 
 def _clips(
-    run: Run,
-    motion: Motion,
-    seams: Sequence[int],
-    numbers: range,
-    path: Path,
-    style: str | None,
-    seed: int,
-    samples: int,
+    run: Run, motion: Motion, numbers: range, path: Path, style: str | None, seed: int, samples: int
 ) -> list[Clip]:
     made = []
     for k, clip in zip(numbers, clips_of(motion), strict=True):
         info: dict = {"model": run.model.card.name, "seed": seed, "sample": k, "music": path.name}
         if style is not None:
             info["style"] = style
+        seams = run.model.trainable.seams(len(clip))
         if seams:
             info["seams"] = seam_report(clip.joints, seams, clip.fps)
         name = path.stem if samples == 1 else f"{path.stem}_{k + 1:03d}"
