@@ -82,8 +82,9 @@ class MusicMel(Encoder):
                 for i, row in zip(rows, tokens, strict=True):
                     made[i] = row
                 continue
+            learns = torch.is_grad_enabled() and not self.frozen
             for i in rows:  # one by one: a row's numbers do not depend on what it is batched with
-                with torch.set_grad_enabled(not self.frozen), torch.autocast(mels[i].device.type, enabled=False):
+                with torch.set_grad_enabled(learns), torch.autocast(mels[i].device.type, enabled=False):
                     made[i] = self.network.in_pieces(mels[i][None].float())[0]
         return made
 
