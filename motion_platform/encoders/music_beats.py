@@ -116,9 +116,8 @@ class MusicBeats(Encoder):
         return torch.cat(parts, 1)
 
     def fingerprint(self) -> str:
-        return hashlib.sha256(
-            repr((type(self).__qualname__, self.digest, self.tempogram, Pointer())).encode()
-        ).hexdigest()
+        told = (type(self).__qualname__, self.digest, self.tempogram, Pointer(), "held")  # what the numbers depend on
+        return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def loudness(mel: Tensor, frames: int) -> Tensor:

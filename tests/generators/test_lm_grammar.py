@@ -20,6 +20,7 @@ def sample(grammar, seed, most=100_000):
         assert legal, "something may always come next"
         grammar.write(legal[-1] if hostile == 1 else legal[0] if hostile == 2 else chance.choice(legal))
         if grammar.done:
+            assert len(grammar.ids) < grammar.longest  # the end mark is one, too
             return grammar.ids
     raise AssertionError("it never stops")
 
