@@ -176,7 +176,7 @@ def test_the_cache_gives_what_reading_everything_again_gives(tiny_lm, base):
     model = tiny_lm(base).eval()
     first = model.vocabulary.text_size
     prompts = [[70, 80, 90, first + 24], [70, first + 3, first + 24], list(range(60, 71))]
-    reader = Reader(model, prompts)
+    reader = Reader(model, prompts, 4)
     written = [[], [], []]
     for step in range(4):
         for row, prompt in enumerate(prompts):
