@@ -109,7 +109,7 @@ def held_out_loss(recipe: config.Recipe, folder: Path, task: str) -> dict[str, A
 
     Every model with the same tokenizer gets the same exercises, so that a difference is the models' and not the draw's.
     """
-    model = MotionModel.from_pretrained(folder).eval()
+    model = MotionModel.from_pretrained(folder)
     model.trainable.mixture, model.trainable.tasks_a_clip = {task: 1.0}, 1
     loader = make_loader(
         build.open_data(recipe.data),

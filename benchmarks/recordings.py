@@ -127,7 +127,7 @@ def main() -> None:
         raise SystemExit(f"error: {error}") from error
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
     for number, path in enumerate(paths):
-        audio = music.listen(path, arguments.seconds + music.BEYOND)  # as much as a conductor hears
+        audio = music.hear(path, arguments.seconds)
         strength = librosa_beats.onset_strength(mel.mel_of(audio))
         beats = {"librosa": np.asarray(librosa_beats.track(strength)), "beat_tracker": ears.track(audio).times}
         beats = {who: times[times < arguments.seconds] for who, times in beats.items()} | told[path]

@@ -62,6 +62,12 @@ def check_cut(seconds: float | None) -> None:
         raise UsageError(f"--seconds: got {seconds:g}; allowed: {reading.SHORTEST:g} to {LONGEST:g}")
 
 
+def hear(path: str | Path, seconds: float | None = None) -> Audio:
+    """What is heard of a recording whose first ``seconds`` are conducted: ``BEYOND`` more. Errors: as ``listen``."""
+    check_cut(seconds)
+    return listen(path, None if seconds is None else min(seconds + BEYOND, LONGEST))
+
+
 def conduct(
     run: Run,
     music: Sequence[str | Path],
@@ -83,7 +89,6 @@ def conduct(
     """
     if samples < 1:
         raise UsageError(f"--samples: got {samples}; at least 1 is needed")
-    check_cut(seconds)
     heard, style_slot = slots_of(run, bool(styles))
     if len(styles) not in (0, 1, len(music)):
         raise UsageError(f"--style: got {len(styles)} values for {len(music)} recordings; give one, or one for each")
@@ -92,7 +97,7 @@ def conduct(
         style = styles[number % len(styles)] if styles else None
         check_filled(run, {*heard, style_slot})
         check_style(run, style_slot, style)
-        audio = listen(path, None if seconds is None else min(seconds + BEYOND, LONGEST))
+        audio = hear(path, seconds)
         lasting = audio.seconds if seconds is None else min(seconds, audio.seconds)
         frames = max(2, math.floor(lasting * run.model.spec.fps + 1e-6))
         asked = replace(sampling or Sampling(), progress=_named(progress, path.name))

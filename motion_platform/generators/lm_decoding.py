@@ -148,6 +148,7 @@ class Reader:
             use_cache=True,
         )
         self.places = self.places + 1
+        # A CUDA graph writes its next answer over this one.
         self.cache, self.hidden = made.past_key_values, made.last_hidden_state[:, -1].clone()
 
     def _decode(self, ids: Sequence[int]) -> None:

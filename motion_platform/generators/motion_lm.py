@@ -109,8 +109,6 @@ class MotionLM(Generator):
             raise ConfigError("motion_lm: mixture: every weight is 0; name a task to learn")
         if shard and tuning != "lora":
             raise ConfigError("motion_lm: shard: spreads the frozen base of an adapter; use tuning: lora")
-        if decoding not in ("cached", "compiled"):
-            raise UnknownName("way of decoding", decoding, ("cached", "compiled"), "motion_lm")
         if isinstance(base, dict) and tuning == "lora":
             raise ConfigError("motion_lm: base: an untrained model has nothing to adapt; use tuning: full")
         for name, value in (("tasks_a_clip", tasks_a_clip), ("max_words", max_words), ("rank", rank)):
