@@ -152,17 +152,21 @@ class Conditioning(nn.Module):
         if not present:
             empty = torch.zeros(len(values), 0, encoder.dim, device=self.device)
             return Condition(empty, empty.bool()[..., 0], encoder.rate_hz)
-        given = [values[i] for i in present]
-        parts = all(isinstance(audio, Audio) and audio.part is not None for audio in given)
+        # Several samples of one input: it is encoded once, but in training, where dropout makes every row its own.
+        keys = [i if encoder.training else id(values[i]) for i in present]
+        given = dict(zip(keys, (values[i] for i in present), strict=True))
+        parts = all(isinstance(audio, Audio) and audio.part is not None for audio in given.values())
         if parts and slot in self.frozen and encoder.hears_whole:
-            made = self._hear(slot, given).to(self.device)
-        else:
-            made = encoder.to(self.device)(given).to(self.device)  # one without weights has no device of its own
-        if len(present) == len(values):
+            made = self._hear(slot, list(given.values())).to(self.device)
+        else:  # an encoder without weights has no device of its own
+            made = encoder.to(self.device)(list(given.values())).to(self.device)
+        if len(given) == len(values):
             return made
+        row = {key: number for number, key in enumerate(given)}
         index = torch.tensor(present, device=self.device)
-        tokens = made.tokens.new_zeros(len(values), *made.tokens.shape[1:]).index_copy(0, index, made.tokens)
-        mask = made.mask.new_zeros(len(values), made.mask.shape[1]).index_copy(0, index, made.mask)
+        source = torch.tensor([row[key] for key in keys], device=self.device)
+        tokens = made.tokens.new_zeros(len(values), *made.tokens.shape[1:]).index_copy(0, index, made.tokens[source])
+        mask = made.mask.new_zeros(len(values), made.mask.shape[1]).index_copy(0, index, made.mask[source])
         return Condition(tokens, mask, made.rate_hz)
 
     def _hear(self, slot: str, parts: Sequence[Audio]) -> Condition:

@@ -333,3 +333,31 @@ def test_a_recording_is_heard_once_whole_and_cut():
     again = conditioning.encode({"music": [part(2.0, 1.0)]})["music"]
     assert torch.equal(again.tokens[0], made.tokens[0, :30])
     assert listener.lengths == [300, 300, 30, 30]
+
+
+def test_an_input_of_several_rows_is_encoded_once():
+    conditioning = make(sound=(listener := Listener())).eval()
+    first, second = (Audio(k / 30, features={"x": np.full((k, 2), k, np.float32)}) for k in (2, 3))
+    made = conditioning.encode({"sound": [first, None, second, first]})["sound"]
+    assert listener.lengths == [2, 3]
+    assert made.mask.sum(1).tolist() == [2, 0, 3, 2]
+    assert made.tokens[:, 0, 0].tolist() == [2, 0, 3, 2]
+    same = conditioning.encode({"sound": [first, first]})["sound"]
+    assert listener.lengths == [2, 3, 2]
+    assert same.tokens.shape == (2, 2, 2)
+    assert torch.equal(same.tokens[0], same.tokens[1])
+
+
+def test_rows_of_an_encoder_in_training_are_each_their_own():
+    class Dropping(Listener):
+        frozen = False
+
+        def forward(self, raw):
+            made = super().forward(raw)
+            return Condition(nn.functional.dropout(made.tokens, 0.5, self.training), made.mask, made.rate_hz)
+
+    conditioning = make(sound=(listener := Dropping())).train()
+    sound = Audio(2.0, features={"x": np.ones((60, 2), np.float32)})
+    made = conditioning.encode({"sound": [sound, sound]})["sound"]
+    assert listener.lengths == [60, 60]
+    assert not torch.equal(made.tokens[0], made.tokens[1])

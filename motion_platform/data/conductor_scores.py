@@ -11,6 +11,7 @@ kinds of manner, and it knows nothing of what people really do: whatever is trai
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,8 @@ class ConductorScores(DataSource):
 
     renditions: of each piece of the training split; held_out_renditions: of the others. window: seconds of a row.
     longest: of a longer piece every rendition plays so many seconds, from a bar that is drawn (None: the whole piece).
-    soundfont: an SF2 file (default: the one that pretty_midi carries). seed: of everything that is chance.
+    soundfont: SF2 files, of which every rendition draws one (default: the one that pretty_midi carries). seed: of
+    everything that is chance; the performances are the same in every soundfont.
 
     Labels: style, the conductor. Events: beats (the conducted ones), bars (downbeats), fermatas, cues. Streams: mel,
     and dynamics (30 Hz, 0 soft to 1 loud: what was meant, not heard, so no model may be given it).
@@ -56,7 +58,7 @@ class ConductorScores(DataSource):
         held_out_renditions: int = 1,
         window: float = 60.0,
         longest: float | None = None,
-        soundfont: str | None = None,
+        soundfont: str | Sequence[str] = (),
         seed: int = 0,
     ) -> None:
         if renditions < 1 or held_out_renditions < 1:
@@ -66,11 +68,14 @@ class ConductorScores(DataSource):
         self.renditions, self.held_out_renditions = renditions, held_out_renditions
         if longest is not None and not longest >= SHORTEST:
             raise ConfigError(f"{self.name}: longest: got {longest} s; allowed: {SHORTEST:g} or more")
-        self.window, self.longest, self.soundfont, self.seed = window, longest, soundfont, seed
+        self.window, self.longest, self.seed = window, longest, seed
+        self.soundfonts = (soundfont,) if isinstance(soundfont, str) else tuple(soundfont)
 
     def items(self, source: Path, report: Report) -> list[Item]:
         for needed in ("mido", "midirenderer"):
             score.library(needed)
+        for font in self.soundfonts:
+            synthesis.read_soundfont(font)
         files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
         pieces = {path.relative_to(source).with_suffix("").as_posix(): path for path in files}
         meters: dict[str, str] = {}
@@ -143,7 +148,9 @@ class ConductorScores(DataSource):
         if self.longest is not None:
             read = score.excerpt(read, self.longest, random)
         played = performance.perform(read, CONDUCTORS[style], random)
-        samples = synthesis.synthesise(read, played, random, self.soundfont)
+        # Drawn apart, so that it changes nothing else.
+        drawn = np.random.default_rng(seed_of(self.seed, id, "soundfont")).integers(max(1, len(self.soundfonts)))
+        samples = synthesis.synthesise(read, played, random, self.soundfonts[drawn] if self.soundfonts else None)
         return Rendition(samples, played, motion.conduct(played.plan, CONDUCTORS[style], random))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from motion_platform.data import conductor_scores
+from motion_platform.data.conducting import synthesis
 from motion_platform.data.conducting.conductors import CONDUCTORS
 from motion_platform.data.conductor_scores import ConductorScores
 from motion_platform.data.prepared import PreparedDataset
@@ -95,6 +96,26 @@ def test_the_same_settings_make_the_same_and_other_seeds_another(source):
     np.testing.assert_array_equal(a.keypoints, b.keypoints)
     c = ConductorScores(seed=1).rendition(path, id, "grand")
     assert len(a.samples) != len(c.samples) or np.abs(a.samples - c.samples).max() > 0.01
+
+
+def test_a_rendition_draws_a_soundfont_and_nothing_else_changes(source, tmp_path):
+    path, missing = source / "piece2.mid", str(tmp_path / "missing.sf2")
+    both = ConductorScores(soundfont=[str(synthesis.soundfont()), missing])
+    found = []
+    for k in range(6):
+        try:
+            found.append(both.rendition(path, f"piece2_r{k}", "grand"))
+        except DataError:
+            found.append(None)
+    assert None in found
+    first = next(k for k, rendition in enumerate(found) if rendition is not None)
+    alone = ConductorScores().rendition(path, f"piece2_r{first}", "grand")
+    np.testing.assert_array_equal(found[first].samples, alone.samples)
+    np.testing.assert_array_equal(found[first].keypoints, alone.keypoints)
+    with pytest.raises(DataError, match=r"missing\.sf2: no soundfont"):  # before anything is played
+        both.items(source, Report("conductor_scores"))
+    with pytest.raises(DataError, match=r"missing\.sf2: no soundfont"):
+        ConductorScores(soundfont=missing).rendition(path, "piece2_r1", "grand")
 
 
 def test_a_file_that_is_no_midi_is_reported_and_does_not_end_the_run(source, tmp_path):

@@ -36,6 +36,17 @@ def soundfont() -> Path:
     return Path(found.origin).parent / "TimGM6mb.sf2"
 
 
+def read_soundfont(path: str | Path) -> bytes:
+    """The whole file. DataError where there is none, or it is no SF2."""
+    try:
+        instruments = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: no soundfont (.sf2) here ({error.strerror})") from error
+    if instruments[:4] != b"RIFF" or instruments[8:12] != b"sfbk":
+        raise DataError(f"{path}: cannot be read as a soundfont (.sf2)")
+    return instruments
+
+
 def synthesise(
     score: Score, performance: Performance, random: np.random.Generator, font: str | Path | None = None
 ) -> np.ndarray:
@@ -84,13 +95,7 @@ def play(
     from scipy import signal
 
     player = library("midirenderer")
-    place = Path(font) if font else soundfont()
-    try:
-        instruments = place.read_bytes()
-    except OSError as error:
-        raise DataError(f"{place}: no soundfont (.sf2) here ({error.strerror})") from error
-    if instruments[:4] != b"RIFF" or instruments[8:12] != b"sfbk":
-        raise DataError(f"{place}: cannot be read as a soundfont (.sf2)")
+    instruments = read_soundfont(font or soundfont())
     heard = player.render_wave_from(instruments, _midi(score, performance, programs, shift))
     rate, sound = _wave(heard)
     common = math.gcd(rate, RATE)
