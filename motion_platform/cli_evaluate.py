@@ -50,12 +50,12 @@ def evaluate(
     cache: Cache = None,
     no_bounds: NoBounds = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help=".json (for motion compare), .md or .html")
-    ] = None,
+        list[Path], typer.Option("--output", "-o", help=".json (for motion compare), .md or .html; repeatable.")
+    ] = [],
     device: Device = "cpu",
 ):
     """Measure a model, or motions from elsewhere, by the whole protocol; real motion and bounds stand beside it."""
-    check_output(output)
+    check_outputs(output)
     check_precision(precision)
     from motion_platform import cli, tasks
     from motion_platform.engine import benchmark as engine
@@ -63,6 +63,7 @@ def evaluate(
     from motion_platform.engine.outside import is_results
     from motion_platform.engine.results import save
     from motion_platform.engine.sources import why_not
+    from motion_platform.motion.io.atomic import atomic_path
 
     folder = Path(model).expanduser()
     settings: dict[str, Any] = {"sampler": sampler, "steps": steps, "slots": slot or None, "precision": precision}
@@ -99,17 +100,15 @@ def evaluate(
     job = engine.Job(described, None, cli._device(device), cache)
     cells = engine.run(job, process_count(processes, device))
     print(report.text_table([cell.row for cell in cells]))
-    if output is None:
-        return
-    if output.suffix == ".json":
-        save(output, [cell.row for cell in cells], {"task": card.task})
-    else:
-        from motion_platform.motion.io.atomic import atomic_path
-
-        text = report.markdown(cells) if output.suffix == ".md" else report.page(cells, f"{entry.called}: {card.task}")
-        with atomic_path(output) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    print(output)
+    for path in output:
+        if path.suffix == ".json":
+            save(path, [cell.row for cell in cells], {"task": card.task})
+        else:
+            title = f"{entry.called}: {card.task}"
+            text = report.markdown(cells) if path.suffix == ".md" else report.page(cells, title)
+            with atomic_path(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        print(path)
 
 
 def benchmark(
@@ -193,18 +192,17 @@ def compare(
         print(line)
 
 
-def check_output(output: Path | None) -> None:
+def check_outputs(paths: list[Path]) -> None:
     """Refuse a wrong output before any work is done."""
-    if output is None:
-        return
-    if output.suffix not in (".json", ".md", ".html"):
-        raise UsageError(f"{output}: unknown format {output.suffix or '(no extension)'}; allowed: .json, .md, .html")
-    if output.is_dir():
-        raise UsageError(f"{output}: is a folder; give a file name")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{output}: the folder cannot be made: {error.strerror or error}") from error
+    for path in paths:
+        if path.suffix not in (".json", ".md", ".html"):
+            raise UsageError(f"{path}: unknown format {path.suffix or '(no extension)'}; allowed: .json, .md, .html")
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder; give a file name")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{path}: the folder cannot be made: {error.strerror or error}") from error
 
 
 def check_precision(precision: str) -> None:

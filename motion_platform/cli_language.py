@@ -26,14 +26,17 @@ def caption(
     names: Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")] = None,
     samples: Annotated[int, typer.Option(help="Captions for each motion.", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="The same seed and motion give the same caption.", min=0)] = 0,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help=".txt or .json, beside the screen.")] = None,
+    output: Annotated[
+        list[Path], typer.Option("--output", "-o", help=".txt or .json, beside the screen; repeatable.")
+    ] = [],
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
 ):
     """Say in words what motions show; a motion longer than the model reads is captioned part by part."""
-    if output is not None and output.suffix not in CAPTION_FORMATS:
-        raise UsageError(f"{output}: unknown format {output.suffix or '(no extension)'}; allowed: .txt, .json")
-    if output is not None and not output.parent.is_dir():
-        raise UsageError(f"{output}: the folder {output.parent} does not exist")
+    for path in output:
+        if path.suffix not in CAPTION_FORMATS:
+            raise UsageError(f"{path}: unknown format {path.suffix or '(no extension)'}; allowed: .txt, .json")
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: the folder {path.parent} does not exist")
     from motion_platform import cli
     from motion_platform.engine import caption as engine
     from motion_platform.engine import generate
@@ -49,9 +52,9 @@ def caption(
     said = engine.run(run, clips, samples=samples, seed=seed, names=names)
     lines = describe(said, several=len(clips) > 1)
     print("\n".join(lines))
-    if output is not None:
-        write(output, said, lines)
-        print(output)
+    for path in output:
+        write(path, said, lines)
+        print(path)
 
 
 def describe(said: list[Caption], several: bool) -> list[str]:

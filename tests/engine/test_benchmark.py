@@ -405,7 +405,8 @@ def test_the_commands_from_end_to_end(small: Path, sample_folder: Path, tmp_path
         return done.output
 
     model = str(small / "text_to_motion")
-    said = motion("evaluate", model, *common, "-o", str(tmp_path / "a.json"))
+    said = motion("evaluate", model, *common, "-o", str(tmp_path / "a.json"), "-o", str(tmp_path / "a.md"))
+    assert "| text_to_motion |" in (tmp_path / "a.md").read_text()
     assert said.index("real motion") < said.index("random training clip") < said.index("text_to_motion")
     assert "frechet: 4 samples of 16 dimensions" in said
     motion("evaluate", model, *common, "--steps", "2", "--no-bounds", "-o", str(tmp_path / "b.json"))
