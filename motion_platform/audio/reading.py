@@ -8,6 +8,7 @@ or damaged is read as far as it goes, with a warning in the log where a decoder 
 
 from __future__ import annotations
 
+import codecs
 import logging
 import math
 import re
@@ -120,11 +121,26 @@ def _mono(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
         raise DataError(f"{path}: is a folder, not a recording")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: is empty")
+    if _is_text(path):  # the decoders would say so in many lines of their own, past every error of ours
+        raise DataError(f"{path}: is text, not a recording")
     start = 0.0
     for rate, piece in _decode(path, seconds):
         where = f"{path} (from {start:.1f} s)" if start else str(path)
         yield rate, check_samples(piece.mean(axis=1) if piece.shape[1] > 1 else piece[:, 0], rate, where)
         start += len(piece) / rate
+
+
+def _is_text(path: Path) -> bool:
+    """Is the beginning of the file UTF-8 without control characters? No recording begins so: each counts in bytes."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if any(byte < 32 and byte not in b"\t\n\r\f" for byte in head):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut in two
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decode(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:

@@ -96,6 +96,8 @@ def test_errors_are_one_line(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, 5000, np.uint8).tobytes()
     assert "is not a recording" in says("garbage.wav", noise)
     assert "is not a recording" in says("drm.m4a", noise)
+    assert "is text, not a recording" in says("words.mp3", "Größe\n".encode() * 2000)
+    assert "is text, not a recording" in says("cut_in_two.mp3", b"a" * 4095 + "ö".encode())
     assert "is empty" in says("empty.mp3", b"")
     assert "did you mean 'garbage.wav'" in says("garbag.wav", None)
     assert "is a score (MIDI)" in says("score.mid", b"MThd" + bytes(60))
@@ -109,6 +111,13 @@ def test_errors_are_one_line(tmp_path: Path) -> None:
     broken[11_025] = np.nan
     soundfile.write(tmp_path / "nan.wav", broken, 22_050, subtype="FLOAT")
     assert "0.500 s is not a finite number" in says("nan.wav", None)
+
+
+def test_text_with_a_decoder_s_name_is_told_by_us_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "words.mp3").write_text("no sound here\n" * 100)
+    with pytest.raises(DataError, match="is text"):
+        reading.load(tmp_path / "words.mp3")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_blocks_are_lazy_and_small(tmp_path: Path) -> None:
