@@ -10,10 +10,11 @@ from torch import Tensor
 from motion_platform.errors import UnknownName, UsageError
 from motion_platform.schema import Condition, Edit
 
+Chain = list[tuple[tuple[str, ...], float]]
+"""[(slots that are on, coefficient)]: passes of a network, and how they add up to a guided answer."""
 
-def guidance_chain(
-    slots: Sequence[str], weights: Mapping[str, float], given: Mapping[str, Condition]
-) -> list[tuple[tuple[str, ...], float]]:
+
+def guidance_chain(slots: Sequence[str], weights: Mapping[str, float], given: Mapping[str, Condition]) -> Chain:
     """[(slots that are on, coefficient)] of p = p_0 + sum_k w_k (p_k - p_(k-1)), without the zero ones.
 
     The slots given in at least one row and with a weight other than 0 make the chain, in the order of ``slots``.
@@ -24,7 +25,7 @@ def guidance_chain(
     return [(on, coefficient) for on, coefficient in chain if coefficient != 0]
 
 
-def unguided(chain: list[tuple[tuple[str, ...], float]]) -> list[tuple[tuple[str, ...], float]]:
+def unguided(chain: Chain) -> Chain:
     """The chain where guidance does not act: every slot that is on, once; one that is switched off stays off."""
     return [(chain[-1][0], 1.0)]
 

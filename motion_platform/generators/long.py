@@ -41,6 +41,11 @@ class Windows:
     weight: Tensor
     shape: tuple[int, int]
 
+    def some(self, windows: Tensor) -> Windows:
+        """Only the windows of these numbers (n,); for :meth:`cut`, not to :meth:`blend`."""
+        fields = (self.rows, self.starts, self.lengths, self.mask, self.index, self.weight)
+        return Windows(*(field[windows] for field in fields), self.shape)
+
     def cut(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (P, W, D)."""
         return x[self.rows[:, None], self.index]
@@ -62,11 +67,10 @@ def window_starts(length: int, window: int, overlap: int) -> list[int]:
     return [round(k * (length - window) / (count - 1)) for k in range(count)]
 
 
-def plan_windows(lengths: Tensor, window: int, overlap: int, fade: int = HAND_OVER) -> Windows | None:
-    """Windows for motions of ``lengths`` (B,); None when all fit into one."""
+def plan_windows(lengths: Tensor, window: int, overlap: int, fade: int = HAND_OVER) -> Windows:
+    """Windows for motions of ``lengths`` (B,); one a motion, as long as the longest, when all fit into one."""
     frames = int(lengths.max())
-    if frames <= window:
-        return None
+    window = min(window, frames)
     overlap = max(min(overlap, window - 1), 0)
     rows, starts, sizes, weights = [], [], [], []
     for row, length in enumerate(lengths.tolist()):

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from motion_platform.errors import DataError, UnknownName, UsageError
-from motion_platform.generators import conductor_ddpm
 from motion_platform.generators.conductor import on_frames, resize_gestures
 from motion_platform.generators.conductor_ddpm import ConductorDDPM, join
 from motion_platform.generators.long import seam_report
@@ -271,7 +270,7 @@ def test_a_motion_does_not_depend_on_its_batch(sampler):
 def test_windows_a_few_at_a_time_give_the_same_and_report_progress(monkeypatch):
     model, given, seen = make_model(patch=4), make_given(1, 900), []
     want = generate(model, given, [900]).x
-    monkeypatch.setattr(conductor_ddpm, "WINDOWS_AT_ONCE", 3)
+    monkeypatch.setattr(type(model), "windows_at_once", 3)
     got = generate(model, given, [900], progress=lambda done, total: seen.append((done, total))).x
     torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-4)
     total = 3 * -(-(len(model.seams(900)) + 1) // 3)

@@ -52,8 +52,14 @@ def test_weights_sum_to_one_for_any_lengths(window, overlap):
         torch.testing.assert_close(plan.blend(plan.cut(x))[0, :length], x[0, :length])
 
 
-def test_nothing_to_plan_when_all_fit():
-    assert plan_windows(torch.tensor([48, 3]), 48, 10) is None
+def test_one_window_a_motion_when_all_fit():
+    plan = plan_windows(torch.tensor([40, 3]), 48, 10)
+    assert plan.rows.tolist() == [0, 1]
+    assert plan.mask.sum(1).tolist() == [40, 3]
+    x = torch.randn(2, 40, 3)
+    assert torch.equal(plan.cut(x), x)
+    assert torch.equal(plan.blend(x), x * plan.mask[..., None])
+    assert torch.equal(plan.some(torch.tensor([1])).cut(x), x[1:])
 
 
 def test_a_long_motion_is_made_and_does_not_depend_on_the_batch(make):
