@@ -58,7 +58,7 @@ class ConductorScores(DataSource):
         held_out_renditions: int = 1,
         window: float = 60.0,
         longest: float | None = None,
-        soundfont: str | Sequence[str] = (),
+        soundfont: str | Sequence[str] | None = None,
         seed: int = 0,
     ) -> None:
         if renditions < 1 or held_out_renditions < 1:
@@ -69,7 +69,7 @@ class ConductorScores(DataSource):
         if longest is not None and not longest >= SHORTEST:
             raise ConfigError(f"{self.name}: longest: got {longest} s; allowed: {SHORTEST:g} or more")
         self.window, self.longest, self.seed = window, longest, seed
-        self.soundfonts = (soundfont,) if isinstance(soundfont, str) else tuple(soundfont)
+        self.soundfonts = (soundfont,) if isinstance(soundfont, str) else tuple(soundfont or ())
 
     def items(self, source: Path, report: Report) -> list[Item]:
         for needed in ("mido", "midirenderer"):
