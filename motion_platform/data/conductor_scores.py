@@ -36,7 +36,7 @@ class ConductorScores(DataSource):
 
     renditions: of each piece of the training split; held_out_renditions: of the others. window: seconds of a row.
     longest: of a longer piece every rendition plays so many seconds, from a bar that is drawn (None: the whole piece).
-    soundfont: SF2 files, of which every rendition draws one (default: the one that pretty_midi carries). seed: of
+    soundfont: SF2 files, or TimGM6mb, which pretty_midi carries; every rendition draws one of them. seed: of
     everything that is chance; the performances are the same in every soundfont.
 
     Labels: style, the conductor. Events: beats (the conducted ones), bars (downbeats), fermatas, cues. Streams: mel,
@@ -58,7 +58,7 @@ class ConductorScores(DataSource):
         held_out_renditions: int = 1,
         window: float = 60.0,
         longest: float | None = None,
-        soundfont: str | Sequence[str] | None = None,
+        soundfont: str | Sequence[str] = synthesis.PACKAGED,
         seed: int = 0,
     ) -> None:
         if renditions < 1 or held_out_renditions < 1:
@@ -68,8 +68,10 @@ class ConductorScores(DataSource):
         self.renditions, self.held_out_renditions = renditions, held_out_renditions
         if longest is not None and not longest >= SHORTEST:
             raise ConfigError(f"{self.name}: longest: got {longest} s; allowed: {SHORTEST:g} or more")
+        if not soundfont:
+            raise ConfigError(f"{self.name}: soundfont: got none; give SF2 files or {synthesis.PACKAGED}")
         self.window, self.longest, self.seed = window, longest, seed
-        self.soundfonts = (soundfont,) if isinstance(soundfont, str) else tuple(soundfont or ())
+        self.soundfonts = (soundfont,) if isinstance(soundfont, str) else tuple(soundfont)
 
     def items(self, source: Path, report: Report) -> list[Item]:
         for needed in ("mido", "midirenderer"):
@@ -149,8 +151,8 @@ class ConductorScores(DataSource):
             read = score.excerpt(read, self.longest, random)
         played = performance.perform(read, CONDUCTORS[style], random)
         # Drawn apart, so that it changes nothing else.
-        drawn = np.random.default_rng(seed_of(self.seed, id, "soundfont")).integers(max(1, len(self.soundfonts)))
-        samples = synthesis.synthesise(read, played, random, self.soundfonts[drawn] if self.soundfonts else None)
+        drawn = np.random.default_rng(seed_of(self.seed, id, "soundfont")).integers(len(self.soundfonts))
+        samples = synthesis.synthesise(read, played, random, self.soundfonts[drawn])
         return Rendition(samples, played, motion.conduct(played.plan, CONDUCTORS[style], random))
 
 

@@ -100,7 +100,7 @@ def test_the_same_settings_make_the_same_and_other_seeds_another(source):
 
 def test_a_rendition_draws_a_soundfont_and_nothing_else_changes(source, tmp_path):
     path, missing = source / "piece2.mid", str(tmp_path / "missing.sf2")
-    both = ConductorScores(soundfont=[str(synthesis.soundfont()), missing])
+    both = ConductorScores(soundfont=[synthesis.PACKAGED, missing])
     found = []
     for k in range(6):
         try:
@@ -138,6 +138,7 @@ def test_a_file_that_is_no_midi_is_reported_and_does_not_end_the_run(source, tmp
         ({"renditions": 0}, "renditions must be 1 or more"),
         ({"window": 3}, "window: got 3 s; allowed: 10 or more"),
         ({"longest": 3}, "longest: got 3 s; allowed: 10 or more"),
+        ({"soundfont": []}, "soundfont: got none; give SF2 files or TimGM6mb"),
     ],
 )
 def test_settings_that_make_nothing_are_refused(settings, message):

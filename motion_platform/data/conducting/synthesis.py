@@ -28,27 +28,31 @@ CASTS = ("written", "written", "ensemble", "ensemble", "winds", "keys", "any")
 """How the parts are cast: as written, strings as ensembles, a band of winds, one keyboard, or anything goes."""
 
 
-def soundfont() -> Path:
-    """The instruments that PyPI's pretty_midi carries. OutputError where it is not installed."""
-    found = util.find_spec("pretty_midi")
-    if found is None or not found.origin:
-        raise OutputError("conductor_scores: needs pretty_midi's soundfont; pip install 'motion-platform[scores]'")
-    return Path(found.origin).parent / "TimGM6mb.sf2"
+PACKAGED = "TimGM6mb"
+"""The name of the instruments that PyPI's pretty_midi carries."""
 
 
-def read_soundfont(path: str | Path) -> bytes:
-    """The whole file. DataError where there is none, or it is no SF2."""
+def read_soundfont(font: str | Path = PACKAGED) -> bytes:
+    """The whole SF2 file of a path, or the packaged one by its name.
+
+    Errors: DataError where there is none, or it is no SF2; OutputError where pretty_midi is not installed.
+    """
+    if str(font) == PACKAGED:
+        found = util.find_spec("pretty_midi")
+        if found is None or not found.origin:
+            raise OutputError("conductor_scores: needs pretty_midi's soundfont; pip install 'motion-platform[scores]'")
+        font = Path(found.origin).parent / f"{PACKAGED}.sf2"
     try:
-        instruments = Path(path).read_bytes()
+        instruments = Path(font).read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: no soundfont (.sf2) here ({error.strerror})") from error
+        raise DataError(f"{font}: no soundfont (.sf2) here ({error.strerror})") from error
     if instruments[:4] != b"RIFF" or instruments[8:12] != b"sfbk":
-        raise DataError(f"{path}: cannot be read as a soundfont (.sf2)")
+        raise DataError(f"{font}: cannot be read as a soundfont (.sf2)")
     return instruments
 
 
 def synthesise(
-    score: Score, performance: Performance, random: np.random.Generator, font: str | Path | None = None
+    score: Score, performance: Performance, random: np.random.Generator, font: str | Path = PACKAGED
 ) -> np.ndarray:
     """(n,) float32 at ``RATE``, full scale 1, as long as the plan. Errors: DataError for a font that is no SF2."""
     shift = int(random.integers(-4, 5))
@@ -89,13 +93,13 @@ def play(
     performance: Performance,
     programs: tuple[int, ...],
     shift: int = 0,
-    font: str | Path | None = None,
+    font: str | Path = PACKAGED,
 ) -> np.ndarray:
     """(n,) float64 at ``RATE``, mono: the instruments alone. shift: semitones for all but percussion."""
     from scipy import signal
 
     player = library("midirenderer")
-    instruments = read_soundfont(font or soundfont())
+    instruments = read_soundfont(font)
     heard = player.render_wave_from(instruments, _midi(score, performance, programs, shift))
     rate, sound = _wave(heard)
     common = math.gcd(rate, RATE)
