@@ -273,16 +273,20 @@ def test_the_command_writes_what_it_says(model: MotionModel, says, clips, tmp_pa
     says(lambda frames, sample: "a person stands")
     folder = model.save_pretrained(tmp_path / "toy")
     (path,) = io.save(clips[:1], tmp_path / "clip.npz")
-    cli_language.caption([path], model=str(folder), number=None, names=None, output=tmp_path / "said.json")
-    assert capsys.readouterr().out.splitlines() == ["a person stands", str(tmp_path / "said.json")]
+    cli_language.caption(
+        [path], model=str(folder), number=None, names=None, output=[tmp_path / "said.json", tmp_path / "said.txt"]
+    )
+    written = [str(tmp_path / "said.json"), str(tmp_path / "said.txt")]
+    assert capsys.readouterr().out.splitlines() == ["a person stands", *written]
+    assert (tmp_path / "said.txt").read_text() == "a person stands\n"
     (found,) = json.loads((tmp_path / "said.json").read_text())
     assert found["text"] == "a person stands"
     assert found["start"] == 0
     with pytest.raises(UsageError, match="--number: got 2"):
         cli_language.caption([path], model=str(folder), number=2)
     with pytest.raises(UsageError, match=r"unknown format \.doc; allowed: \.txt, \.json"):
-        cli_language.caption([path], output=tmp_path / "said.doc")
+        cli_language.caption([path], output=[tmp_path / "said.doc"])
     with pytest.raises(UsageError, match=r"the folder .* does not exist"):
-        cli_language.caption([path], output=tmp_path / "no" / "said.txt")
+        cli_language.caption([path], output=[tmp_path / "no" / "said.txt"])
     with pytest.raises(DataError, match="at least 2 are needed"):
         caption.run(run_of(model), [clips[0].with_(joints=clips[0].joints[:1])])
