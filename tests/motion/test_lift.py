@@ -92,6 +92,16 @@ def test_a_turned_trunk_turns_towards_the_nose() -> None:
         assert found == pytest.approx(angle, abs=0.1)
 
 
+def test_shoulders_that_sink_are_no_leaning_and_a_bow_is() -> None:
+    for sunk, forward in ((0.045, 0.0), (0.15, 0.2)):  # metres of 0.51: 9 %, as generated conductors do at rest; 29 %
+        truth = body()
+        above = [k for k in range(13) if k not in (AT("left_hip"), AT("right_hip"))]
+        truth[:60, above, 1] -= sunk
+        clip = lift(flat(truth))
+        lean = clip.joints[30, clip.skeleton.index("neck"), 2] - clip.joints[30, clip.skeleton.index("pelvis"), 2]
+        assert lean == pytest.approx(0.0, abs=1e-6) if forward == 0 else lean > forward
+
+
 def test_noise_does_not_shake_the_depth() -> None:
     clean, noisy = (
         lift(flat(body(noise=noise))).joints[:, get_skeleton("conductor").index("right_wrist")]
