@@ -241,13 +241,17 @@ class Diffusion(Generator):
             acting: [self.passes(given, chain, part, mask) for part, mask in zip(parts, masks, strict=True)]
             for acting, chain in chains.items()
         }
+        weights = {
+            acting: torch.tensor([c for _, c in chain], device=device).view(-1, 1, 1, 1)
+            for acting, chain in chains.items()
+        }
 
         x = noise.normal(shape, name="start", device=device)
         known, keep = (None, None) if edit is None else known_part(edit, x, self.enter, self.called)
         times = self.embed(torch.tensor(run.timesteps, device=device))
         for i, t in enumerate(run.timesteps):
-            coefficients = torch.tensor([c for _, c in chains[acts[i]]], device=device).view(-1, 1, 1, 1)
-            copies, predicted = len(coefficients), []
+            coefficients, predicted = weights[acts[i]], []
+            copies = len(coefficients)
             for g, (part, mask, context) in enumerate(zip(parts, masks, contexts[acts[i]], strict=True)):
                 view = part.cut(x)
                 time = times[i].expand(copies * len(view), -1)
