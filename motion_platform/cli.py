@@ -326,13 +326,11 @@ def _check_outputs(paths: list[Path], view: str = "both") -> None:
     """Refuse a wrong output before any work is done."""
     if view not in VIEWS:
         raise UsageError(f"--view: got {view!r}; {suggest(view, VIEWS)}")
-    from motion_platform.motion.io import WRITERS as formats
+    from motion_platform.motion.io import WRITERS
+    from motion_platform.motion.io.atomic import check_folders, check_formats
 
-    for path in paths:
-        if path.suffix.lower() not in formats:
-            raise UsageError(f"{path}: unknown format {path.suffix or '(no extension)'}; allowed: {', '.join(formats)}")
-        if not path.parent.is_dir():
-            raise UsageError(f"{path}: the folder {path.parent} does not exist")
+    check_formats(paths, WRITERS, any_case=True)
+    check_folders(paths)
 
 
 def _save(io: Any, clips: list, outputs: list[Path], view: str = "both") -> None:

@@ -193,10 +193,11 @@ def compare(
 
 
 def check_outputs(paths: list[Path]) -> None:
-    """Refuse a wrong output before any work is done."""
+    """Refuse a wrong output before any work is done, and make its folder."""
+    from motion_platform.motion.io.atomic import check_formats
+
+    check_formats(paths, (".json", ".md", ".html"))
     for path in paths:
-        if path.suffix not in (".json", ".md", ".html"):
-            raise UsageError(f"{path}: unknown format {path.suffix or '(no extension)'}; allowed: .json, .md, .html")
         if path.is_dir():
             raise UsageError(f"{path}: is a folder; give a file name")
         try:

@@ -32,11 +32,10 @@ def caption(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
 ):
     """Say in words what motions show; a motion longer than the model reads is captioned part by part."""
-    for path in output:
-        if path.suffix not in CAPTION_FORMATS:
-            raise UsageError(f"{path}: unknown format {path.suffix or '(no extension)'}; allowed: .txt, .json")
-        if not path.parent.is_dir():
-            raise UsageError(f"{path}: the folder {path.parent} does not exist")
+    from motion_platform.motion.io.atomic import check_folders, check_formats
+
+    check_formats(output, CAPTION_FORMATS)
+    check_folders(output)
     from motion_platform import cli
     from motion_platform.engine import caption as engine
     from motion_platform.engine import generate

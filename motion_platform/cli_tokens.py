@@ -23,10 +23,10 @@ def tokenize(
     device: Device = "cpu",
 ):
     """Write motions as discrete tokens."""
-    if output.suffix != ".json":
-        raise UsageError(f"{output}: unknown format {output.suffix or '(no extension)'}; allowed: .json")
-    if not output.parent.is_dir():
-        raise UsageError(f"{output}: the folder {output.parent} does not exist")
+    from motion_platform.motion.io.atomic import check_folders, check_formats
+
+    check_formats([output], [".json"])
+    check_folders([output])
     from motion_platform import cli
     from motion_platform.engine import tokenize as engine
     from motion_platform.motion import io

@@ -121,7 +121,11 @@ def _mono(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
         raise DataError(f"{path}: is a folder, not a recording")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: is empty")
-    if _is_text(path):  # the decoders would say so in many lines of their own, past every error of ours
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head.startswith(b"MThd"):
+        raise DataError(f"{path}: is a score (MIDI), not a recording; render it first")
+    if _is_text(head):  # the decoders would say so in many lines of their own, past every error of ours
         raise DataError(f"{path}: is text, not a recording")
     start = 0.0
     for rate, piece in _decode(path, seconds):
@@ -130,10 +134,8 @@ def _mono(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
         start += len(piece) / rate
 
 
-def _is_text(path: Path) -> bool:
-    """Is the beginning of the file UTF-8 without control characters? No recording begins so: each counts in bytes."""
-    with path.open("rb") as file:
-        head = file.read(4096)
+def _is_text(head: bytes) -> bool:
+    """Is the beginning of a file UTF-8 without control characters? No recording begins so: each counts in bytes."""
     if any(byte < 32 and byte not in b"\t\n\r\f" for byte in head):
         return False
     try:
@@ -149,9 +151,7 @@ def _decode(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
 
     try:
         file = soundfile.SoundFile(str(path))
-    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a name that looks like headerless samples
-        if b"MThd" in path.open("rb").read(4):
-            raise DataError(f"{path}: is a score (MIDI), not a recording; render it first") from error
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that looks like headerless samples
         yield from _by_ffmpeg(path, seconds)
         return
     with file:

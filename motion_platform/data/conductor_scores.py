@@ -77,7 +77,7 @@ class ConductorScores(DataSource):
         for needed in ("mido", "midirenderer"):
             score.library(needed)
         for font in self.soundfonts:
-            synthesis.read_soundfont(font)
+            synthesis.find_soundfont(font)
         files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
         pieces = {path.relative_to(source).with_suffix("").as_posix(): path for path in files}
         meters: dict[str, str] = {}

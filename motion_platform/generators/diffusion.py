@@ -33,7 +33,7 @@ from motion_platform.nn.diffusion import (
     Sampler,
     Weighting,
 )
-from motion_platform.schema import Batch, Condition, Edit, Generator, Motion, MotionSpec, Sampling
+from motion_platform.schema import Batch, Condition, Edit, Generator, Motion, MotionSpec, Sampling, length_mask
 from motion_platform.seeding import NoiseSource
 
 
@@ -229,35 +229,30 @@ class Diffusion(Generator):
         asked = known_slots(sampling.guidance, self.slots, f"{self.called}: guidance")
         guided = guidance_chain(self.slots, self.guidance | asked, given)
         low, high = self.guidance_interval
-        alone = guided if (low, high) == (0.0, 1.0) else unguided(guided)
         acts = [low <= t / self.schedule.steps <= high for t in run.timesteps]
 
         windows = plan_windows(lengths, self.max_frames, self.overlap)
         groups = torch.arange(len(windows.rows), device=device).split(self.windows_at_once or len(windows.rows))
         parts = [windows.some(group) for group in groups]
         masks = [None if bool(part.mask.all()) else part.mask for part in parts]
-        chains = {acting: guided if acting else alone for acting in set(acts)}
-        contexts = {
-            acting: [self.passes(given, chain, part, mask) for part, mask in zip(parts, masks, strict=True)]
-            for acting, chain in chains.items()
-        }
-        weights = {
-            acting: torch.tensor([c for _, c in chain], device=device).view(-1, 1, 1, 1)
-            for acting, chain in chains.items()
-        }
+        told = {}
+        for acting in set(acts):
+            chain = guided if acting else unguided(guided)
+            weights = torch.tensor([c for _, c in chain], device=device).view(-1, 1, 1, 1)
+            told[acting] = weights, [self.passes(given, chain, *each) for each in zip(parts, masks, strict=True)]
 
         x = noise.normal(shape, name="start", device=device)
         known, keep = (None, None) if edit is None else known_part(edit, x, self.enter, self.called)
         times = self.embed(torch.tensor(run.timesteps, device=device))
         for i, t in enumerate(run.timesteps):
-            coefficients, predicted = weights[acts[i]], []
-            copies = len(coefficients)
-            for g, (part, mask, context) in enumerate(zip(parts, masks, contexts[acts[i]], strict=True)):
+            weights, contexts = told[acts[i]]
+            copies, predicted = len(weights), []
+            for g, (part, mask, context) in enumerate(zip(parts, masks, contexts, strict=True)):
                 view = part.cut(x)
                 time = times[i].expand(copies * len(view), -1)
                 # float32 again: the caller may run the network in half precision, guidance weights need the digits
                 out = self.denoise(view, time, context, mask, copies).float().unflatten(0, (copies, -1))
-                out = (coefficients * out).sum(0)
+                out = (weights * out).sum(0)
                 predicted.append(self.schedule.to_x0(out, view, torch.tensor([t], device=device), self.prediction))
                 if sampling.progress is not None:
                     sampling.progress(i * len(groups) + g + 1, len(run.timesteps) * len(groups))
@@ -268,5 +263,4 @@ class Diffusion(Generator):
         x = self.finish(self.leave(x), lengths, sampling)
         if edit is not None:
             x = torch.where(keep, edit.x.to(x), x)  # not through the network's units and back: exact
-        inside = torch.arange(shape[0], device=device)[None] < lengths[:, None]
-        return torch.where(inside[..., None], x, 0.0)
+        return torch.where(length_mask(lengths, shape[0])[..., None], x, 0.0)

@@ -32,8 +32,8 @@ PACKAGED = "TimGM6mb"
 """The name of the instruments that PyPI's pretty_midi carries."""
 
 
-def read_soundfont(font: str | Path = PACKAGED) -> bytes:
-    """The whole SF2 file of a path, or the packaged one by its name.
+def find_soundfont(font: str | Path = PACKAGED) -> Path:
+    """The SF2 file of a path, or the packaged one by its name.
 
     Errors: DataError where there is none, or it is no SF2; OutputError where pretty_midi is not installed.
     """
@@ -43,12 +43,13 @@ def read_soundfont(font: str | Path = PACKAGED) -> bytes:
             raise OutputError("conductor_scores: needs pretty_midi's soundfont; pip install 'motion-platform[scores]'")
         font = Path(found.origin).parent / f"{PACKAGED}.sf2"
     try:
-        instruments = Path(font).read_bytes()
+        with open(font, "rb") as file:
+            head = file.read(12)
     except OSError as error:
         raise DataError(f"{font}: no soundfont (.sf2) here ({error.strerror})") from error
-    if instruments[:4] != b"RIFF" or instruments[8:12] != b"sfbk":
+    if head[:4] != b"RIFF" or head[8:] != b"sfbk":
         raise DataError(f"{font}: cannot be read as a soundfont (.sf2)")
-    return instruments
+    return Path(font)
 
 
 def synthesise(
@@ -99,7 +100,7 @@ def play(
     from scipy import signal
 
     player = library("midirenderer")
-    instruments = read_soundfont(font)
+    instruments = find_soundfont(font).read_bytes()
     heard = player.render_wave_from(instruments, _midi(score, performance, programs, shift))
     rate, sound = _wave(heard)
     common = math.gcd(rate, RATE)

@@ -1,14 +1,28 @@
-"""Write a file completely or not at all."""
+"""Write a file completely or not at all, and refuse a wrong name before any work is done."""
 
 from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from motion_platform.errors import OutputError
+from motion_platform.errors import OutputError, UsageError
+
+
+def check_formats(paths: Sequence[Path], formats: Collection[str], *, any_case: bool = False) -> None:
+    """UsageError for an extension that is not one of ``formats``; any_case: .HTML is .html."""
+    for path in paths:
+        if (path.suffix.lower() if any_case else path.suffix) not in formats:
+            raise UsageError(f"{path}: unknown format {path.suffix or '(no extension)'}; allowed: {', '.join(formats)}")
+
+
+def check_folders(paths: Sequence[Path]) -> None:
+    """UsageError for a file in a folder that does not exist."""
+    for path in paths:
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: the folder {path.parent} does not exist")
 
 
 @contextmanager

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from motion_platform.errors import DataError, OutputError
-from motion_platform.motion.io.atomic import atomic_path
+from motion_platform.errors import DataError, OutputError, UsageError
+from motion_platform.motion.io.atomic import atomic_path, check_folders, check_formats
 
 
 def test_moves_the_finished_file_and_keeps_the_extension(tmp_path: Path) -> None:
@@ -49,3 +49,14 @@ def test_refuses_a_missing_folder_a_folder_and_an_unwritten_file(tmp_path: Path)
         pass
     with pytest.raises(OutputError, match="nothing was written"), atomic_path(tmp_path / "a.png"):
         pass
+
+
+def test_wrong_names_are_refused_before_work(tmp_path):
+    check_formats([tmp_path / "a.html", tmp_path / "B.html"], (".html",))
+    check_formats([tmp_path / "a.HTML"], (".html",), any_case=True)
+    for name in ("a.HTML", "a.htm", "a"):
+        with pytest.raises(UsageError, match=r"unknown format .*; allowed: \.html, \.npz"):
+            check_formats([tmp_path / "a.html", tmp_path / name], (".html", ".npz"))
+    check_folders([tmp_path / "a.html"])
+    with pytest.raises(UsageError, match=r"the folder .*no does not exist"):
+        check_folders([tmp_path / "no" / "a.html"])
