@@ -33,7 +33,7 @@ def measure_ours(arguments: argparse.Namespace) -> dict[str, Any]:
     """Seconds from a file to conducted keypoints, weights loaded; the second time."""
     import torch
 
-    from motion_platform.engine import generate, music
+    from motion_platform.pipelines import generate, music
 
     torch.set_num_threads(arguments.threads)
     run = generate.load("music_to_conductor", arguments.model)

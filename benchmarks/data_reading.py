@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import environment, verdicts, write_json
-from motion_platform import registry
+from motion_platform.core import registry
 from motion_platform.data.loader import make_loader
 from motion_platform.data.prepared import PreparedDataset
 
@@ -76,7 +76,7 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = arguments.folder
     if folder is None:
-        from motion_platform.data import sample
+        from motion_platform.data.sources import sample
 
         folder = sample.folder()
     dataset = PreparedDataset.open(folder)

@@ -41,9 +41,9 @@ def published_loop(model: Any, prompt: list[int], tokens: int, temperature: floa
 
 def written(model: Any, prompts: list[list[int]], steps: int, temperature: float) -> list[list[int]]:
     """An answer of ``steps`` steps to each prompt, by the decoding of ``motion generate``."""
-    from motion_platform.generators.lm_decoding import write
-    from motion_platform.generators.lm_grammar import motion_grammar
-    from motion_platform.seeding import NoiseSource
+    from motion_platform.core.seeding import NoiseSource
+    from motion_platform.generators.language.grammar import motion_grammar
+    from motion_platform.language_models.decoding import write
 
     grammars = [motion_grammar(model.vocabulary, steps=steps, most=steps) for _ in prompts]
     noise = NoiseSource([str(k) for k in range(len(prompts))], 0)
@@ -53,7 +53,7 @@ def written(model: Any, prompts: list[list[int]], steps: int, temperature: float
 
 def first_token(model: Any, prompt: list[int]) -> int:
     """The most likely first id of an answer: what a reader waits for."""
-    from motion_platform.generators.lm_decoding import Reader
+    from motion_platform.language_models.decoding import Reader
 
     out = model.vocabulary.motion_out
     reader = Reader(model, [prompt], 1)
@@ -83,8 +83,8 @@ def main() -> None:
     arguments = parser.parse_args()
     import torch
 
-    from motion_platform.engine import generate
-    from motion_platform.errors import MotionPlatformError
+    from motion_platform.core.errors import MotionPlatformError
+    from motion_platform.pipelines import generate
 
     torch.set_num_threads(arguments.threads)
     try:

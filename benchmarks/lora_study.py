@@ -24,15 +24,17 @@ import torch
 from pydantic import Field
 
 from benchmarks.common import environment, write_json
-from motion_platform import config, tasks
-from motion_platform.cli_evaluate import recipes_of
-from motion_platform.config import Strict
+from motion_platform.cli.evaluate import recipes_of
+from motion_platform.core import config, tasks
+from motion_platform.core.config import Strict
+from motion_platform.core.errors import MotionPlatformError, UsageError, suggest
+from motion_platform.core.seeding import seed_everything
 from motion_platform.data.loader import make_loader
-from motion_platform.engine import benchmark, build, report, train
-from motion_platform.engine.benchmark import Benchmark, Entry, Job
-from motion_platform.errors import MotionPlatformError, UsageError, suggest
-from motion_platform.model import WEIGHTS, MotionModel, read_card
-from motion_platform.seeding import seed_everything
+from motion_platform.evaluation import benchmark, report
+from motion_platform.evaluation.benchmark import Benchmark, Entry, Job
+from motion_platform.model.motion_model import WEIGHTS, MotionModel, read_card
+from motion_platform.model.run import open_data
+from motion_platform.training import build, train
 
 DONE = "study.json"
 """Beside a trained model: how long it took. A run without it was interrupted and is trained on."""
@@ -112,7 +114,7 @@ def held_out_loss(recipe: config.Recipe, folder: Path, task: str) -> dict[str, A
     model = MotionModel.from_pretrained(folder)
     model.trainable.mixture, model.trainable.tasks_a_clip = {task: 1.0}, 1
     loader = make_loader(
-        build.open_data(recipe.data),
+        open_data(recipe.data),
         "test",
         model.spec,
         tuple(recipe.slots),

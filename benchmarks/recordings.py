@@ -64,7 +64,7 @@ def read_beats(path: Path, seconds: float) -> Any:
     """(n,) rising seconds below ``seconds``: the first number of every line. Errors: DataError for what is none."""
     import numpy as np
 
-    from motion_platform.errors import DataError
+    from motion_platform.core.errors import DataError
 
     try:
         times = [float(line.split()[0]) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -81,8 +81,8 @@ def real_clips() -> dict[str, float]:
     import numpy as np
     import torch
 
-    from motion_platform.config import DataRecipe
-    from motion_platform.engine.build import open_data
+    from motion_platform.core.config import DataRecipe
+    from motion_platform.model.run import open_data
     from motion_platform.motion.representations import get_representation
 
     data = open_data(DataRecipe(name="conductor_scores"))
@@ -106,10 +106,10 @@ def main() -> None:
     import numpy as np
 
     from motion_platform.audio import mel
+    from motion_platform.core.errors import MotionPlatformError
     from motion_platform.encoders import librosa_beats
     from motion_platform.encoders.music_beats import MusicBeats
-    from motion_platform.engine import generate, music
-    from motion_platform.errors import MotionPlatformError
+    from motion_platform.pipelines import generate, music
 
     paths = sorted(path for path in Path(arguments.music).rglob("*") if path.suffix.lower() in SUFFIXES)
     paths = paths[: arguments.first]

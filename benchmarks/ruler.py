@@ -22,17 +22,17 @@ import numpy as np
 import torch
 
 from benchmarks.common import environment, table, verdicts, write_json
-from motion_platform.config import DataRecipe
+from motion_platform.core.config import DataRecipe
+from motion_platform.core.schema import Motion
+from motion_platform.core.seeding import seed_of
 from motion_platform.data.prepared import PreparedDataset
-from motion_platform.engine import search
-from motion_platform.engine.build import open_data
 from motion_platform.metrics.frechet import frechet_distance
 from motion_platform.metrics.r_precision import draw_unique_pools, hits
-from motion_platform.model import MotionModel
+from motion_platform.model.motion_model import MotionModel
+from motion_platform.model.run import open_data
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.schema import Motion
-from motion_platform.seeding import seed_of
+from motion_platform.pipelines import search
 
 POOL, TOP = 32, 3
 BATCH = 64

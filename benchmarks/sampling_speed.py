@@ -39,8 +39,8 @@ def measure_ours(arguments: argparse.Namespace) -> dict[str, Any]:
     """Seconds to denoise one motion with the model's defaults: one text slot given, the others left out."""
     import torch
 
-    from motion_platform.schema import Condition, Sampling
-    from motion_platform.seeding import NoiseSource
+    from motion_platform.core.schema import Condition, Sampling
+    from motion_platform.core.seeding import NoiseSource
 
     torch.manual_seed(0)
     generator = _generator(arguments)
@@ -68,13 +68,13 @@ def _generator(arguments: argparse.Namespace) -> Any:
     import torch
 
     if arguments.recipe is None:
-        from motion_platform.model import MotionModel
+        from motion_platform.model.motion_model import MotionModel
 
         return MotionModel.from_pretrained(arguments.model).trainable.eval()
-    from motion_platform import registry
-    from motion_platform.engine.build import load_recipe
+    from motion_platform.core import registry
+    from motion_platform.core.schema import MotionSpec
     from motion_platform.motion.representations import get_representation
-    from motion_platform.schema import MotionSpec
+    from motion_platform.training.build import load_recipe
 
     recipe, _ = load_recipe(arguments.recipe)
     kind = get_representation(recipe.representation)

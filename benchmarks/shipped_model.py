@@ -29,13 +29,14 @@ import torch
 import yaml
 
 from benchmarks.common import environment, table, verdicts, write_json
-from motion_platform import registry
-from motion_platform.config import DataRecipe
+from motion_platform.core import registry
+from motion_platform.core.config import DataRecipe
+from motion_platform.core.contracts import Metric, State
+from motion_platform.core.schema import Batch, Motion, MotionSpec, Sampling
+from motion_platform.core.seeding import seed_of
 from motion_platform.data.prepared import PreparedDataset
-from motion_platform.engine.build import open_data
-from motion_platform.model import MotionModel
-from motion_platform.schema import Batch, Metric, Motion, MotionSpec, Sampling, State
-from motion_platform.seeding import seed_of
+from motion_platform.model.motion_model import MotionModel
+from motion_platform.model.run import open_data
 
 WORDINGS = Path(__file__).with_name("unseen_wordings.yaml")
 PHYSICS = ("foot_skating", "floor_penetration", "floating", "jerk", "bone_length_drift")

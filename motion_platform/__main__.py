@@ -1,6 +1,6 @@
 """``python -m motion_platform`` is ``motion``."""
 
-from motion_platform.cli import main
+from motion_platform.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from motion_platform import catalog, cli, config, registry, tasks
-from motion_platform.engine import build
+from motion_platform.cli import app as cli
+from motion_platform.core import catalog, config, registry, tasks
+from motion_platform.training import build
 
 sys.path.append(str(Path(__file__).parent))
 from documents import DOCUMENTS, ROOT, blocks, commands
@@ -21,7 +22,15 @@ from documents import DOCUMENTS, ROOT, blocks, commands
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
 IN_LINE = re.compile(r"`(motion(?: [^`\n]+)?)`")
 IN_A_CHECKPOINT = ("model.yaml", "recipe.yaml")
-PLACES = ("", "motion_platform/", "motion_platform/motion/", "motion_platform/engine/", "configs/")
+PLACES = (
+    "",
+    "motion_platform/",
+    "motion_platform/motion/",
+    "motion_platform/evaluation/",
+    "motion_platform/pipelines/",
+    "motion_platform/training/",
+    "configs/",
+)
 
 
 def anchors(path: Path) -> set[str]:
@@ -202,8 +211,8 @@ def test_the_captions_files_of_the_page_are_read(sample_root: Path, tmp_path: Pa
     import json
     import shutil
 
-    from motion_platform.data.bvh_folder import BVHFolder
     from motion_platform.data.report import Report
+    from motion_platform.data.sources.bvh_folder import BVHFolder
 
     page = ROOT / "docs" / "bring-your-own-motion.md"
     clip = next((sample_root / "cmu").glob("*.bvh"))

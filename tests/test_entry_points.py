@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-MOTION = "import sys; sys.argv[0] = 'motion'; from motion_platform.cli import main; main()"
+MOTION = "import sys; sys.argv[0] = 'motion'; from motion_platform.cli.app import main; main()"
 WAYS = {
     "cli.py": [sys.executable, "cli.py"],
     "module": [sys.executable, "-m", "motion_platform"],

@@ -69,7 +69,7 @@ def test_an_installed_wheel_reads_its_own_recipes(installed: Path, tmp_path: Pat
 
 def test_an_installed_wheel_opens_the_sample(installed: Path, tmp_path: Path) -> None:
     code = (
-        "from motion_platform.config import DataRecipe; from motion_platform.engine.build import open_data;"
+        "from motion_platform.core.config import DataRecipe; from motion_platform.training.build import open_data;"
         "print(len(open_data(DataRecipe(name='sample'))))"
     )
     done = motion(installed, tmp_path, sys.executable, "-c", code)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from motion_platform import cards, cli, config, weight_files
-from motion_platform.data import sample
-from motion_platform.engine import train
+from motion_platform.cli import app as cli
+from motion_platform.core import cards, config, weight_files
+from motion_platform.data.sources import sample
+from motion_platform.training import train
 
 sys.path.append(str(Path(__file__).parent))
 from documents import ROOT, blocks, commands

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from motion_platform import cards, config, tasks, weight_files
-from motion_platform.engine import build, checkpoint, train
+from motion_platform.core import cards, config, tasks, weight_files
+from motion_platform.model.run import load_run
+from motion_platform.training import build, train
 
 NAMES = cards.names("configs")
 SMOKE = [name for name in NAMES if name.startswith("smoke/")]
@@ -35,7 +36,7 @@ def test_a_smoke_recipe_runs(
     folder = folders[config.load_recipe(place).data.name]
     recipe = config.load_recipe(place, [f"data.folder={folder}", f"output={tmp_path / 'run'}", "data.mirror=false"])
     folder = train.run(recipe, name, device="cpu", quiet=True)
-    run = checkpoint.load(folder)
+    run = load_run(folder)
     assert run.model.card.step == recipe.train.steps
     assert run.task.task == recipe.task
 
@@ -82,7 +83,7 @@ def test_every_shipped_recipe_has_one_that_runs_in_seconds() -> None:
 
 @pytest.mark.parametrize("name", cards.names("tasks"))
 def test_the_metrics_of_every_task_can_be_built(name: str) -> None:
-    from motion_platform import registry
+    from motion_platform.core import registry
 
     for metric in tasks.load(name).metrics:
         assert registry.build("metrics", metric.name, metric.settings).name

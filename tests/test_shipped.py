@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import yaml
 
-from motion_platform import cards, config, tasks, weight_files
-from motion_platform.data import sample
-from motion_platform.engine import caption, generate, music
+from motion_platform.core import cards, config, tasks, weight_files
+from motion_platform.core.checkpoint_files import WEIGHTS, read_card
+from motion_platform.data.sources import sample
 from motion_platform.metrics.beat_consistency import consistency
 from motion_platform.metrics.beat_f_measure import best_level, f_measure, shifted
 from motion_platform.metrics.ictus import ictuses
-from motion_platform.model import MotionModel
-from motion_platform.model_card import WEIGHTS, read_card
+from motion_platform.model.motion_model import MotionModel
 from motion_platform.motion import io
+from motion_platform.pipelines import caption, generate, music
 
 NAMES = weight_files.shipped()
 BASE = "smollm2-135m"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 
 TINY = 1e-4
 """Nothing is less likely than this: a network may be wrong for a frame without breaking a path."""

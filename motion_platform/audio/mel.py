@@ -23,8 +23,8 @@ import numpy as np
 
 from motion_platform.audio import reading
 from motion_platform.audio.reading import RATE
-from motion_platform.errors import DataError
-from motion_platform.schema import Audio
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Audio
 
 BANDS = 128
 """Mel bands of a frame, the highest first."""

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motion_platform.errors import DataError, UsageError, suggest
-from motion_platform.schema import Audio
+from motion_platform.core.errors import DataError, UsageError, suggest
+from motion_platform.core.schema import Audio
 
 log = logging.getLogger("motion_platform")
 

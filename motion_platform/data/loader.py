@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from motion_platform.core.errors import DataError, UnknownName, UsageError
+from motion_platform.core.schema import Batch, Motion, MotionSpec
+from motion_platform.core.seeding import seed_of
 from motion_platform.data.prepared import AUDIO_SLOTS, SLOTS, PreparedDataset
-from motion_platform.errors import DataError, UnknownName, UsageError
-from motion_platform.schema import Batch, Motion, MotionSpec
-from motion_platform.seeding import seed_of
 
 BATCHES_A_BUCKET = 16
 """Clips are sorted by length within so many batches: little padding, and still a different mixture every epoch."""

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from motion_platform.errors import DataError, UnknownName, UsageError
+from motion_platform.core.errors import DataError, UnknownName, UsageError
+from motion_platform.core.schema import Audio, Batch, MotionSpec
 from motion_platform.motion.representations import get_representation
-from motion_platform.schema import Audio, Batch, MotionSpec
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")

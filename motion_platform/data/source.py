@@ -21,15 +21,15 @@ from typing import Any
 
 import numpy as np
 
+from motion_platform.core.errors import DataError, MotionPlatformError
 from motion_platform.data.geometry import contradicts, sides_swapped
 from motion_platform.data.report import Report
-from motion_platform.data.sides import swap_labels, swap_sides
 from motion_platform.data.writer import PreparedWriter
-from motion_platform.errors import DataError, MotionPlatformError
 from motion_platform.motion import io, retarget
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.representations.guo import canonical
+from motion_platform.texts.sides import swap_labels, swap_sides
 
 MIN_FRAMES = 10
 WINDOW = 196

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from motion_platform.seeding import seed_of
+from motion_platform.core.seeding import seed_of
 
 SHARES = {"val": 0.05, "test": 0.15}
 

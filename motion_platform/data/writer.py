@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from motion_platform.core.errors import DataError, OutputError, UnknownName
 from motion_platform.data.prepared import FORMAT_VERSION, SPLITS
 from motion_platform.data.statistics import Statistics
-from motion_platform.errors import DataError, OutputError, UnknownName
 from motion_platform.motion.representations import get_representation
 
 ROWS_A_BATCH = 64

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motion_platform import weight_files
+from motion_platform.core import weight_files
+from motion_platform.core.errors import WeightsError
 from motion_platform.encoders.text import pad, pooled
-from motion_platform.errors import WeightsError
 
 
 def read_json(path: Path) -> Any:

@@ -10,9 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from motion_platform import weight_files
-from motion_platform.encoders.text import TextEncoder, pad, quiet_loading, token_ids
-from motion_platform.errors import WeightsError
+from motion_platform.core import weight_files
+from motion_platform.core.errors import WeightsError
+from motion_platform.core.quiet import quiet_loading
+from motion_platform.encoders.text import TextEncoder, pad, token_ids
 
 
 class ClipTextEncoder(TextEncoder):

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motion_platform import weight_files
+from motion_platform.core import weight_files
+from motion_platform.core.errors import WeightsError
 from motion_platform.encoders import word_tags
 from motion_platform.encoders.text import TextEncoder
-from motion_platform.errors import WeightsError
 
 MAX_WORDS = 20
 """The evaluator reads so many words of a caption, and one mark before and one after them."""

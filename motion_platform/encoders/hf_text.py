@@ -6,9 +6,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from motion_platform import weight_files
-from motion_platform.encoders.text import TextEncoder, pad, pooled, quiet_loading, token_ids
-from motion_platform.errors import WeightsError
+from motion_platform.core import weight_files
+from motion_platform.core.errors import WeightsError
+from motion_platform.core.quiet import quiet_loading
+from motion_platform.encoders.text import TextEncoder, pad, pooled, token_ids
 
 UNBOUNDED = 512
 """Tokens read of a model that sets no maximum itself (T5's relative positions, for one)."""

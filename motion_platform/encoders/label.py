@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from motion_platform.errors import DataError, UnknownName
-from motion_platform.schema import Condition, Encoder
+from motion_platform.core.contracts import Encoder
+from motion_platform.core.errors import DataError, UnknownName
+from motion_platform.core.schema import Condition
 
 
 class LabelEncoder(Encoder):

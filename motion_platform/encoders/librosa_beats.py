@@ -10,8 +10,9 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from motion_platform.audio.mel import FRAMES_A_SECOND, RANGE, mel_of
-from motion_platform.errors import DataError
-from motion_platform.schema import Audio, Condition, Encoder, length_mask
+from motion_platform.core.contracts import Encoder
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Audio, Condition, length_mask
 
 RATE = 30
 STRIDE = FRAMES_A_SECOND // RATE

@@ -14,11 +14,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from motion_platform.audio import beats
 from motion_platform.audio.bar_pointer import Beats, Pointer, nearest
+from motion_platform.core.checkpoint_files import checkpoint_part
+from motion_platform.core.contracts import Encoder
+from motion_platform.core.errors import WeightsError
+from motion_platform.core.schema import Audio, Condition, length_mask
 from motion_platform.encoders.mel import mel_tensor
-from motion_platform.encoders.trained import checkpoint_part
-from motion_platform.errors import WeightsError
 from motion_platform.nn.beat_network import METRES, RATE, STRIDE, BeatNetwork, Heard, read
-from motion_platform.schema import Audio, Condition, Encoder, length_mask
 
 PHASES = 4 + 1 + len(METRES) + 4
 """Cosine and sine of the beat and of the bar phase; beats a second; metre; how near the beat is, a bar line, and the

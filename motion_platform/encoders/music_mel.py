@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from motion_platform.audio.mel import FRAMES_A_SECOND, check_mel, mel_of
-from motion_platform.encoders.trained import checkpoint_part
-from motion_platform.errors import DataError, WeightsError
+from motion_platform.core.checkpoint_files import checkpoint_part
+from motion_platform.core.contracts import Encoder
+from motion_platform.core.errors import DataError, WeightsError
+from motion_platform.core.schema import Audio, Condition, length_mask
 from motion_platform.nn.music_network import STRIDE, MusicNetwork
-from motion_platform.schema import Audio, Condition, Encoder, length_mask
 
 CHANNELS = [16, 32, 32]
 """Of the published network's three groups."""

@@ -14,10 +14,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from motion_platform import weight_files
+from motion_platform.core import weight_files
+from motion_platform.core.errors import WeightsError
+from motion_platform.core.quiet import quiet_loading
 from motion_platform.encoders.bert import Bert, is_plain_bert
-from motion_platform.encoders.text import TextEncoder, quiet_loading
-from motion_platform.errors import WeightsError
+from motion_platform.encoders.text import TextEncoder
 
 
 class SentenceEncoder(TextEncoder):

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from motion_platform.errors import DataError
-from motion_platform.schema import Condition, Encoder
+from motion_platform.core.contracts import Encoder
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Condition
 
 log = logging.getLogger("motion_platform")
 
@@ -139,23 +140,3 @@ def pooled(states: Tensor, mask: Tensor, how: str) -> tuple[Tensor, Tensor]:
     weights = mask[..., None].to(states)
     mean = (states * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp_min(1.0)
     return mean, real
-
-
-def quiet_loading() -> contextlib.AbstractContextManager[None]:
-    """Switch transformers' progress bars and load reports off while a model is read."""
-
-    @contextlib.contextmanager
-    def quiet():
-        from transformers.utils import logging as theirs
-
-        level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
-        theirs.set_verbosity_error()
-        theirs.disable_progress_bar()
-        try:
-            yield
-        finally:
-            theirs.set_verbosity(level)
-            if bars:
-                theirs.enable_progress_bar()
-
-    return quiet()

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import State, merge_ids
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.schema import Batch, Motion, State, merge_ids
 
 
 def joints_of(prediction: Motion) -> list[Tensor]:

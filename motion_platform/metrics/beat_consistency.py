@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from motion_platform.audio.bar_pointer import nearest
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch
 from motion_platform.metrics.beat_f_measure import reference, shifted
 from motion_platform.metrics.ictus import check_choices, wrist_ictuses
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
 def consistency(of: np.ndarray, to: np.ndarray, sigma: float) -> float:

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from motion_platform.audio.mel import mel_of
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Audio, Batch, Motion
+from motion_platform.core.seeding import seed_of
 from motion_platform.metrics.base import RatioState, check_batch
-from motion_platform.schema import Audio, Batch, Embeddings, Metric, Motion
-from motion_platform.seeding import seed_of
 
 TOLERANCE = 0.07
 """Seconds to either side, the usual window of beat tracking."""

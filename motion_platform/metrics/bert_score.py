@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from motion_platform import weight_files
-from motion_platform.errors import DataError, WeightsError
+from motion_platform.core import weight_files
+from motion_platform.core.contracts import Embeddings, Metric, State, merge_ids
+from motion_platform.core.errors import DataError, WeightsError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.caption import checked_captions, raw_references, token_references
-from motion_platform.schema import Batch, Embeddings, Metric, Motion, State, merge_ids
 
 
 def score(hypothesis: Tensor, reference: Tensor, weights: tuple[Tensor, Tensor]) -> tuple[float, float, float]:
@@ -132,7 +133,7 @@ class BERTScoreRaw(Metric):
         if self._loaded is None:
             from transformers import AutoModel, AutoTokenizer
 
-            from motion_platform.encoders.text import quiet_loading
+            from motion_platform.core.quiet import quiet_loading
 
             folder = str(weight_files.find(self.model, owner="sentence-transformers"))
             try:

@@ -10,9 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric, State, merge_ids
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics import words
-from motion_platform.schema import Batch, Embeddings, Metric, Motion, State, merge_ids
 
 
 def checked_captions(prediction: Motion | Sequence[str], batch: Batch, where: str) -> list[str]:

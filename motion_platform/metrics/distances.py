@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import clip_of
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.sets import Rows, SetMetric
-from motion_platform.schema import clip_of
 
 
 class MultimodalDistance(SetMetric):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch, joint_indices, joints_of
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
 class FootSkating(Metric):

@@ -11,9 +11,10 @@ from itertools import pairwise
 import numpy as np
 from torch import Tensor
 
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch, joint_indices, joints_of
 from motion_platform.metrics.beat_f_measure import TOLERANCE, beat_values, reference
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 SHORTEST = 0.2
 """Seconds between two ictuses at least: nobody beats faster than 300 a minute."""

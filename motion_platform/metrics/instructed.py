@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric, State, merge_ids
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import check_batch, joint_indices, joints_of
-from motion_platform.schema import Batch, Embeddings, Metric, Motion, State, merge_ids
 
 SIDES = {"left": 1.0, "right": -1.0}
 SLOW, FAST = {"walk"}, {"run", "dash"}

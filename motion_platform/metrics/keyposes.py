@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, joint_indices
 from motion_platform.metrics.position import paired_joints
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
 class KeyPoses(Metric):

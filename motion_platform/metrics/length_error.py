@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch
 from motion_platform.metrics.base import RatioState
-from motion_platform.schema import Batch, Embeddings, Metric
 
 
 class LengthError(Metric):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.sets import Rows, SetMetric
 
 BLOCK = 1024

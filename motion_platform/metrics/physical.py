@@ -7,9 +7,10 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch, joints_of
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
 class _PerMotion(Metric):

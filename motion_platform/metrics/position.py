@@ -7,10 +7,11 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch, joints_of
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
 def paired_joints(prediction: Motion, batch: Batch, where: str) -> list[tuple[Tensor, Tensor]]:

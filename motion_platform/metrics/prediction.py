@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric, State, clip_of, merge_ids
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import check_batch, joints_of
 from motion_platform.metrics.position import paired_joints
-from motion_platform.schema import Batch, Embeddings, Metric, Motion, State, clip_of, merge_ids
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.sets import Rows, SetMetric
 
 TIE = 1e-12

@@ -5,9 +5,10 @@ The action-recognition accuracy of Guo et al. 2020 (Action2Motion, arXiv:2007.15
 
 from __future__ import annotations
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
 class Recognition(Metric):

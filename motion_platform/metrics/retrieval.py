@@ -8,10 +8,11 @@ from typing import Literal
 import numpy as np
 import torch
 
-from motion_platform.errors import DataError, suggest
+from motion_platform.core.contracts import Embeddings
+from motion_platform.core.errors import DataError, suggest
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.r_precision import draw_pools
 from motion_platform.metrics.sets import Rows, SetMetric, SetState
-from motion_platform.schema import Batch, Embeddings, Motion
 
 PROTOCOLS = ("all", "threshold", "dissimilar", "small_batches")
 RANKS = (1, 2, 3, 5, 10)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState
 from motion_platform.metrics.position import paired_joints
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 FRAME = 1.8
 """Metres that the width of a frame is: five times a conductor's shoulders (``representations/conductor.py``)."""

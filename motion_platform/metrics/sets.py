@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric, State, merge_ids
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import check_batch
-from motion_platform.schema import Batch, Embeddings, Metric, Motion, State, merge_ids
 
 
 @dataclass

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
 
 
 class SyncAccuracy(Metric):

@@ -9,11 +9,12 @@ from importlib import resources
 
 import yaml
 
-from motion_platform.data.inflection import inflect
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings, Metric
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState
 from motion_platform.metrics.caption import checked_captions
-from motion_platform.schema import Batch, Embeddings, Metric, Motion
+from motion_platform.texts.inflection import inflect
 
 
 class VerbAccuracy(Metric):

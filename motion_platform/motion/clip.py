@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.motion.skeleton import Skeleton
 
 if TYPE_CHECKING:  # reading a motion file does not wait for torch
-    from motion_platform.schema import Audio
+    from motion_platform.core.schema import Audio
 
 MAX_FRAMES = 1_000_000
 """Longer clips are refused: 10^6 frames are 14 hours at 20 fps, and always a broken header."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io.euler import forward_kinematics, quaternion_multiply, quaternion_to_matrix, unroll
 from motion_platform.motion.skeleton import Skeleton

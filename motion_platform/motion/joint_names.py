@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from motion_platform.errors import ConfigError, DataError
+from motion_platform.core.errors import ConfigError, DataError
 from motion_platform.motion.skeleton import get_skeleton
 
 TARGET = "humanml3d"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from motion_platform.errors import DataError, UsageError
+from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io.euler import quaternion_multiply, quaternion_to_matrix
 from motion_platform.motion.joint_names import TARGET, locate

@@ -9,7 +9,7 @@ from importlib import resources
 import numpy as np
 import yaml
 
-from motion_platform.errors import DataError, UnknownName
+from motion_platform.core.errors import DataError, UnknownName
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motion_platform.errors import ConfigError
+from motion_platform.core.errors import ConfigError
+from motion_platform.core.schema import Batch, Condition, MotionSpec, length_mask
 from motion_platform.motion_tokens.quantisers import Codebooks
 from motion_platform.motion_tokens.vqvae import ConvolutionalTokenizer
 from motion_platform.nn.convolutions import DualPathwayBlock
-from motion_platform.schema import Batch, Condition, MotionSpec, length_mask
 
 
 def stochastic_batch_contrastive(motion: Tensor, text: Tensor, same: Tensor, temperature: float) -> Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from motion_platform.errors import ConfigError
+from motion_platform.core.errors import ConfigError
 
 
 class Quantiser(nn.Module, ABC):

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Tokens
 from motion_platform.motion_tokens.vqvae import ConvolutionalTokenizer
-from motion_platform.schema import Tokens
 
 
 class StreamingDecoder:

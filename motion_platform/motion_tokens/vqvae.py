@@ -14,11 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motion_platform.errors import ConfigError, DataError
+from motion_platform.core.contracts import MotionTokenizer
+from motion_platform.core.errors import ConfigError, DataError
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, Tokens, length_mask
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion_tokens.quantisers import Codebooks, FiniteScalar, Quantiser
 from motion_platform.nn.convolutions import BlockMaker, Decoder, Encoder, ResidualBlock, dilations
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec, MotionTokenizer, Tokens, length_mask
 
 
 class ConvolutionalTokenizer(MotionTokenizer):

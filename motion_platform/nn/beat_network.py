@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from motion_platform.audio import beats
 from motion_platform.audio.bar_pointer import Beats, Pointer, decode, lengths
-from motion_platform.errors import UsageError
+from motion_platform.core.errors import UsageError
 
 BANDS = 128
 STRIDE = 3

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from motion_platform.errors import UnknownName, UsageError
+from motion_platform.core.errors import UnknownName, UsageError
 
 Fraction = TypeVar("Fraction", np.ndarray, Tensor)
 Prediction = Literal["x0", "epsilon", "v"]

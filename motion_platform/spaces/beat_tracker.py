@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from motion_platform.audio.bar_pointer import Beats, Pointer, nearest
-from motion_platform.errors import ConfigError, DataError, UsageError
+from motion_platform.core.contracts import Space
+from motion_platform.core.errors import ConfigError, DataError, UsageError
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, length_mask
 from motion_platform.nn.beat_network import METRES, RATE, STRIDE, TEMPI, BeatNetwork, read, tempo_class
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec, Space, length_mask
 
 NEAR = 1.5
 """Half the width of a beat, in frames: the network is asked for 1 on it, falling to 0 at this distance."""

@@ -22,9 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
-from motion_platform.errors import DataError, WeightsError
+from motion_platform.core.contracts import Space
+from motion_platform.core.errors import DataError, WeightsError
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, length_mask
 from motion_platform.motion.representations import get_representation
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec, Space, length_mask
 
 UNIT = 4
 """Frames a movement."""

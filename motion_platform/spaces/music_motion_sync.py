@@ -24,10 +24,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motion_platform.errors import ConfigError, DataError
+from motion_platform.core.contracts import Space
+from motion_platform.core.errors import ConfigError, DataError
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.stgcn import STGCN
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec, Space
 
 REPRESENTATION = "conductor"
 KINDS = ("easy", "hard", "super_hard")

@@ -14,10 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motion_platform.errors import ConfigError, DataError, suggest
+from motion_platform.core.contracts import Space
+from motion_platform.core.errors import ConfigError, DataError, suggest
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, length_mask
 from motion_platform.motion.representations import get_representation
 from motion_platform.nn.transformer import cut_patches
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec, Space, length_mask
 
 PELVIS, LEFT_HIP, RIGHT_HIP, LEFT_SHOULDER, RIGHT_SHOULDER = 0, 1, 2, 16, 17
 FEATURES = 67

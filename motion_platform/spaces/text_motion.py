@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motion_platform.errors import ConfigError, DataError
+from motion_platform.core.contracts import Space
+from motion_platform.core.errors import ConfigError, DataError
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, length_mask
 from motion_platform.nn.transformer import Transformer, cut_patches, sinusoidal
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec, Space, length_mask
 from motion_platform.spaces.recogniser import Block, augment, body_features, heading, hold_last, read_joints
 
 FEET = (7, 8, 10, 11)

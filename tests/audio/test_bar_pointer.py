@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from motion_platform.audio.bar_pointer import Beats, Pointer, decode, lengths, nearest
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 
 RATE = 30.0
 

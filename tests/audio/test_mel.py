@@ -9,8 +9,8 @@ import pytest
 
 from motion_platform.audio import mel as front_end
 from motion_platform.audio import reading
-from motion_platform.errors import DataError
-from motion_platform.schema import Audio
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Audio
 
 
 def music(rate: int, seconds: float, channels: int = 1, seed: int = 0) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from motion_platform.audio import reading
-from motion_platform.errors import DataError, UsageError
+from motion_platform.core.errors import DataError, UsageError
 
 
 def tone(rate: int, seconds: float = 1.0, channels: int = 1) -> np.ndarray:

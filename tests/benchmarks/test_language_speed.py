@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from motion_platform.engine import build
+from motion_platform.training import build
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from motion_platform.errors import ConfigError, UnknownName, UsageError
+from motion_platform.core.errors import ConfigError, UnknownName, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = """

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 
 
 def test_a_wrist_is_judged_by_everybodys_beats(benchmark):

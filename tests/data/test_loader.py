@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.data.loader import Collate, balanced, make_loader
-from motion_platform.errors import DataError, UnknownName, UsageError
 
 SLOTS = ("text_high", "text_low")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.data.prepared import PreparedDataset
-from motion_platform.errors import DataError, UnknownName, UsageError
 from motion_platform.motion.representations import get_representation
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.data.loader import Collate, make_loader
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.writer import PreparedWriter
-from motion_platform.errors import DataError, UnknownName, UsageError
 
 FRAMES = 120
 STREAMS = {"mel": (90.0, 4), "dynamics": (30.0, 1)}

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from motion_platform.core.errors import DataError, OutputError, UnknownName
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.writer import PreparedWriter
-from motion_platform.errors import DataError, OutputError, UnknownName
 
 
 def features(frames=20, seed=0):

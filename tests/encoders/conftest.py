@@ -222,7 +222,7 @@ def recordings():
     """A second of tones with their sound, and half a second that only a front end is known of."""
     import numpy as np
 
-    from motion_platform.schema import Audio
+    from motion_platform.core.schema import Audio
 
     samples = np.sin(np.arange(22_050) * 0.1 * (1 + np.arange(22_050) // 5_000)).astype(np.float32)
     mel = np.random.default_rng(0).random((45, 128), np.float32)
@@ -231,9 +231,9 @@ def recordings():
 
 def sync_checkpoint(folder, seed):
     """A small untrained music_motion_sync as a checkpoint folder."""
-    from motion_platform import model
-    from motion_platform.config import ModelFile
-    from motion_platform.schema import MotionSpec
+    from motion_platform.core.config import ModelFile
+    from motion_platform.core.schema import MotionSpec
+    from motion_platform.model import motion_model as model
 
     spec = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26), "frame")
     card = ModelFile(
@@ -265,9 +265,9 @@ def other_sync_folder(tmp_path):
 
 def beat_checkpoint(folder, seed):
     """A small untrained beat_tracker as a checkpoint folder."""
-    from motion_platform import model
-    from motion_platform.config import ModelFile
-    from motion_platform.schema import MotionSpec
+    from motion_platform.core.config import ModelFile
+    from motion_platform.core.schema import MotionSpec
+    from motion_platform.model import motion_model as model
 
     spec = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26), "frame")
     card = ModelFile(

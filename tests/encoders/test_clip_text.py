@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from motion_platform.core.errors import WeightsError
 from motion_platform.encoders.clip_text import ClipTextEncoder
-from motion_platform.errors import WeightsError
 
 
 @pytest.mark.parametrize("which", ["clip_folder", "whole_clip_folder"])

@@ -6,9 +6,9 @@ import logging
 import pytest
 import torch
 
-from motion_platform import registry
-from motion_platform.catalog import CATALOG
-from motion_platform.errors import DataError
+from motion_platform.core import registry
+from motion_platform.core.catalog import CATALOG
+from motion_platform.core.errors import DataError
 
 # name -> list of (settings, another setting that must change the fingerprint, None where there is none to change);
 # {folder} names are fixtures.

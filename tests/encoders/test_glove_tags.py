@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from motion_platform.core.errors import DataError, WeightsError
 from motion_platform.encoders import word_tags
 from motion_platform.encoders.glove_tags import GloveTags, read_vectors
-from motion_platform.errors import DataError, WeightsError
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import shutil
 import pytest
 import torch
 
+from motion_platform.core.errors import WeightsError
 from motion_platform.encoders.hf_text import HFTextEncoder
-from motion_platform.errors import WeightsError
 
 
 @pytest.mark.parametrize("which", ["bert_folder", "distilbert_folder", "t5_folder", "gpt2_folder"])

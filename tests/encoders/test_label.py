@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from motion_platform.core.errors import ConfigError, UnknownName
+from motion_platform.core.registry import build
 from motion_platform.encoders.label import LabelEncoder
-from motion_platform.errors import ConfigError, UnknownName
-from motion_platform.registry import build
 
 
 def test_unknown_label_names_the_nearest():

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from motion_platform.audio.bar_pointer import Beats
+from motion_platform.core.errors import DataError, WeightsError
+from motion_platform.core.schema import Audio
 from motion_platform.encoders.mel import Mel
 from motion_platform.encoders.music_beats import MusicBeats, as_written, clock_features, loudness
-from motion_platform.errors import DataError, WeightsError
-from motion_platform.schema import Audio
 
 
 def test_the_mel_goes_through_unchanged() -> None:

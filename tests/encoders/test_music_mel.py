@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform import model
+from motion_platform.core.errors import DataError, UnknownName, WeightsError
+from motion_platform.core.schema import Audio
 from motion_platform.encoders.music_mel import MusicMel
-from motion_platform.errors import DataError, UnknownName, WeightsError
-from motion_platform.schema import Audio
+from motion_platform.model import motion_model as model
 
 
 def heard(seconds: float, seed: int = 0) -> Audio:

@@ -8,11 +8,11 @@ import sys
 import pytest
 import torch
 
-from motion_platform import weight_files
+from motion_platform.core import weight_files
+from motion_platform.core.errors import ConfigError, WeightsError
+from motion_platform.core.registry import build
 from motion_platform.encoders.bert import Bert, is_plain_bert
 from motion_platform.encoders.sentence import SentenceEncoder, Stack
-from motion_platform.errors import ConfigError, WeightsError
-from motion_platform.registry import build
 
 
 def reference(folder, texts):

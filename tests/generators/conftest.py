@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from motion_platform.generators.mdm import MDM
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec
+from motion_platform.generators.diffusion.mdm import MDM
 
 SLOTS = ("text_high", "text_low")
 DIM, WIDTH = 67, 32
@@ -102,7 +102,7 @@ def tiny_bases(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_lm(tiny_bases):
     """Make a small motion language model on one of the tiny bases, with an untrained motion tokenizer."""
-    from motion_platform.generators.motion_lm import MotionLM
+    from motion_platform.generators.language.motion_lm import MotionLM
 
     def make(base="llama", seed=0, spec=None, slots=(), **settings):
         torch.manual_seed(seed)

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.schema import Batch, Motion, MotionSpec
 
 FPS = 20.0
 LEFT_FOOT, RIGHT_FOOT, LEFT_WRIST, RIGHT_WRIST, LEFT_SHOULDER, RIGHT_SHOULDER = 10, 11, 20, 21, 16, 17

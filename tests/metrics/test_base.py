@@ -1,6 +1,6 @@
 import pytest
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.base import RatioState
 
 

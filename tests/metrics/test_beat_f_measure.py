@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.beat_f_measure import (
     BeatFMeasure,
     best_level,
@@ -16,7 +17,6 @@ from motion_platform.metrics.beat_f_measure import (
     shifted,
     true_beats,
 )
-from motion_platform.schema import Embeddings
 
 BEATS = np.arange(0.5, 30.0, 0.5)
 

@@ -2,11 +2,11 @@ import math
 
 import pytest
 
-from motion_platform.errors import DataError, WeightsError
+from motion_platform.core.errors import DataError, WeightsError
+from motion_platform.core.schema import Batch
 from motion_platform.metrics import words
 from motion_platform.metrics.bert_score import BERTScoreRaw, BERTScoreTokens
 from motion_platform.metrics.caption import CaptionRaw, CaptionTokens
-from motion_platform.schema import Batch
 
 
 def batch_of(references, tokens=None):

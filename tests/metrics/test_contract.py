@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform import registry
-from motion_platform.errors import DataError
-from motion_platform.schema import Edit, Embeddings, Motion, Needs
+from motion_platform.core import registry
+from motion_platform.core.contracts import Embeddings, Needs
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Edit, Motion
 
 CONTENTS = ["walk", "run", "walk-turn-left", "raise-up-left-hand", "bow", "walk-back"]
 BEATS = np.array([0.1, 0.3, 0.5, 0.7])

@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.frechet import Frechet, FrechetNormalised, frechet_distance, gaussian_frechet_distance
 from motion_platform.metrics.sets import Rows
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Audio
 from motion_platform.metrics.beat_consistency import BeatConsistency, consistency
 from motion_platform.metrics.ictus import Ictus, bars_right, ictuses
-from motion_platform.schema import Audio
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
 RIGHT_WRIST = 21

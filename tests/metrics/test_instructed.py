@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.instructed import Instructed
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")

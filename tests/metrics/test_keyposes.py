@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Edit
 from motion_platform.metrics.keyposes import KeyPoses, canonical
 from motion_platform.metrics.prediction import ADE, APD, FDE
-from motion_platform.schema import Edit
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
 JOINTS = 22**0.5

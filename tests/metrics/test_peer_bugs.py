@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform import registry
-from motion_platform.errors import DataError
+from motion_platform.core import registry
+from motion_platform.core.contracts import Embeddings
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.metrics.bert_score import BERTScoreRaw
 from motion_platform.metrics.foot_skating import FootSkating
 from motion_platform.metrics.frechet import Frechet, FrechetNormalised
 from motion_platform.metrics.physical import Floating
 from motion_platform.metrics.prediction import APD
 from motion_platform.metrics.r_precision import RPrecision, RPrecisionUnique
-from motion_platform.schema import Batch, Embeddings, Motion, MotionSpec
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
 N, E = 100, 6

@@ -3,7 +3,7 @@ import pytest
 import scipy.spatial
 import torch
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.position import MPJPE, MSE, PAMPJPE, AccelerationError, JointErrors, RootError, aligned
 from motion_platform.motion.skeleton import get_skeleton
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import generation_id
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.prediction import ADE, APD, FDE
-from motion_platform.schema import generation_id
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
 

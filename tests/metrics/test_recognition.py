@@ -1,8 +1,8 @@
 import pytest
 
-from motion_platform.errors import DataError
+from motion_platform.core.contracts import Embeddings
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.recognition import Recognition
-from motion_platform.schema import Embeddings
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.metrics.retrieval import RANKS, Retrieval, dissimilar_subset, places
 from motion_platform.metrics.sets import Rows
 

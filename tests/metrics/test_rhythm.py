@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import signal
 
+from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.metrics.rhythm import (
     FRAME,
     RhythmDensityError,
@@ -17,7 +18,6 @@ from motion_platform.metrics.rhythm import (
     flat,
 )
 from motion_platform.motion.representations import conductor, get_representation
-from motion_platform.schema import Batch, Motion, MotionSpec
 
 SPEC = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26), "frame")
 

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform import registry
-from motion_platform.errors import DataError
+from motion_platform.core import registry
+from motion_platform.core.contracts import Embeddings, clip_of, generation_id
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.metrics.distances import Diversity, MultimodalDistance, Multimodality
 from motion_platform.metrics.frechet import Frechet
 from motion_platform.metrics.manifold import Manifold
 from motion_platform.metrics.r_precision import RPrecision, RPrecisionUnique, draw_pools, draw_unique_pools, hits
 from motion_platform.metrics.sets import Rows
-from motion_platform.schema import Batch, Embeddings, Motion, MotionSpec, clip_of, generation_id
 
 
 def rows_of(motion, truth=None, text=None, captions=None):

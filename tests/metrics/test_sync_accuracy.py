@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
+from motion_platform.core.contracts import Embeddings
+from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.metrics.sync_accuracy import SyncAccuracy
-from motion_platform.schema import Batch, Embeddings, Motion, MotionSpec
 
 
 def test_it_averages_over_the_clips_that_say_something() -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from motion_platform.data.captions import vocabulary
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch
 from motion_platform.metrics.verb_accuracy import VerbAccuracy, actions_in, forms, lexicon, names_action
-from motion_platform.schema import Batch
+from motion_platform.texts.bandai import vocabulary
 
 VERBS = {  # the list that the quality target is measured with, written a second time
     "walk": ["walk", "walks", "walking", "strolls", "paces", "trudging", "steps"],
@@ -84,7 +84,7 @@ def test_without_labels_it_cannot_be_measured():
 
 
 def test_real_captions_are_nearly_always_right():
-    from motion_platform.data.captions import captions_of
+    from motion_platform.texts.bandai import captions_of
 
     right = [
         names_action(caption, content)

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.motion.inverse_kinematics import arc, matrix_to_quaternion, rotations_from_joints, swing
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from motion_platform.errors import ConfigError, DataError
+from motion_platform.core.errors import ConfigError, DataError
 from motion_platform.motion.joint_names import conventions, locate, simple
 from motion_platform.motion.skeleton import get_skeleton
 

@@ -7,7 +7,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "io"))
 from bodies import person_bvh
 
-from motion_platform.errors import DataError, UsageError
+from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import bvh
 from motion_platform.motion.io.euler import forward_kinematics

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motion_platform.errors import DataError, UnknownName
+from motion_platform.core.errors import DataError, UnknownName
 from motion_platform.motion.skeleton import Skeleton, get_skeleton, skeleton_names
 
 JOINTS = {"humanml3d": 22, "kit": 21, "coco_upper": 13, "conductor": 22}

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform import registry
-from motion_platform.errors import ConfigError, DataError
+from motion_platform.core import registry
+from motion_platform.core.contracts import MotionTokenizer
+from motion_platform.core.errors import ConfigError, DataError
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, Tokens, length_mask
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion_tokens.streaming import StreamingDecoder, decode_stream
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec, MotionTokenizer, Tokens, length_mask
 
 SMALL = {"width": 16, "depth": 2}
 BOOK = {"codes": 24, "code_width": 8}

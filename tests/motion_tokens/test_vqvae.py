@@ -8,10 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.motion_tokens.dynamic_pose import same_class, stochastic_batch_contrastive
 from motion_platform.motion_tokens.quantisers import Codebooks, FiniteScalar
 from motion_platform.motion_tokens.vqvae import VQVAE
-from motion_platform.schema import Batch, Motion, MotionSpec
 
 
 def filled(codebooks: int) -> Codebooks:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform.errors import UnknownName, UsageError
+from motion_platform.core.errors import UnknownName, UsageError
 from motion_platform.nn.diffusion import PREDICTIONS, SAMPLERS, NoiseSchedule, Sampler, shifted
 
 MEAN, STD = 2.0, 0.5

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from motion_platform.audio.bar_pointer import nearest
-from motion_platform.errors import ConfigError, DataError, UsageError
+from motion_platform.core.errors import ConfigError, DataError, UsageError
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, length_mask
 from motion_platform.nn.beat_network import METRES, tempo_class
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec, length_mask
 from motion_platform.spaces.beat_tracker import BeatTracker, augment, targets
 
 SPEC = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26), "frame")

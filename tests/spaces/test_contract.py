@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform import registry
-from motion_platform.errors import DataError, UsageError
+from motion_platform.core import registry
+from motion_platform.core.contracts import Space
+from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.schema import Condition, Motion, MotionSpec, length_mask
 from motion_platform.motion.representations import get_representation
-from motion_platform.schema import Condition, Motion, MotionSpec, Space, length_mask
 
 SETTINGS = {
     "recogniser": {"targets": {"content": ["walk", "run"]}, "width": 16, "layers": 1, "embedding": 8},

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform.errors import DataError, WeightsError
+from motion_platform.core.errors import DataError, WeightsError
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, length_mask
 from motion_platform.motion.representations import get_representation
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec, length_mask
 from motion_platform.spaces.guo import PARTS, Guo
 
 HERE = Path(__file__).parent

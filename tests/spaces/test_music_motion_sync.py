@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform.errors import ConfigError, DataError
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec
+from motion_platform.core.errors import ConfigError, DataError
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec
 from motion_platform.spaces.music_motion_sync import KINDS, MusicMotionSync
 
 SPEC = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26), "frame")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform.errors import ConfigError, DataError
+from motion_platform.core.errors import ConfigError, DataError
+from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.schema import Batch, Motion, MotionSpec
 from motion_platform.spaces.recogniser import FEATURES, Recogniser, body_features, heading
 
 TARGETS = {"content": ["stand", "sway", "go"], "style": ["slow", "fast"]}

@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from motion_platform.errors import ConfigError, DataError, UsageError
+from motion_platform.core.errors import ConfigError, DataError, UsageError
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.schema import Batch, Condition, Motion, MotionSpec
 from motion_platform.spaces.recogniser import Recogniser
 from motion_platform.spaces.text_motion import (
     FEATURES,

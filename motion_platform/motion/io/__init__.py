@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from motion_platform.errors import DataError, UsageError, suggest
+from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 

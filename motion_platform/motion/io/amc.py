@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io import units as unit
 from motion_platform.motion.io.euler import euler_to_quaternion, forward_kinematics, quaternion_multiply, unroll

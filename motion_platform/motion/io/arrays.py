@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 
 MAX_BYTES = 4 << 30
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from motion_platform.errors import UsageError
+from motion_platform.core.errors import UsageError
+from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.conducting.lift import in_space
 from motion_platform.motion.inverse_kinematics import posed
-from motion_platform.motion.io.atomic import atomic_path
-from motion_platform.motion.lift import in_space
 from motion_platform.motion.render.body import LEFT, RIGHT, Body, build_body
 from motion_platform.motion.render.raster import tones
 from motion_platform.motion.skeleton import Skeleton
@@ -36,7 +36,7 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path) -> Path:
 
     Several clips are several skinned bodies, moved along X until they stand side by side; one animation moves them
     all, because most viewers play only one. Rotations as in :func:`~motion_platform.motion.inverse_kinematics.posed`.
-    A conductor in the image plane is lifted to 3-D first (:mod:`~motion_platform.motion.lift`).
+    A conductor in the image plane is lifted to 3-D first (:mod:`~motion_platform.motion.conducting.lift`).
     Errors: UsageError for no clips or more than a glb can hold; OutputError when the file cannot be written.
     """
     clips = [clips] if isinstance(clips, Clip) else list(clips)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io import arrays
 from motion_platform.motion.io.units import body_height, find_unit

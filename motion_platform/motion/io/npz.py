@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from motion_platform.errors import DataError, UsageError, suggest
+from motion_platform.core.errors import DataError, UsageError, suggest
+from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io import arrays
-from motion_platform.motion.io.atomic import atomic_path
 from motion_platform.motion.io.euler import axis_angle_to_quaternion, forward_kinematics, quaternion_multiply, unroll
 from motion_platform.motion.io.units import Z_UP_TO_Y_UP, z_to_y
 from motion_platform.motion.skeleton import Skeleton, get_skeleton, skeleton_names

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from motion_platform.errors import DataError, UnknownName
+from motion_platform.core.errors import DataError, UnknownName
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "cmu": 0.0254 / 0.45}
 """Metres in one unit. "cmu": 1/0.45 inch, the unit of the CMU database's ASF files and of the BVH made from them."""

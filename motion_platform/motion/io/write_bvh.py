@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from motion_platform.errors import UsageError
+from motion_platform.core.errors import UsageError
+from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.conducting.lift import in_space
 from motion_platform.motion.inverse_kinematics import posed
-from motion_platform.motion.io.atomic import atomic_path
 from motion_platform.motion.io.euler import quaternion_to_matrix
-from motion_platform.motion.lift import in_space
 from motion_platform.motion.skeleton import Skeleton
 
 CENTIMETRES = 100.0
@@ -28,7 +28,7 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path) -> list[Path]:
 
     A clip with rotations keeps them (and its moving bones, as position channels); for any other, rotations are found
     by :func:`~motion_platform.motion.inverse_kinematics.rotations_from_joints`. Angles are continuous over time. A
-    conductor in the image plane is lifted to 3-D first (:mod:`~motion_platform.motion.lift`).
+    conductor in the image plane is lifted to 3-D first (:mod:`~motion_platform.motion.conducting.lift`).
     Errors: UsageError for no clips; OutputError when a file cannot be written.
     """
     clips = [clips] if isinstance(clips, Clip) else list(clips)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.joint_names import locate
 from motion_platform.motion.skeleton import Skeleton

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from motion_platform.errors import UsageError
+from motion_platform.core.errors import UsageError
+from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.io.atomic import atomic_path
 from motion_platform.motion.render.body import build_body
 from motion_platform.motion.render.lettering import wrap
 from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body, tones

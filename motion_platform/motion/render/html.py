@@ -34,9 +34,9 @@ from typing import Any
 
 import numpy as np
 
-from motion_platform.errors import UsageError
+from motion_platform.core.errors import UsageError
+from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.io.atomic import atomic_path
 from motion_platform.motion.render import sound
 from motion_platform.motion.render.body import COLOURS, build_body, side_of
 from motion_platform.motion.render.scene import extent, middle, stride

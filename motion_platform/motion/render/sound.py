@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.motion.clip import Clip
 
 if TYPE_CHECKING:
-    from motion_platform.schema import Audio
+    from motion_platform.core.schema import Audio
 
 PEAK_RATE = 100
 """Bars of the waveform a second: enough to see a note begin, and an hour is 360 kB."""

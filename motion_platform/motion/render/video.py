@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from motion_platform.errors import OutputError, UsageError
+from motion_platform.core.errors import OutputError, UsageError
+from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.io.atomic import atomic_path
 from motion_platform.motion.render import sound
 from motion_platform.motion.render.body import build_body
 from motion_platform.motion.render.lettering import wrap, write_centred

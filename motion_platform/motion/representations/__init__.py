@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from motion_platform import registry
+from motion_platform.core import registry
 from motion_platform.motion.representations.base import Representation
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import LongTensor, Tensor
 
-from motion_platform.errors import DataError, UsageError
+from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion import rotations
 from motion_platform.motion.representations.base import Representation
 from motion_platform.motion.skeleton import Skeleton, get_skeleton

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.motion.io import amc
 
 # name, parent, direction, length, axis (degrees), dof: a person in 1/0.45 inch

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 sys.path.insert(0, str(Path(__file__).parent))
 from bodies import PERSON, person_bvh
 
-from motion_platform.errors import DataError, UnknownName
+from motion_platform.core.errors import DataError, UnknownName
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import bvh
 from motion_platform.motion.skeleton import get_skeleton

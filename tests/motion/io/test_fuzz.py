@@ -14,7 +14,7 @@ from test_amc import amc_text, asf_text, motion
 from test_npy import joints
 from test_npz import amass, clip
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import npz

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from motion_platform.errors import OutputError, UsageError
+from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import glb
 from motion_platform.motion.render.body import build_body

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
 from motion_platform.motion.io import npy
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from motion_platform.errors import DataError, OutputError, UsageError
+from motion_platform.core.errors import DataError, OutputError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import npz
 from motion_platform.motion.skeleton import Skeleton, get_skeleton

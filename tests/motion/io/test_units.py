@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from motion_platform.errors import DataError, UnknownName
+from motion_platform.core.errors import DataError, UnknownName
 from motion_platform.motion.io import units
 from motion_platform.motion.skeleton import get_skeleton
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from motion_platform.errors import OutputError, UsageError
+from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import bvh, write_bvh
 from motion_platform.motion.io.euler import forward_kinematics

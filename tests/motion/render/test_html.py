@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from motion_platform.errors import OutputError, UsageError
+from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import html
 from motion_platform.motion.skeleton import Skeleton

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motion_platform.errors import OutputError, UsageError
+from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import filmstrip, video
 from motion_platform.motion.render.lettering import font, wrap

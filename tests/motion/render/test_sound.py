@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from motion_platform.errors import DataError
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Audio
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import html, sound, video
 from motion_platform.motion.render.traces import traced
-from motion_platform.schema import Audio
 
 RATE = 44_100
 CLICKS = np.array([0.0, 0.31, 0.7, 1.2, 1.55])

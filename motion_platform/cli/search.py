@@ -1,0 +1,91 @@
+"""Commands about spaces: ``motion search``, and the import of the official evaluator."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from motion_platform.core.errors import UsageError
+
+
+def search(
+    text: Annotated[str | None, typer.Option("--text", "-t", help="What the body does: finds clips.")] = None,
+    motion: Annotated[
+        Path | None, typer.Option("--motion", "-m", help="A motion file: finds captions and clips.")
+    ] = None,
+    names: Annotated[Path | None, typer.Option(help="Joint names of --motion that are not known (YAML).")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Prepared data folder (default: the model's data).")
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many answers.", min=1)] = 10,
+    output: Annotated[
+        list[Path], typer.Option("--output", "-o", help="Also write the clips found: .html .bvh .glb .mp4 .png .npz")
+    ] = [],
+    split: Annotated[str | None, typer.Option(help="train, val or test (default: all).")] = None,
+    model: Annotated[str | None, typer.Option(help="A shipped space's name or a checkpoint folder.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
+):
+    """Find the clips of a prepared data set that a sentence describes, or that are like a motion."""
+    from motion_platform.cli import app as cli
+
+    if (text is None) == (motion is None):
+        raise UsageError("motion search: give either --text or --motion")
+    if names is not None and motion is None:
+        raise UsageError("--names: is for --motion")
+    cli._check_outputs(output)
+    from motion_platform.core.config import DataRecipe
+    from motion_platform.motion import io
+    from motion_platform.pipelines import search as engine
+
+    clip = None if motion is None else io.load(motion)
+    run = engine.load(model, cli._device(device))
+    if data is not None:
+        run.data = DataRecipe(name=run.data.name if run.data else run.task.data, folder=data)
+    dataset = run.open_data()
+
+    def progress(done: int, total: int) -> None:
+        end = "\n" if done == total else ""
+        print(f"\rindexed {done} of {total}", end=end, file=sys.stderr, flush=True)
+
+    watched = progress if sys.stderr.isatty() else None
+    if clip is None:
+        hits = engine.by_text(run.model, dataset, text, top=top, split=split, progress=watched)
+    else:
+        captions, hits = engine.by_motion(run.model, dataset, clip, top=top, split=split, names=names, progress=watched)
+        for hit in captions:
+            print(f"{hit.distance:8.3f}  {hit.caption}")
+        print()
+    width = max(len(hit.id) for hit in hits)
+    for hit in hits:
+        print(f"{hit.distance:8.3f}  {hit.id:<{width}}  {hit.caption}".rstrip())
+    if output:
+        found = [engine.clip_of(dataset, hit) for hit in hits]
+        cli._save(io, found if clip is None else [clip.with_(captions=("searched for",)), *found], output)
+
+
+def import_guo(
+    weights: Annotated[Path, typer.Argument(metavar="FINEST.TAR", help="text_mot_match/model/finest.tar")],
+    glove: Annotated[Path, typer.Option(help="Folder with the three our_vab_* files (stays where it is).")],
+    mean: Annotated[Path, typer.Option(help="The evaluator's own mean (.npy), not that of the data.")],
+    std: Annotated[Path, typer.Option(help="The evaluator's own standard deviation (.npy).")],
+    out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
+    tags: Annotated[Path | None, typer.Option(help="The data set's texts folder, for its tags.")] = None,
+    representation: Annotated[str, typer.Option(help="humanml3d or kit_ml.")] = "humanml3d",
+):
+    """Store the official text-motion evaluator as a checkpoint, for the papers' FID and R-precision."""
+    from motion_platform.published import guo as published
+
+    print(published.import_guo(weights, glove, mean, std, out, representation=representation, tags=tags))
+
+
+def import_m2s(
+    weights: Annotated[Path, typer.Argument(metavar="M2SNET.PT", help="checkpoints/M2SNet/*.pt of VirtualConductor")],
+    out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
+):
+    """Store VirtualConductor's music-motion network as a checkpoint: a space, and weights for music_mel."""
+    from motion_platform.published import virtual_conductor as published_conductor
+
+    print(published_conductor.import_m2s(weights, out))

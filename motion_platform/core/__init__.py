@@ -1,0 +1,1 @@
+"""The words that everybody speaks: schema, contracts, errors, names, recipes, cards, files."""

@@ -1,0 +1,81 @@
+"""Find cards (tasks, recipes, motion tokenizers) by name: in the repository, an editable install, or a wheel.
+
+In a repository the cards are the root folders ``tasks/``, ``configs/`` and ``tokenizers/``; a wheel carries the same
+files in ``motion_platform/_cards/``. Cards are YAML and nothing else: reading one never runs anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from motion_platform.core.errors import UnknownName, UsageError
+
+KINDS = ("tasks", "configs", "benchmarks", "tokenizers")
+
+
+def folder(kind: str) -> Path:
+    """The folder that holds the cards of a kind ("tasks", "configs", "benchmarks" or "tokenizers")."""
+    if kind not in KINDS:
+        raise UnknownName("kind of card", kind, KINDS)
+    if kind == "benchmarks":
+        return folder("configs") / kind
+    package = Path(__file__).resolve().parents[1]
+    repository = package.parent
+    if (repository / "pyproject.toml").is_file() and (repository / kind).is_dir():
+        return repository / kind
+    return package / "_cards" / kind
+
+
+def names(kind: str) -> list[str]:
+    """All card names of a kind, sorted: ``text_to_motion``, ``smoke/text_to_motion``."""
+    root = folder(kind)
+    found = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
+    return sorted(name for name in found if kind != "configs" or not name.startswith("benchmarks/"))
+
+
+def find(kind: str, name: str) -> Path:
+    """The file of a card, by name or by path. A path (with a separator or ending in .yaml) that exists wins.
+
+    Errors: UnknownName with the nearest name; UsageError for a path that is not a file.
+    """
+    given = Path(name)
+    if given.suffix in (".yaml", ".yml") and given.is_file():
+        return given
+    if given.suffix in (".yaml", ".yml"):
+        trimmed = given.with_suffix("").as_posix().removeprefix("./").removeprefix(f"{kind}/")
+        if trimmed not in names(kind):
+            raise UsageError(f"{name}: there is no such file; {kind} that can be named: {', '.join(names(kind))}")
+        name = trimmed
+    known = names(kind)
+    if name not in known:
+        one = {"tasks": "task", "configs": "recipe", "benchmarks": "benchmark", "tokenizers": "tokenizer"}[kind]
+        raise UnknownName(one, name, known)
+    return folder(kind) / f"{name}.yaml"
+
+
+def name_of(kind: str, path: Path) -> str | None:
+    """The name by which a card is found again; None for a file outside the folder of its kind."""
+    root = folder(kind).resolve()
+    inside = path.resolve().is_relative_to(root)
+    return path.resolve().relative_to(root).with_suffix("").as_posix() if inside else None
+
+
+def summary(path: Path) -> str:
+    """A few words about a card, for listings: its ``title:``, or what a recipe trains; empty when there is neither.
+
+    The values are read as plain YAML and not checked: a card with a mistake can still be listed.
+    """
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return "(cannot be read)"
+    if not isinstance(values, dict):
+        return ""
+    if "title" in values:
+        return str(values["title"])
+    trained, data = values.get("model"), values.get("data")
+    if not isinstance(trained, dict) or not isinstance(data, dict):
+        return ""
+    return f"{trained.get('name')} for {values.get('task')}, on {data.get('name')}"

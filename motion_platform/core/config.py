@@ -1,0 +1,291 @@
+"""Recipes: read with OmegaConf, checked with pydantic, refused in one line.
+
+A recipe is plain data. It holds names, never code: nothing in it is imported, resolved from the environment or
+called. The line of an error says which file, which key, what was got, what is allowed, and the nearest name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from motion_platform.core import registry
+from motion_platform.core.errors import ConfigError, UnknownName, suggest
+
+
+class Strict(BaseModel):
+    """Unknown keys and wrong types are errors; nothing is converted except int -> float."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Component(Strict):
+    """A name of the registry and the settings of its constructor."""
+
+    name: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModelRecipe(Component):
+    """What is trained."""
+
+    kind: Literal["generators", "motion_tokens", "spaces"] = "generators"
+
+
+class SlotRecipe(Strict):
+    """One condition: its encoder, how often training drops it (the price of guidance at sampling time), and how much
+    noise training adds to its features, as a share of their size (the price of understanding unseen wordings)."""
+
+    encoder: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    noise: float = Field(default=0.0, ge=0)
+
+
+class DataRecipe(Strict):
+    """The prepared data set. ``folder``: where it is; by default ``$MOTION_DATA/<name>``, else ``data/<name>``.
+
+    balance: 0 draws every clip alike, up to 2 rare kinds of motion ever more often (see data/loader.py).
+    captions_per_clip: training uses the first so many captions and action sequences of a clip (None: all).
+    written_beats: training is told the beats of the score where the set has them, instead of those that an encoder
+    hears: else a model learns that the hand does something else than the clock. Nothing but training is told.
+    """
+
+    name: str
+    folder: str | None = None
+    split: str = "train"
+    min_frames: int = Field(default=8, ge=1)
+    max_frames: int = Field(default=196, ge=1)
+    mirror: bool = True
+    balance: float = Field(default=0.0, ge=0, le=2)
+    captions_per_clip: int | None = Field(default=None, ge=1)
+    written_beats: bool = False
+
+
+class TrainRecipe(Strict):
+    """The optimiser and the loop. ``batch_size``: sequences an optimiser step, over all processes together.
+
+    gradient_accumulation: into how many micro-batches that is cut (rounded up to a multiple of the number of
+    processes, which share them out). ema_decay 0 switches averaging off. Lengths of time are counted in steps.
+    """
+
+    steps: int = Field(ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    gradient_accumulation: int = Field(default=1, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    warmup_steps: int = Field(default=0, ge=0)
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    weight_decay: float = Field(default=0.01, ge=0)
+    betas: list[float] = Field(default=[0.9, 0.999], min_length=2, max_length=2)
+    gradient_clip: float = Field(default=1.0, ge=0)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    log_every: int = Field(default=50, ge=1)
+    save_every: int = Field(default=1000, ge=1)
+    prefetch: int = Field(default=4, ge=0)
+    weights_dtype: Literal["float32", "float16"] = "float32"
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _no_is_a_word(cls, value: Any) -> Any:
+        return "no" if value is False else value  # YAML reads a bare ``no`` as False
+
+
+class MetricRecipe(Component):
+    """A metric and the checkpoint (name or folder) of the space that it measures in."""
+
+    space: str | None = None
+
+
+class ValidationRecipe(Strict):
+    """Evaluation during training, on a subset and under the averaged weights. ``every`` 0: none."""
+
+    every: int = Field(default=0, ge=0)
+    samples: int = Field(default=64, ge=1)
+    split: str = "val"
+    metrics: list[MetricRecipe] = Field(default_factory=list)
+
+
+class Recipe(Strict):
+    """One training run, complete: see docs and ``configs/``.
+
+    initial: a shipped model or a checkpoint folder; training starts from its weights where names and shapes agree.
+    """
+
+    task: str
+    representation: str
+    data: DataRecipe
+    slots: dict[str, SlotRecipe] = Field(default_factory=dict)
+    model: ModelRecipe
+    train: TrainRecipe
+    validation: ValidationRecipe = Field(default_factory=ValidationRecipe)
+    seed: int = Field(default=0, ge=0)
+    initial: str | None = None
+    output: str | None = None
+
+
+class ModelFile(Strict):
+    """``model.yaml`` of a checkpoint folder: everything, besides the numbers, that is needed to rebuild the model.
+
+    task_card: what the task card says, where it is not one of those that can be found by name.
+    """
+
+    format: int
+    name: str
+    task: str
+    task_card: dict[str, Any] | None = None
+    motion_platform: str
+    model: ModelRecipe
+    slots: dict[str, SlotRecipe]
+    fingerprints: dict[str, str] = Field(default_factory=dict)
+    spec: dict[str, Any]
+    data: dict[str, Any] = Field(default_factory=dict)
+    weights: dict[str, Any] = Field(default_factory=dict)
+    step: int = 0
+
+    @field_validator("spec")
+    @classmethod
+    def _complete(cls, spec: dict[str, Any]) -> dict[str, Any]:
+        kinds = {"representation": str, "skeleton": str, "fps": (int, float), "units": str, "dim": int}
+        for key, kind in kinds.items():
+            if not isinstance(spec.get(key), kind):
+                raise ValueError(f"{key} is missing or of the wrong kind")
+        return spec
+
+
+Checked = TypeVar("Checked", bound=Strict)
+
+
+def read_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """A YAML file with ``key=value`` overrides (dotted keys) as plain values. ConfigError with the file's name."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    _check_overrides(overrides)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {_one_line(error)}") from error
+    try:
+        loaded = OmegaConf.create(text)
+        for override in overrides:
+            loaded = OmegaConf.merge(loaded, OmegaConf.from_dotlist([override]))
+        plain = OmegaConf.to_container(loaded, resolve=False)
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: is not a readable recipe or card: {_one_line(error)}") from error
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{path}: got {type(plain).__name__}; a recipe or card is a table of key: value")
+    _refuse_interpolation(plain, path, "")
+    return plain
+
+
+def settings_from(overrides: Sequence[str]) -> dict[str, Any]:
+    """``["fps=30", "names.x=y"]`` as plain values. ConfigError."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    _check_overrides(overrides)
+    try:
+        return OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)), resolve=False)
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(f"settings {' '.join(overrides)!r}: {_one_line(error)}") from error
+
+
+def check(model: type[Checked], values: Mapping[str, Any], where: str | Path) -> Checked:
+    """Check plain values against a schema. ConfigError: where, dotted key, what was got, what is allowed."""
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(_explain(model, first, where)) from error
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read and check a recipe, names included. Errors: ConfigError, UnknownName."""
+    recipe = check(Recipe, read_yaml(path, overrides), path)
+    check_names(recipe, path)
+    return recipe
+
+
+def check_names(recipe: Recipe, where: str | Path) -> None:
+    """Every name of a recipe is registered. (Settings are checked when the component is built.)"""
+    _known("representations", recipe.representation, f"{where}: representation")
+    _known("data", recipe.data.name, f"{where}: data.name")
+    _known(recipe.model.kind, recipe.model.name, f"{where}: model.name")
+    for name, slot in recipe.slots.items():
+        _known("encoders", slot.encoder, f"{where}: slots.{name}.encoder")
+    for i, metric in enumerate(recipe.validation.metrics):
+        _known("metrics", metric.name, f"{where}: validation.metrics.{i}.name")
+
+
+def to_yaml(values: Mapping[str, Any] | BaseModel) -> str:
+    """Plain YAML in the order of the fields."""
+    plain = values.model_dump() if isinstance(values, BaseModel) else dict(values)
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _check_overrides(overrides: Sequence[str]) -> None:
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"override {override!r}: write it as key=value, for example train.steps=100")
+
+
+def _known(kind: str, name: str, where: str) -> None:
+    entries = registry.table(kind)
+    if name not in entries:
+        raise UnknownName("data set" if kind == "data" else kind.rstrip("s"), name, entries, where)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _refuse_interpolation(value: Any, path: Path, key: str) -> None:
+    """``${...}`` could read the environment or call a resolver: recipes from strangers must not."""
+    if isinstance(value, str) and "${" in value:
+        raise ConfigError(f"{path}: {key}: got {value!r}; interpolation (${{...}}) is not allowed, write the value")
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in items:
+        _refuse_interpolation(name, path, key)
+        _refuse_interpolation(inner, path, f"{key}.{name}" if key else str(name))
+
+
+def _explain(model: type[BaseModel], problem: Mapping[str, Any], where: str | Path) -> str:
+    location = [str(part) for part in problem["loc"]]
+    key, got = ".".join(location), _shorten(problem.get("input"))
+    if problem["type"] == "extra_forbidden":
+        parent = _schema_at(model, location[:-1])
+        return f"{where}: {key}: unknown key {location[-1]!r}; {suggest(location[-1], parent.model_fields)}"
+    if problem["type"] == "missing":
+        return f"{where}: {key}: is missing; the recipe or card must say it"
+    if problem["type"] == "literal_error":
+        parent = _schema_at(model, location[:-1])
+        allowed = [str(v) for v in get_args(parent.model_fields[location[-1]].annotation)]
+        return f"{where}: {key}: got {got}; {suggest(problem.get('input'), allowed)}"
+    if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{where}: {key}: got {got}; a table of key: value is needed here"
+    return f"{where}: {key}: got {got}; {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+
+
+def _schema_at(model: type[BaseModel], location: Sequence[str]) -> type[BaseModel]:
+    """The schema behind a path of keys, through optional fields, tables and lists."""
+    current: Any = model
+    for part in location:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            current = current.model_fields[part].annotation
+        else:  # dict[str, X] or list[X]: ``part`` is a key or an index
+            current = get_args(current)[-1]
+        inner = [argument for argument in get_args(current) if argument is not type(None)]
+        if type(None) in get_args(current) and len(inner) == 1:
+            current = inner[0]
+    return current
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,209 @@
+"""What an encoder, a generator, a tokenizer, a space and a metric are: the base class of every kind in the registry."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor, nn
+
+from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Tokens
+from motion_platform.core.seeding import NoiseSource
+
+Reads = Literal["text", "audio", "label", "motion"]
+
+
+class Encoder(nn.Module, ABC):
+    """Reads one kind of raw input and returns tokens. Attributes: ``reads``, ``dim`` (C), ``rate_hz``, ``frozen``.
+
+    hears_whole: while frozen, a recording of which parts are given is heard once, whole, kept, and cut: for encoders
+    that cost much or that need the whole to know (a beat tracker).
+    """
+
+    reads: Reads
+    dim: int
+    rate_hz: float | None = None
+    frozen: bool = True
+    hears_whole: bool = False
+
+    @abstractmethod
+    def forward(self, raw: Sequence[Any]) -> Condition:
+        """B raw inputs -> Condition with tokens (B, N, C), without a null token."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Changes when weights or settings change: the key of the feature cache."""
+
+
+class Trainable(nn.Module, ABC):
+    """Whatever a recipe can train. Attributes: ``spec``, ``slots`` (names it is conditioned on), ``width``.
+
+    paces: start of a weight's name -> factor on the recipe's learning rate (a critic's against its generator's).
+    """
+
+    spec: MotionSpec
+    slots: tuple[str, ...]
+    width: int
+    paces: Mapping[str, float] = {}
+
+    @abstractmethod
+    def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
+        """{"loss": scalar, ...parts} for a batch; ``given``: slot -> projected Condition (null token first)."""
+
+    def fingerprints(self) -> dict[str, str]:
+        """What this was trained on top of and does not hold (name -> fingerprint): a checkpoint is refused where that
+        is another one."""
+        return {}
+
+
+class Generator(Trainable):
+    """A Trainable that makes motion from conditions."""
+
+    @abstractmethod
+    def generate(
+        self,
+        given: Mapping[str, Condition],
+        lengths: Tensor,
+        *,
+        noise: NoiseSource,
+        sampling: Sampling,
+        edit: Edit | None = None,
+    ) -> Motion:
+        """Motions of the asked lengths (B,), raw units. ``edit`` keeps parts of a given motion."""
+
+    def describe(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[str]:
+        """B sentences that say what the motions (raw units) show. UsageError for a generator that has no words."""
+        raise UsageError(f"{type(self).__name__}: makes motion, not words; name a model that captions")
+
+    def natural_lengths(self, given: Mapping[str, Condition]) -> Tensor | None:
+        """(B,) frames that motions of these conditions usually last; None for a generator that does not know."""
+        return None
+
+    def seams(self, length: int) -> list[int]:
+        """Frames at which a motion of this length is put together from parts; none for a generator that needs none."""
+        return []
+
+
+class MotionTokenizer(Trainable):
+    """A Trainable that writes motion as discrete tokens and reads it back.
+
+    stride: frames a token step. codes: how many different tokens a codebook has. codebooks: Q.
+    """
+
+    stride: int
+    codes: int
+    codebooks: int
+
+    @abstractmethod
+    def encode(self, motion: Motion) -> Tokens:
+        """Motion in raw units -> Tokens; lengths in steps, rounded up where a length is no multiple of ``stride``."""
+
+    @abstractmethod
+    def decode(self, tokens: Tokens) -> Motion:
+        """Tokens -> Motion in raw units, ``stride`` frames a step. DataError for an id that is no code."""
+
+
+class Space(Trainable):
+    """Embeds motion (and conditions) for distances between sets of motions."""
+
+    @abstractmethod
+    def embed(self, motion: Motion) -> Tensor:
+        """(B, E) embeddings, not normalised."""
+
+    def embed_condition(self, given: Mapping[str, Condition]) -> Tensor:
+        """(B, E) embeddings of conditions (slot -> Condition of the conditioning), in the same space as motions.
+
+        Errors: UsageError for a space that embeds motion alone.
+        """
+        raise UsageError(f"space {type(self).__name__}: embeds motion, not conditions; name one that does both")
+
+
+class State(ABC):
+    """What a metric has gathered so far: mergeable across processes, and it knows whom it has counted."""
+
+    ids: set[str]
+
+    @abstractmethod
+    def merge(self, other: State) -> State:
+        """The union of both; DataError when a sample id was counted twice."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, float]:
+        """{name: value}."""
+
+
+@dataclass
+class Embeddings:
+    """What one space sees in a batch; made once a batch and space, and handed to every metric that measures there.
+
+    motion: (B, E) of the predictions. truth: (B, E) of the real motions of the same ids. text: (B, E) of the captions
+    that the predictions were made from, where the space embeds text; captions: those B sentences. labels: target ->
+    label for every prediction, where the space classifies. sync: kind of negatives -> (B, 2), what a space that listens
+    says about motion and music (frames right, pairs right). beats: a row each, name -> times (n,) in seconds ("beats",
+    "bars"), what a space that tracks them hears in the music. Not normalised; row b belongs to ``batch.ids[b]``.
+    """
+
+    motion: Tensor | None = None
+    truth: Tensor | None = None
+    text: Tensor | None = None
+    captions: list[str] | None = None
+    labels: list[dict[str, str]] | None = None
+    sync: dict[str, Tensor] | None = None
+    beats: list[dict[str, np.ndarray]] | None = None
+
+
+Needs = Literal["recogniser", "space", "truth", "text", "sync", "beats"]
+
+
+class Metric(ABC):
+    """A number with a definition. Attributes:
+
+    name, unit; higher_is_better (None: the nearer to the number of real motion, the better).
+    needs: what it reads of a space, or None for a metric that looks at motions or words themselves: "space" the
+    embeddings of the predictions, "truth" those of the real motions as well, "text" those of the captions as well,
+    "recogniser" the labels seen. judges: what the prediction is, motions, sentences or numbers of frames.
+    generations: how many predictions it wants of every clip (their ids are made by :func:`generation_id`). clips: from
+    how many clips at most (None: all of the split). What depends on chance takes a setting ``seed``, which the protocol
+    gives (another one in every repeat).
+    """
+
+    name: str
+    unit: str
+    higher_is_better: bool | None
+    needs: Needs | None = None
+    judges: Literal["motion", "caption", "length"] = "motion"
+    generations: int = 1
+    clips: int | None = None
+
+    @abstractmethod
+    def state(
+        self, prediction: Motion | Sequence[str] | Tensor, batch: Batch, embeddings: Embeddings | None = None
+    ) -> State:
+        """The state of one batch. prediction: what ``judges`` says, motions, B captions or (B,) numbers of frames."""
+
+    def about(self, value: str) -> tuple[str, bool | None]:
+        """(unit, higher is better) of one of the values that ``compute`` returns; by default those of the metric."""
+        return self.unit, self.higher_is_better
+
+
+def generation_id(sample: str, generation: int) -> str:
+    """The id of one of several predictions for a clip: ``"clip 7#2"``."""
+    return f"{sample}#{generation}"
+
+
+def clip_of(sample: str) -> str:
+    """The clip that a prediction is for: the id without ``#generation``."""
+    clip, mark, generation = sample.rpartition("#")
+    return clip if mark and generation.isdecimal() else sample
+
+
+def merge_ids(a: set[str], b: set[str]) -> set[str]:
+    """Union of sample ids; a sample counted twice is an error, never an average over 24 of 21 samples."""
+    both = a & b
+    if both:
+        raise DataError(f"samples counted twice: {', '.join(sorted(both)[:3])}{' ...' if len(both) > 3 else ''}")
+    return a | b

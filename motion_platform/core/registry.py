@@ -1,0 +1,103 @@
+"""Look up and build the things of :mod:`motion_platform.core.catalog` and of installed plug-ins.
+
+A plug-in is an entry point in the group ``motion_platform.<kind>``. It is listed without being imported, it fails
+only when it is asked for (with its own traceback), and a name defined twice is an error that says by whom.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from motion_platform.core.catalog import CATALOG
+from motion_platform.core.errors import ConfigError, UnknownName, UsageError, suggest
+
+
+def table(kind: str) -> dict[str, tuple[str, str]]:
+    """Name -> ("module:Class", who defines it) for one kind, plug-ins included."""
+    if kind not in CATALOG:
+        raise UnknownName("kind", kind, CATALOG)
+    found = {name: (target, "motion_platform") for name, target in CATALOG[kind].items()}
+    for point in entry_points(group=f"motion_platform.{kind}"):
+        owner = point.dist.name if point.dist else "an unnamed package"
+        if point.name in found and found[point.name][0] != point.value:
+            raise UsageError(
+                f"{kind} {point.name!r} is defined twice: by {found[point.name][1]} ({found[point.name][0]}) "
+                f"and by {owner} ({point.value}); uninstall one of them or rename its entry point"
+            )
+        found[point.name] = (point.value, owner)
+    return found
+
+
+def names(kind: str) -> list[str]:
+    """Every name of a kind, sorted."""
+    return sorted(table(kind))
+
+
+def get(kind: str, name: str, *, where: str = "") -> type:
+    """Import and return the class behind a name. Errors: UnknownName; whatever the plug-in's own import raises."""
+    entries = table(kind)
+    if name not in entries:
+        raise UnknownName(kind.rstrip("s") if kind != "data" else "data set", name, entries, where)
+    module, _, attribute = entries[name][0].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def settings_of(cls: type) -> dict[str, inspect.Parameter]:
+    """The settings a class takes: the explicit parameters of its constructor. ``**kwargs`` is refused."""
+    if cls.__init__ is object.__init__:  # a class without a constructor takes no settings
+        return {}
+    parameters = dict(inspect.signature(cls.__init__).parameters)
+    parameters.pop("self", None)
+    for parameter in parameters.values():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            raise TypeError(f"{cls.__qualname__} takes {parameter}; components name every setting explicitly")
+    return parameters
+
+
+def build(
+    kind: str, name: str, settings: Mapping[str, Any] | None = None, *, where: str = "", given: Mapping[str, Any] = {}
+) -> Any:
+    """Build ``name`` with a recipe's ``settings`` plus the keyword arguments that the platform itself supplies.
+
+    ``given`` holds what a recipe may not set (the spec, the slots); arguments of it that the class does not take are
+    left out, so that a component asks only for what it needs. Errors: UnknownName; ConfigError for an unknown,
+    missing or wrongly typed setting, with ``where`` in front.
+    """
+    cls = get(kind, name, where=where)
+    parameters = settings_of(cls)
+    settings = dict(settings or {})
+    prefix = f"{where}: " if where else ""
+    allowed = [p for p in parameters if p not in given]
+    for key in settings:
+        if key not in allowed:
+            raise ConfigError(f"{prefix}{name} has no setting {key!r}; {suggest(key, allowed)}")
+    arguments = {**{k: v for k, v in given.items() if k in parameters}, **settings}
+    for key, parameter in parameters.items():
+        if key not in arguments and parameter.default is parameter.empty:
+            raise ConfigError(f"{prefix}{name} needs the setting {key!r}")
+    check_types(cls, settings, f"{prefix}{name}")
+    try:
+        return cls(**arguments)
+    except ValueError as error:  # a component refuses a value: say in which recipe
+        raise ConfigError(f"{prefix}{name}: {error}") from error
+
+
+def check_types(cls: type, settings: Mapping[str, Any], where: str) -> None:
+    """Check setting values against the constructor's annotations, by pydantic in its lax mode for numbers only."""
+    import typing
+
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    hints = typing.get_type_hints(cls.__init__)
+    for key, value in settings.items():
+        if key not in hints:
+            continue
+        try:
+            TypeAdapter(hints[key], config=ConfigDict(strict=False)).validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(f"{where}.{key}: got {value!r}; {first['msg']}") from error

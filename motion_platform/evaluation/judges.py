@@ -1,0 +1,210 @@
+"""Metrics and the spaces that they measure in; every motion and caption is embedded once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from motion_platform.core import registry
+from motion_platform.core.config import MetricRecipe
+from motion_platform.core.contracts import Embeddings, Metric, Space, clip_of
+from motion_platform.core.errors import ConfigError, DataError, UsageError
+from motion_platform.core.schema import Batch, Motion
+from motion_platform.evaluation.sources import Source
+from motion_platform.evaluation.testset import Item, TestSet
+from motion_platform.model.motion_model import MotionModel
+from motion_platform.model.run import load_run
+
+ITSELF = ""
+"""The name of the space that is measured itself."""
+
+
+@dataclass
+class Judge:
+    """A metric of a card. label: its name, with ``@space`` where the card has it in several spaces."""
+
+    recipe: MetricRecipe
+    label: str
+    space: str | None
+
+    def __post_init__(self) -> None:
+        self.cls = registry.get("metrics", self.recipe.name)
+        self.seeded = "seed" in registry.settings_of(self.cls) and "seed" not in self.recipe.settings
+        self.metric = self.build(0)
+        self.needs = self.metric.needs
+
+    def build(self, seed: int) -> Metric:
+        """The metric, with what depends on chance drawn from ``seed``."""
+        settings = dict(self.recipe.settings)
+        if self.seeded:
+            settings["seed"] = seed % 2**32
+        return registry.build("metrics", self.recipe.name, settings, where=f"metric {self.recipe.name}")
+
+    def seed(self, seed: int) -> Metric:
+        """The metric with another seed from here on. One that keeps its setting under its name, ``seed``, stays the
+        same object, with all that it has loaded and read; any other is built anew."""
+        if self.seeded and hasattr(self.metric, "seed"):
+            self.metric.seed = seed % 2**32
+        elif self.seeded:
+            self.metric = self.build(seed)
+        return self.metric
+
+    @property
+    def group(self) -> tuple[int, int | None]:
+        """(predictions a clip, number of clips or None): metrics of one group look at the same motions."""
+        return self.metric.generations, self.metric.clips
+
+    def value_name(self, value: str) -> str:
+        """The name of a value in the results."""
+        return value + self.label.removeprefix(self.recipe.name)
+
+
+class Judges:
+    """All metrics of an evaluation and their spaces. own: the model that is measured, when it is a space. writes: what
+    is judged. Captions are also judged by metrics of motion and text in a space, with the real motion beside them.
+
+    Errors: those of the registry; UsageError for a metric that needs a space and names none, or one of another kind;
+    ConfigError for one that is named twice.
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[MetricRecipe],
+        test: TestSet,
+        *,
+        own: MotionModel | None = None,
+        device: str = "cpu",
+        writes: str = "motion",
+    ) -> None:
+        self.test, self.spaces = test, {}
+        kind = {"captions": "caption", "lengths": "length"}.get(writes, "motion")
+        names = [metric.name for metric in metrics]
+        self.all: list[Judge] = []
+        for metric in metrics:
+            space = metric.space
+            needs = registry.get("metrics", metric.name).needs
+            if needs is not None and space is None:
+                if own is None or not isinstance(own.trainable, Space):
+                    raise UsageError(f"metric {metric.name}: needs a {needs}; write space: NAME_OR_FOLDER beside it")
+                space = ITSELF
+            if needs is None and space is not None:
+                raise UsageError(f"metric {metric.name}: looks at motions themselves; leave out its space {space}")
+            label = f"{metric.name}@{space}" if names.count(metric.name) > 1 and space else metric.name
+            if label in [judge.label for judge in self.all]:
+                raise ConfigError(f"metrics: {label} is there twice")
+            judge = Judge(metric, label, space)
+            if judge.metric.judges != kind and not (kind == "caption" and needs == "text"):
+                raise UsageError(f"metric {metric.name}: judges {judge.metric.judges}s, and these are {kind}s")
+            self.all.append(judge)
+            if space is not None and space not in self.spaces:
+                self.spaces[space] = own if space == ITSELF else load_run(space, device=device).model
+                if not isinstance(self.spaces[space].trainable, Space):
+                    raise UsageError(f"metric {metric.name}: {space} is no space that embeds motion")
+        for judge in self.all:
+            if judge.needs == "text" and not self.spaces[judge.space].card.slots:
+                raise UsageError(f"metric {judge.recipe.name}: space {judge.space or 'itself'} does not embed text")
+            if judge.needs == "recogniser" and not hasattr(self.spaces[judge.space].trainable, "classify"):
+                raise UsageError(f"metric {judge.recipe.name}: space {judge.space} does not classify")
+            if judge.needs == "sync" and not hasattr(self.spaces[judge.space].trainable, "sync_scores"):
+                raise UsageError(f"metric {judge.recipe.name}: space {judge.space or 'itself'} does not hear music")
+            if judge.needs == "beats" and not hasattr(self.spaces[judge.space].trainable, "track"):
+                raise UsageError(f"metric {judge.recipe.name}: space {judge.space or 'itself'} does not track beats")
+        self._truth: dict[str, dict[int, Tensor]] = {}
+        self._text: dict[str, dict[int, Tensor]] = {}
+        self._captions: dict[str, dict[int, str]] = {}
+        self._fixed: dict[tuple[str, str], dict[str, Tensor]] = {}
+        self._batch_of = {row: items for items in test.batches for row, _ in items}
+
+    def slots(self) -> set[str]:
+        """Slots of all spaces."""
+        return {slot for model in self.spaces.values() for slot in model.card.slots}
+
+    @torch.no_grad()
+    def see(
+        self,
+        judges: Sequence[Judge],
+        source: Source,
+        motion: Motion,
+        batch: Batch,
+        items: Sequence[Item],
+        asked: Sequence[int] | None,
+        captions: Sequence[str] | None = None,
+    ) -> dict[str, Embeddings]:
+        """space -> what it sees in a batch, as far as one of ``judges`` reads it. captions: generated ones, which are
+        then the text beside the real motion."""
+        seen: dict[str, Embeddings] = {}
+        rows = [row for row, _ in items]
+        for name in dict.fromkeys(judge.space for judge in judges if judge.space is not None):
+            needs = {judge.needs for judge in judges if judge.space == name}
+            model, embeddings = self.spaces[name], Embeddings()
+            if captions is not None:
+                embeddings.motion = torch.stack([self._of_rows(self._truth, name, row) for row in rows])
+                embeddings.text, embeddings.captions = self._said(name, captions), list(captions)
+                seen[name] = embeddings
+                continue
+            if needs & {"space", "truth", "text"}:
+                embeddings.motion = self._motion(name, source, motion, batch, rows)
+            if "truth" in needs:
+                embeddings.truth = torch.stack([self._of_rows(self._truth, name, row) for row in rows])
+            if "text" in needs:
+                said = rows if asked is None else list(asked)
+                embeddings.text = torch.stack([self._of_rows(self._text, name, row) for row in said])
+                embeddings.captions = [self._captions[name][row] for row in said]
+            if "recogniser" in needs:
+                embeddings.labels = model.trainable.classify(motion.to(model.device))
+            if "sync" in needs:
+                given = model.conditioning({slot: batch.raw[slot] for slot in model.card.slots})
+                scores = model.trainable.sync_scores(given, motion.to(model.device))
+                embeddings.sync = {kind: value.cpu() for kind, value in scores.items()}
+            if "beats" in needs:
+                given = model.conditioning({slot: batch.raw[slot] for slot in model.card.slots})
+                heard = model.trainable.track(given)
+                embeddings.beats = [{"beats": found.times, "bars": found.bars} for found in heard]
+            seen[name] = embeddings
+        return seen
+
+    def _motion(self, name: str, source: Source, motion: Motion, batch: Batch, rows: list[int]) -> Tensor:
+        if source.kind == "truth" and all(clip_of(i) == i for i in batch.ids):
+            return torch.stack([self._of_rows(self._truth, name, row) for row in rows])
+        kept = self._fixed.setdefault((name, source.name), {})
+        if source.fixed and all(sample in kept for sample in batch.ids):
+            return torch.stack([kept[sample] for sample in batch.ids])
+        model = self.spaces[name]
+        made = model.trainable.embed(motion.to(model.device)).float().cpu()
+        if source.fixed:
+            kept.update(zip(batch.ids, made, strict=True))
+        return made
+
+    def _said(self, name: str, captions: Sequence[str]) -> Tensor:
+        """(B, E) embeddings of generated captions."""
+        model = self.spaces[name]
+        raw = {slot: list(captions) if k == 0 else [None] * len(captions) for k, slot in enumerate(model.card.slots)}
+        return model.trainable.embed_condition(model.conditioning(raw)).float().cpu()
+
+    def _of_rows(self, table: dict[str, dict[int, Tensor]], name: str, row: int) -> Tensor:
+        """The embedding of a row's real motion or caption. It is made with its batch of the whole set, always the same
+        one, because the last bit of an embedding depends on what it is batched with."""
+        known = table.setdefault(name, {})
+        if row not in known:
+            items, model = self._batch_of[row], self.spaces[name]
+            rows = [each for each, _ in items]
+            if table is self._truth:
+                made = model.trainable.embed(self.test.batch(items, ()).motion.to(model.device))
+            else:
+                if name not in self._captions:  # all texts at once and in one order, for the same reason
+                    self._captions[name] = {}
+                    model.conditioning.precompute(self.test.texts(model.card.slots))
+                raw = self.test.batch(items, model.card.slots).raw
+                captions = raw[next(iter(model.card.slots))]
+                if "" in captions:
+                    raise DataError(
+                        f"{self.test.dataset.folder}: clip {self.test.dataset.id(rows[captions.index('')])!r} has no "
+                        "caption; metrics of text need one for every clip"
+                    )
+                self._captions[name].update(zip(rows, captions, strict=True))
+                made = model.trainable.embed_condition(model.conditioning(raw))
+            known.update(zip(rows, made.float().cpu(), strict=True))
+        return known[row]

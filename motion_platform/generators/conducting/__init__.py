@@ -1,0 +1,1 @@
+"""Generators of conducting that are no diffusion models."""

@@ -1,0 +1,1 @@
+"""Diffusion models: what they do alike, and one file a network."""

@@ -1,0 +1,267 @@
+"""What every diffusion model of motion does alike; a model adds a network.
+
+Training: noise, the loss on what the network says, and losses on the clean motion that it stands for. Sampling: the
+guidance chain, overlapping windows, edits, and the walk of a sampler (nn/diffusion.py).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from motion_platform.core.contracts import Generator
+from motion_platform.core.errors import DataError, UnknownName
+from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, length_mask
+from motion_platform.core.seeding import NoiseSource
+from motion_platform.generators.diffusion.geometry import row_mean
+from motion_platform.generators.diffusion.guidance import (
+    Chain,
+    check_lengths,
+    guidance_chain,
+    known_part,
+    known_slots,
+    unguided,
+)
+from motion_platform.generators.diffusion.windows import Windows, plan_windows, seams_of
+from motion_platform.nn.diffusion import (
+    PREDICTIONS,
+    SAMPLERS,
+    WEIGHTINGS,
+    NoiseSchedule,
+    Prediction,
+    Sampler,
+    Weighting,
+)
+
+
+class Diffusion(Generator):
+    """A generator that takes noise away step by step.
+
+    prediction: what the network says; schedule, diffusion_steps: the forward process; timestep_shift: more of the
+    training and of the sampler's steps at the noisy end (nn/diffusion.shifted). sampler, sample_steps: the defaults of
+    :meth:`generate`. guidance: default weight a slot (``default_guidance`` where not named). guidance_interval: the
+    range of t / diffusion_steps in which guidance acts; outside it a step costs one conditional pass (Kynkaanniemi et
+    al. 2024). overlap: seconds that windows share in motions longer than ``max_frames`` (generators/long.py).
+    loss_weighting: "uniform" or "min_snr". stratified: spread the timesteps of a batch evenly (unbiased, less noise in
+    the gradient). velocity_loss: weight of the squared error of differences between frames.
+
+    Errors: UnknownName, ValueError for settings that make no sense.
+    """
+
+    called: ClassVar[str]
+    """The name in the registry, for messages."""
+    default_guidance: ClassVar[float]
+    windows_at_once: ClassVar[int | None] = None
+    """Windows denoised in one pass, which bounds the memory of long motions; None: all. No result depends on it."""
+
+    def __init__(
+        self,
+        spec: MotionSpec,
+        slots: Sequence[str],
+        *,
+        prediction: Prediction,
+        schedule: Literal["cosine", "linear"],
+        diffusion_steps: int,
+        timestep_shift: float,
+        sampler: str,
+        sample_steps: int,
+        guidance: dict[str, float] | None,
+        guidance_interval: tuple[float, float],
+        max_frames: int,
+        overlap: float,
+        velocity_loss: float,
+        loss_weighting: Weighting,
+        stratified: bool,
+    ) -> None:
+        super().__init__()
+        for kind, name, allowed in (
+            ("prediction", prediction, PREDICTIONS),
+            ("sampler", sampler, SAMPLERS),
+            ("loss weighting", loss_weighting, WEIGHTINGS),
+        ):
+            if name not in allowed:
+                raise UnknownName(kind, name, allowed, self.called)
+        if max_frames < 1 or sample_steps < 1:
+            raise ValueError(f"max_frames {max_frames} and sample_steps {sample_steps} must be >= 1")
+        self.spec, self.slots, self.max_frames = spec, tuple(slots), max_frames
+        self.overlap = min(round(overlap * spec.fps), max_frames // 2)
+        self.prediction: Prediction = prediction
+        self.sampler, self.sample_steps = sampler, sample_steps
+        weights = known_slots(guidance or {}, self.slots, f"{self.called}: guidance")
+        self.guidance = dict.fromkeys(self.slots, self.default_guidance) | weights
+        self.guidance_interval = guidance_interval
+        self.velocity_loss, self.loss_weighting, self.stratified = velocity_loss, loss_weighting, stratified
+        self.schedule = NoiseSchedule(schedule, diffusion_steps, timestep_shift)
+
+    # ---------------------------------------------------------------- what a model adds
+
+    @abstractmethod
+    def embed(self, timesteps: Tensor) -> Tensor:
+        """(B,) int64 -> (B, width)."""
+
+    @abstractmethod
+    def context(self, given: Mapping[str, Condition], mask: Tensor) -> Any:
+        """What the network reads besides the motion when it is trained, for rows of mask (B, T), True = real."""
+
+    @abstractmethod
+    def passes(self, given: Mapping[str, Condition], chain: Chain, windows: Windows, mask: Tensor | None) -> Any:
+        """The same for windows of motions in all passes of a chain, stacked along the batch: copies * P rows. mask: of
+        the windows, None where every frame is real. Made once, for all steps of a walk."""
+
+    @abstractmethod
+    def denoise(self, x: Tensor, time: Tensor, context: Any, mask: Tensor | None, copies: int = 1) -> Tensor:
+        """Noisy x (B, T, D) in the network's units, embedded time (copies * B, width), a context of copies * B rows,
+        mask (B, T) -> prediction (copies * B, T, D). What stands in x outside the mask has no influence."""
+
+    def enter(self, x: Tensor) -> Tensor:
+        """Raw units to the network's."""
+        return self.spec.normalise(x)
+
+    def leave(self, x: Tensor) -> Tensor:
+        """The network's units to raw ones."""
+        return self.spec.restore(x)
+
+    def finish(self, x: Tensor, lengths: Tensor, sampling: Sampling) -> Tensor:
+        """What is done to a motion (B, T, D) in raw units when no noise is left."""
+        return x
+
+    def terms(self, predicted: Tensor, x0: Tensor, batch: Batch) -> Iterable[tuple[str, float, Tensor]]:
+        """(name, weight, (B,) errors) of more losses on the clean motion (B, T, D) that a prediction stands for."""
+        return ()
+
+    def side_losses(self, context: Any, x0: Tensor, batch: Batch) -> Iterable[tuple[str, float, Tensor]]:
+        """(name, weight, scalar) of what else is learned from the context."""
+        return ()
+
+    # ---------------------------------------------------------------- training
+
+    def forward(
+        self, x: Tensor, timesteps: Tensor, given: Mapping[str, Condition], mask: Tensor | None = None
+    ) -> Tensor:
+        """Noisy x (B, T, D) in the network's units, timesteps (B,), mask (B, T) True = real -> prediction (B, T, D).
+
+        What stands in x outside the mask has no influence; what comes out there has no meaning.
+        """
+        rows = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
+        return self.denoise(x, self.embed(timesteps), self.context(given, rows), mask)
+
+    def training_noise(self, batch: Batch, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Timesteps (B,) and noise (B, T, D) of a training step, from torch's global generator."""
+        return self.schedule.draw(len(x), stratified=self.stratified, device=x.device), torch.randn_like(x)
+
+    def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
+        """{"loss", "rec", and every part that has a weight}; parts are unweighted. DataError without motion."""
+        if batch.motion is None:
+            raise DataError(f"{self.called}: the batch has no motion to learn from")
+        mask = batch.motion.mask
+        x0 = torch.where(mask[..., None], self.enter(torch.where(mask[..., None], batch.motion.x, 0.0)), 0.0)
+        t, noise = self.training_noise(batch, x0)
+        x_t = self.schedule.q_sample(x0, noise, t)
+        context = self.context(given, mask)
+        output = self.denoise(x_t, self.embed(t), context, mask).float()
+
+        weight = self.schedule.loss_weight(t, self.prediction, self.loss_weighting)
+        rec = row_mean((output - self.schedule.target(x0, noise, t, self.prediction)) ** 2, mask)
+        parts, loss = {"rec": rec.mean()}, (weight * rec).mean()
+        predicted = self.schedule.to_x0(output, x_t, t, self.prediction)
+        weight = weight * self.schedule.x0_weight(t, self.prediction)
+        for name, factor, error in (*self._velocity(predicted, x0, mask), *self.terms(predicted, x0, batch)):
+            parts[name] = error.mean()
+            loss = loss + factor * (weight * error).mean()
+        for name, factor, error in self.side_losses(context, x0, batch):
+            parts[name] = error
+            loss = loss + factor * error
+        return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
+
+    def _velocity(self, predicted: Tensor, x0: Tensor, mask: Tensor) -> Iterable[tuple[str, float, Tensor]]:
+        if self.velocity_loss:
+            error = row_mean((predicted.diff(dim=1) - x0.diff(dim=1)) ** 2, mask[:, 1:] & mask[:, :-1])
+            yield "velocity", self.velocity_loss, error
+
+    # ---------------------------------------------------------------- sampling
+
+    def seams(self, length: int) -> list[int]:
+        """Frames in the middle of the windows' overlaps, for motions longer than ``max_frames``."""
+        return seams_of(length, self.max_frames, self.overlap)
+
+    def generate(
+        self,
+        given: Mapping[str, Condition],
+        lengths: Tensor,
+        *,
+        noise: NoiseSource,
+        sampling: Sampling | None = None,
+        edit: Edit | None = None,
+    ) -> Motion:
+        """Motions of the asked lengths (B,), raw units, zero after their end; independent of the batch's make-up.
+
+        Guidance. The slots that are given in at least one row and whose weight is not 0 make a chain s_1 .. s_n in the
+        order of ``slots``; with p_k the prediction under s_1 .. s_k alone (p_0: under none),
+
+            p = p_0 + sum_k w_k (p_k - p_(k-1)).
+
+        Equal weights leave p_0 + w (p_n - p_0), the usual two passes; all weights 1 leave p_n, one pass; passes whose
+        coefficient is 0 are not computed, the others run as one batch. A weight of 0 switches its slot off.
+
+        ``edit``: entries marked ``keep`` are put in place of the predicted x_0 at every step (MDM, section 3), and are
+        exact in the result. Motions longer than ``max_frames`` are denoised in overlapping windows together.
+        """
+        sampling = sampling or Sampling()
+        check_lengths(lengths, noise.ids, self.called)
+        with torch.inference_mode():
+            x = self._walk(given, lengths.to(self.schedule.signal.device), noise, sampling, edit)
+        return Motion(x.clone(), lengths.to(x.device), self.spec)  # a copy from outside can take part in autograd
+
+    def _walk(
+        self, given: Mapping[str, Condition], lengths: Tensor, noise: NoiseSource, sampling: Sampling, edit: Edit | None
+    ) -> Tensor:
+        device = lengths.device
+        shape = (int(lengths.max()), self.spec.dim)
+        run = Sampler(
+            self.schedule,
+            self.sampler if sampling.sampler is None else sampling.sampler,
+            self.sample_steps if sampling.steps is None else sampling.steps,
+            prediction=self.prediction,
+        )
+        asked = known_slots(sampling.guidance, self.slots, f"{self.called}: guidance")
+        guided = guidance_chain(self.slots, self.guidance | asked, given)
+        low, high = self.guidance_interval
+        acts = [low <= t / self.schedule.steps <= high for t in run.timesteps]
+
+        windows = plan_windows(lengths, self.max_frames, self.overlap)
+        groups = torch.arange(len(windows.rows), device=device).split(self.windows_at_once or len(windows.rows))
+        parts = [windows.some(group) for group in groups]
+        masks = [None if bool(part.mask.all()) else part.mask for part in parts]
+        told = {}
+        for acting in set(acts):
+            chain = guided if acting else unguided(guided)
+            weights = torch.tensor([c for _, c in chain], device=device).view(-1, 1, 1, 1)
+            told[acting] = weights, [self.passes(given, chain, *each) for each in zip(parts, masks, strict=True)]
+
+        x = noise.normal(shape, name="start", device=device)
+        known, keep = (None, None) if edit is None else known_part(edit, x, self.enter, self.called)
+        times = self.embed(torch.tensor(run.timesteps, device=device))
+        for i, t in enumerate(run.timesteps):
+            weights, contexts = told[acts[i]]
+            copies, predicted = len(weights), []
+            for g, (part, mask, context) in enumerate(zip(parts, masks, contexts, strict=True)):
+                view = part.cut(x)
+                time = times[i].expand(copies * len(view), -1)
+                # float32 again: the caller may run the network in half precision, guidance weights need the digits
+                out = self.denoise(view, time, context, mask, copies).float().unflatten(0, (copies, -1))
+                out = (weights * out).sum(0)
+                predicted.append(self.schedule.to_x0(out, view, torch.tensor([t], device=device), self.prediction))
+                if sampling.progress is not None:
+                    sampling.progress(i * len(groups) + g + 1, len(run.timesteps) * len(groups))
+            x0 = windows.blend(torch.cat(predicted))
+            if edit is not None:
+                x0 = torch.where(keep, known, x0)
+            x = run.step(i, x0, x, lambda: noise.normal(shape, name=f"step {i}", device=device))  # noqa: B023
+        x = self.finish(self.leave(x), lengths, sampling)
+        if edit is not None:
+            x = torch.where(keep, edit.x.to(x), x)  # not through the network's units and back: exact
+        return torch.where(length_mask(lengths, shape[0])[..., None], x, 0.0)

@@ -1,0 +1,1 @@
+"""A language model over motion tokens and words."""

@@ -1,0 +1,1 @@
+"""Pre-trained language models, adapters, and decoding under a grammar."""

@@ -1,0 +1,1 @@
+"""MotionModel: conditioning and one trainable, and what is kept of it between calls."""

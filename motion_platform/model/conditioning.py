@@ -1,0 +1,266 @@
+"""From raw conditions to what a generator reads: encoders, their features, projections, null tokens, dropping.
+
+A slot is a named condition ("text_high", "text_low"). Each is encoded by its encoder, projected to the model's width
+and led by a learned null token that is always on. In training a slot is dropped at random, independently a row and a
+slot, which is what lets guidance weigh each slot on its own (classifier-free guidance, Ho and Salimans 2022,
+https://arxiv.org/abs/2207.12598; each of two texts dropped on its own, as dual-text models do).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from motion_platform.core.contracts import Encoder
+from motion_platform.core.errors import ConfigError, DataError, UnknownName, WeightsError
+from motion_platform.core.schema import Audio, Condition, length_mask
+from motion_platform.model.feature_cache import FeatureCache
+
+PRECOMPUTE = 2048
+"""Inputs encoded between two reports of progress."""
+
+
+class Frozen(dict[str, Encoder]):
+    """slot -> frozen encoder. No module sees it: its weights are in no checkpoint, average, or gradient exchange."""
+
+    def __deepcopy__(self, memo: dict) -> Frozen:
+        """A copy of a model shares the frozen weights."""
+        return self
+
+
+class Heard(dict[tuple[str, str], Tensor]):
+    """(fingerprint of a frozen encoder, name of a recording) -> its tokens (N, C), on the CPU."""
+
+    def __deepcopy__(self, memo: dict) -> Heard:
+        """A copy of a model shares what was heard."""
+        return self
+
+
+class Conditioning(nn.Module):
+    """All conditions of a model.
+
+    encoders: slot -> encoder, in the model's order; slots whose frozen encoders have equal fingerprints share one.
+    width: of the model. dropout: slot -> probability of dropping it in training (a missing slot: 0). cache: where
+    features of frozen encoders are kept (default: in memory). noise: slot -> size of the Gaussian noise added to its
+    tokens in training, as a share of their root mean square (a missing slot: 0): a caption then stands for the
+    wordings around it, and not for its exact point alone.
+
+    Only projections, null tokens and encoders that are trained are parameters of this module. A frozen encoder moves
+    to this module's device when it is used.
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, Encoder],
+        width: int,
+        dropout: Mapping[str, float],
+        cache: FeatureCache | None = None,
+        noise: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        noise = noise or {}
+        for slot in encoders:
+            if not slot.isidentifier() or hasattr(nn.ModuleDict, slot):
+                raise ConfigError(f"conditioning: slot name {slot!r}; use letters, digits and _, as in text_high")
+        for slot, probability in dropout.items():
+            if slot not in encoders:
+                raise UnknownName("slot", slot, encoders, "conditioning.dropout")
+            if not 0 <= probability <= 1:
+                raise ConfigError(f"conditioning.dropout.{slot}: got {probability}; allowed: 0 to 1")
+        for slot, size in noise.items():
+            if slot not in encoders:
+                raise UnknownName("slot", slot, encoders, "conditioning.noise")
+            if not size >= 0:
+                raise ConfigError(f"conditioning.noise.{slot}: got {size}; allowed: 0 or more")
+        self.slots, self.width = tuple(encoders), width
+        self.dropout = {slot: float(dropout.get(slot, 0.0)) for slot in self.slots}
+        self.noise = {slot: float(noise.get(slot, 0.0)) for slot in self.slots}
+        self.cache = cache or FeatureCache()
+        self.frozen, self.trained, self.heard = Frozen(), nn.ModuleDict(), Heard()
+        shared: dict[str, Encoder] = {}
+        for slot, encoder in encoders.items():
+            if encoder.frozen:
+                encoder.eval().requires_grad_(False)
+                self.frozen[slot] = shared.setdefault(encoder.fingerprint(), encoder)
+            else:
+                self.trained[slot] = encoder
+        self.fingerprints = {slot: encoder.fingerprint() for slot, encoder in self.frozen.items()}
+        self.projections = nn.ModuleDict({slot: nn.Linear(encoder.dim, width) for slot, encoder in encoders.items()})
+        # 0.02: the usual size of a transformer's learned tokens, and about that of a projected unit vector's features.
+        self.null = nn.ParameterDict({slot: nn.Parameter(0.02 * torch.randn(width)) for slot in encoders})
+
+    @property
+    def encoders(self) -> dict[str, Encoder]:
+        """slot -> encoder, frozen or not."""
+        return {slot: self.frozen[slot] if slot in self.frozen else self.trained[slot] for slot in self.slots}
+
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.null.values())).device if self.slots else torch.device("cpu")
+
+    def trainable_state_dict(self) -> dict[str, Tensor]:
+        """What belongs into a checkpoint: everything but frozen encoders. Equal to ``state_dict()``."""
+        return self.state_dict()
+
+    def check_fingerprints(self, saved: Mapping[str, str], where: str = "checkpoint") -> None:
+        """Raise WeightsError when a frozen encoder is not the one the weights were trained with."""
+        for slot, fingerprint in self.fingerprints.items():
+            if slot in saved and saved[slot] != fingerprint:
+                raise WeightsError(
+                    f"{where}: slot {slot} was trained with encoder {saved[slot][:16]}..., this one is "
+                    f"{fingerprint[:16]}...; install the same encoder weights and settings"
+                )
+
+    def forward(self, raw: Mapping[str, Sequence[Any]], *, generator: torch.Generator | None = None) -> dict:
+        """slot -> B raw inputs to slot -> Condition as :meth:`project` returns it."""
+        return self.project(self.encode(raw), generator=generator)
+
+    def encode(self, raw: Mapping[str, Sequence[Any]]) -> dict[str, Condition]:
+        """slot -> B raw inputs to slot -> Condition with tokens (B, N, C) of the encoder's own width, on our device.
+
+        None and "" are no condition: that row has no real token (N may be 0). A slot that is left out has none in
+        any row. Features of frozen encoders come from the cache, or go there.
+        Errors: UnknownName for a slot the model does not have; DataError for slots of different lengths.
+        """
+        for slot in raw:
+            if slot not in self.slots:
+                raise UnknownName("slot", slot, self.slots, "conditioning")
+        sizes = {slot: len(values) for slot, values in raw.items()}
+        if len(set(sizes.values())) != 1:
+            raise DataError(f"conditioning: every slot needs one input a row, got {sizes or 'no slot at all'}")
+        batch = next(iter(sizes.values()))
+        return {slot: self._encode(slot, raw.get(slot, [None] * batch)) for slot in self.slots}
+
+    def _encode(self, slot: str, values: Sequence[Any]) -> Condition:
+        encoder = self.encoders[slot]
+        if slot in self.frozen and all(value is None or isinstance(value, str) for value in values):
+            table = self._features(slot, [value for value in values if value])
+            nothing = torch.zeros(0, encoder.dim)
+            rows = [table[value] if value else nothing for value in values]
+            counts = [len(row) for row in rows]
+            if all(count == 1 for count in counts):  # one token a text: the common case, without padding
+                tokens = torch.cat(rows)[:, None]
+            else:
+                tokens = pad_sequence(rows, batch_first=True) if rows else nothing[None]
+            mask = length_mask(torch.tensor(counts), tokens.shape[1])
+            return Condition(tokens, mask, encoder.rate_hz).to(self.device)
+        present = [i for i, value in enumerate(values) if not (value is None or (isinstance(value, str) and not value))]
+        if not present:
+            empty = torch.zeros(len(values), 0, encoder.dim, device=self.device)
+            return Condition(empty, empty.bool()[..., 0], encoder.rate_hz)
+        # Several samples of one input: it is encoded once, but in training, where dropout makes every row its own.
+        keys = [i if encoder.training else id(values[i]) for i in present]
+        given = dict(zip(keys, (values[i] for i in present), strict=True))
+        parts = all(isinstance(audio, Audio) and audio.part is not None for audio in given.values())
+        if parts and slot in self.frozen and encoder.hears_whole:
+            made = self._hear(slot, list(given.values())).to(self.device)
+        else:  # an encoder without weights has no device of its own
+            made = encoder.to(self.device)(list(given.values())).to(self.device)
+        if len(given) == len(values):
+            return made
+        row = {key: number for number, key in enumerate(given)}
+        index = torch.tensor(present, device=self.device)
+        source = torch.tensor([row[key] for key in keys], device=self.device)
+        tokens = made.tokens.new_zeros(len(values), *made.tokens.shape[1:]).index_copy(0, index, made.tokens[source])
+        mask = made.mask.new_zeros(len(values), made.mask.shape[1]).index_copy(0, index, made.mask[source])
+        return Condition(tokens, mask, made.rate_hz)
+
+    def _hear(self, slot: str, parts: Sequence[Audio]) -> Condition:
+        """Parts of recordings through a frozen encoder: each recording is encoded once, whole, and cut."""
+        encoder, rows = self.frozen[slot], []
+        for audio in parts:
+            name, start, whole = audio.part
+            key = self.fingerprints[slot], name
+            if key not in self.heard:
+                with torch.no_grad():
+                    made = encoder.to(self.device)([whole()]).to("cpu")
+                self.heard[key] = made.tokens[0, made.mask[0]].float()
+            first = round(start * encoder.rate_hz)
+            rows.append(self.heard[key][first : first + math.ceil(audio.seconds * encoder.rate_hz - 1e-6)])
+        tokens = pad_sequence(rows, batch_first=True)
+        return Condition(
+            tokens, length_mask(torch.tensor([len(row) for row in rows]), tokens.shape[1]), encoder.rate_hz
+        )
+
+    def _features(
+        self, slot: str, texts: Iterable[str], progress: Callable[[int, int], None] | None = None
+    ) -> Mapping[str, Tensor]:
+        """The table text -> tokens (n, C) of the slot's encoder, with all of ``texts`` in it."""
+        key = self.fingerprints[slot]
+        table = self.cache.table(key)
+        missing = sorted((text for text in set(texts) if text not in table), key=lambda text: (len(text), text))
+        for start in range(0, len(missing), PRECOMPUTE):
+            chosen = missing[start : start + PRECOMPUTE]
+            with torch.no_grad():
+                made = self.frozen[slot].to(self.device)(chosen).to("cpu")
+            for text, tokens, mask in zip(chosen, made.tokens, made.mask, strict=True):
+                self.cache.put(key, text, tokens[mask].float())
+            if progress is not None:
+                progress(start + len(chosen), len(missing))
+        return table
+
+    def precompute(
+        self, raw: Mapping[str, Iterable[str]], *, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Encode every text that training will see, sorted by length, and write the cache's folder if it has one.
+
+        ``progress(done, total)`` is called now and then, a slot at a time. A trainer that must resume bit for bit
+        calls this first: an encoder's last bit depends on what it is batched with, and here that is always the same.
+        """
+        together: dict[str, tuple[str, set[str]]] = {}
+        for slot, texts in raw.items():
+            if slot not in self.slots:
+                raise UnknownName("slot", slot, self.slots, "conditioning")
+            if slot in self.frozen:
+                together.setdefault(self.fingerprints[slot], (slot, set()))[1].update(text for text in texts if text)
+        for slot, texts in together.values():
+            self._features(slot, texts, progress)
+        self.cache.flush()
+
+    def project(
+        self, encoded: Mapping[str, Condition], *, generator: torch.Generator | None = None
+    ) -> dict[str, Condition]:
+        """Encoded slots to tokens (B, 1 + N, width): the null token, always on, then the projected real tokens.
+
+        In training mode each row of each slot is dropped with the slot's probability; the numbers are drawn from
+        ``generator``, else from torch's CPU generator, whose state a checkpoint holds.
+        """
+        given = {}
+        for slot in self.slots:
+            condition = encoded[slot]
+            tokens = condition.tokens
+            if self.training and self.noise[slot]:
+                size = self.noise[slot] * tokens.pow(2).mean(-1, keepdim=True).sqrt()
+                drawn = torch.randn(tokens.shape, generator=generator).to(tokens)
+                tokens = tokens + size * drawn
+            projected = self.projections[slot](tokens)
+            projected = projected * condition.mask[..., None]  # padding is zero, whatever the bias
+            null = self.null[slot].to(projected.dtype).expand(len(projected), 1, -1)
+            on = condition.mask.new_ones(len(projected), 1)
+            whole = Condition(
+                torch.cat([null, projected], 1),
+                torch.cat([on, condition.mask], 1),
+                condition.rate_hz,
+                condition.tokens,
+            )
+            if self.training:
+                dropped = torch.rand(len(projected), generator=generator) < self.dropout[slot]
+                whole = whole.drop(dropped.to(whole.mask.device))
+            given[slot] = whole
+        return given
+
+    def unconditional(self, batch_size: int) -> dict[str, Condition]:
+        """Every slot with its null token alone: tokens (B, 1, width)."""
+        return {
+            slot: Condition(
+                self.null[slot].expand(batch_size, 1, -1),
+                torch.ones(batch_size, 1, dtype=torch.bool, device=self.device),
+                self.encoders[slot].rate_hz,
+            )
+            for slot in self.slots
+        }

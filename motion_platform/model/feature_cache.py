@@ -1,0 +1,100 @@
+"""Features of frozen encoders, computed once: in memory, and in a folder if there is one.
+
+A folder holds one sub-folder a fingerprint, with shards: ``<name>.npy`` (float32 tokens of many inputs, stacked) and
+``<name>.json`` (which rows belong to which input), which is written last. Several processes may write at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motion_platform.core.errors import DataError, OutputError
+
+FLUSH = 8192
+"""Inputs gathered in memory before a shard is written."""
+
+
+class FeatureCache:
+    """(fingerprint, input) -> tokens (n, C) float32 on the CPU; n is 0 for an input without a real token."""
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self._memory: dict[str, dict[str, Tensor]] = {}
+        self._pending: dict[str, list[str]] = {}
+
+    def __deepcopy__(self, memo: dict) -> FeatureCache:
+        """A copy of a model (its moving average) shares the cache."""
+        return self
+
+    def table(self, fingerprint: str) -> dict[str, Tensor]:
+        """All that is known for one encoder; read it, write with :meth:`put`. Errors: DataError for a damaged shard."""
+        if fingerprint not in self._memory:
+            self._memory[fingerprint] = {}
+            if self.folder is not None:
+                for index in sorted((self.folder / fingerprint).glob("*.json")):
+                    self._memory[fingerprint].update(read_shard(index))
+        return self._memory[fingerprint]
+
+    def put(self, fingerprint: str, key: str, features: Tensor) -> None:
+        """Keep tokens (n, C). Errors: OutputError when a full shard cannot be written."""
+        self.table(fingerprint)[key] = features
+        if self.folder is not None:
+            pending = self._pending.setdefault(fingerprint, [])
+            pending.append(key)
+            if len(pending) >= FLUSH:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is new to the folder, if there is one. Errors: OutputError."""
+        if self.folder is None:
+            return
+        for fingerprint, keys in self._pending.items():
+            if not keys:
+                continue
+            table = self._memory[fingerprint]
+            index = write_shard(self.folder / fingerprint, {key: table[key] for key in dict.fromkeys(keys)})
+            keys.clear()
+            table.update(read_shard(index))  # mapped from the file: the memory can be given back
+
+
+def write_shard(folder: Path, features: dict[str, Tensor]) -> Path:
+    """Write one shard; returns its index file. Errors: OutputError, and then nothing is left behind."""
+    name = uuid.uuid4().hex
+    rows, index = folder / f"{name}.npy", folder / f"{name}.json"
+    partial = [folder / f".{name}.npy.tmp", folder / f".{name}.json.tmp"]
+    counts = [[key, len(value)] for key, value in features.items()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(partial[0], "wb") as file:
+            np.save(file, torch.cat(list(features.values())).float().cpu().numpy())
+        partial[1].write_text(json.dumps(counts), encoding="utf-8")
+        os.replace(partial[0], rows)
+        os.replace(partial[1], index)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot write the feature cache: {error.strerror or error}") from error
+    finally:
+        for path in partial:
+            path.unlink(missing_ok=True)
+    return index
+
+
+def read_shard(index: Path) -> dict[str, Tensor]:
+    """Input -> tokens (n, C), mapped from the file. Errors: DataError."""
+    rows = index.with_suffix(".npy")
+    try:
+        counts = json.loads(index.read_text(encoding="utf-8"))
+        # Copy on write, so that torch gets memory it may write to; nothing is ever written to the file.
+        stacked = torch.from_numpy(np.load(rows, mmap_mode="c", allow_pickle=False))
+        if stacked.ndim != 2 or stacked.dtype != torch.float32:
+            raise ValueError(f"holds {tuple(stacked.shape)} {stacked.dtype}, expected (rows, C) float32")
+        keys, lengths = [key for key, _ in counts], [count for _, count in counts]
+        return dict(zip(keys, stacked.split(lengths), strict=True))
+    except (OSError, ValueError, TypeError, RuntimeError, EOFError) as error:
+        raise DataError(f"{rows}: damaged feature cache ({str(error).splitlines()[0]}); delete its folder") from error

@@ -1,0 +1,200 @@
+"""Everything that has weights, and its file format: a folder with ``model.yaml`` and ``model.safetensors``.
+
+``model.yaml`` holds the names and settings that rebuild the model, ``model.safetensors`` the numbers: the weights
+(frozen encoders excluded, they are found again by name and compared by fingerprint) and the statistics of the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motion_platform.core import config, registry, weight_files
+from motion_platform.core.checkpoint_files import CARD, FORMAT, WEIGHTS, read_card, read_weights  # noqa: F401
+from motion_platform.core.config import ModelFile, SlotRecipe
+from motion_platform.core.contracts import Encoder, Generator, Trainable
+from motion_platform.core.errors import UsageError, WeightsError, suggest
+from motion_platform.core.files import write_files
+from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling
+from motion_platform.core.seeding import NoiseSource
+from motion_platform.model.conditioning import Conditioning
+
+
+class MotionModel(nn.Module):
+    """Conditioning plus one Trainable. ``card`` says how it was built, in the words of ``model.yaml``."""
+
+    def __init__(self, conditioning: Conditioning, trainable: Trainable, card: ModelFile) -> None:
+        super().__init__()
+        self.conditioning, self.trainable, self.card = conditioning, trainable, card
+
+    @property
+    def spec(self) -> MotionSpec:
+        return self.trainable.spec
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.trainable.parameters()).device
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """{"loss": scalar, ...parts}. The only way through in training: DDP synchronises gradients in forward."""
+        return self.trainable.loss(batch, self._encode(batch.raw))
+
+    @torch.no_grad()
+    def generate(
+        self,
+        raw: Mapping[str, Sequence[Any]],
+        lengths: Sequence[int] | Tensor,
+        ids: Sequence[str],
+        *,
+        seed: int = 0,
+        sampling: Sampling | None = None,
+        edit: Edit | None = None,
+    ) -> Motion:
+        """Motions of ``lengths`` (B,) frames in raw units, from raw inputs a slot (None or "": not conditioned).
+
+        The result of a sample depends on its id, the seed and its inputs, not on the rest of the batch.
+        Errors: UsageError when the model does not generate, or for a slot it does not have.
+        """
+        if not isinstance(self.trainable, Generator):
+            raise UsageError(f"{self.card.name} is a {self.card.model.name}: it does not generate motion")
+        for slot in raw:
+            if slot not in self.card.slots:
+                raise UsageError(f"{self.card.name} has no condition {slot!r}; {suggest(slot, self.card.slots)}")
+        full = {slot: list(raw.get(slot, [None] * len(ids))) for slot in self.card.slots}
+        lengths = torch.as_tensor(lengths, dtype=torch.int64, device=self.device)
+        noise = NoiseSource(ids, seed)
+        return self.trainable.generate(
+            self._encode(full), lengths, noise=noise, sampling=sampling or Sampling(), edit=edit
+        )
+
+    @torch.no_grad()
+    def natural_lengths(self, raw: Mapping[str, Sequence[Any]]) -> list[int] | None:
+        """Frames that motions of these raw inputs usually last, a row each; None when the model does not know."""
+        lengths = self.trainable.natural_lengths(self._encode(raw)) if isinstance(self.trainable, Generator) else None
+        return None if lengths is None else lengths.tolist()
+
+    def _encode(self, raw: Mapping[str, Sequence[Any]]) -> dict[str, Condition]:
+        return self.conditioning(raw) if self.card.slots else {}
+
+    def own_state(self) -> dict[str, Tensor]:
+        """The tensors a checkpoint holds, live: frozen encoders are not among them."""
+        return self.state_dict(keep_vars=True)
+
+    def save_pretrained(self, folder: str | Path, *, dtype: str = "float32", step: int | None = None) -> Path:
+        """Write ``model.yaml`` and ``model.safetensors``; ``dtype`` "float16" halves the file. Returns the folder.
+
+        Both files are complete before either is moved into place. Errors: OutputError, WeightsError (a weight that is
+        NaN or does not fit the type).
+        """
+        from safetensors.torch import save
+
+        folder = Path(folder)
+        kind = {"float32": torch.float32, "float16": torch.float16}[dtype]
+        tensors = {}
+        for name, value in self.own_state().items():
+            value = value.detach().to("cpu", kind if value.is_floating_point() else value.dtype).contiguous()
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise WeightsError(f"{folder}: weight {name} is not finite in {dtype}; nothing was saved")
+            tensors[name] = value.clone()  # its own memory: safetensors refuses shared tensors
+        tensors["spec.mean"], tensors["spec.std"] = self.spec.mean.cpu().clone(), self.spec.std.cpu().clone()
+        data = save(tensors, metadata={"format": "pt"})
+        self.card = self.card.model_copy(
+            update={
+                "weights": {
+                    "file": WEIGHTS,
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                    "dtype": dtype,
+                    "parameters": sum(t.numel() for t in self.own_state().values()),
+                },
+                "step": self.card.step if step is None else step,
+                "fingerprints": {**self.conditioning.fingerprints, **self.trainable.fingerprints()},
+            }
+        )
+        write_files(folder, {WEIGHTS: data, CARD: config.to_yaml(self.card).encode()})
+        return folder
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, *, device: torch.device | str = "cpu") -> MotionModel:
+        """Load a shipped model by name, a folder, or a model hub's ``owner/name``; in eval mode.
+
+        Errors: UnknownName; WeightsError for another format version, a changed weight file, missing or foreign
+        tensors, or an encoder whose weights are not those it was trained with.
+        """
+        folder = weight_files.find_checkpoint(name)
+        card = read_card(folder)
+        tensors = read_weights(folder, card)
+        mean, std = tensors.pop("spec.mean"), tensors.pop("spec.std")
+        words = {k: card.spec[k] for k in ("representation", "skeleton", "fps", "units")}
+        model = build(card, MotionSpec(**words, mean=mean.float(), std=std.float()), where=str(folder / CARD))
+        model._load(tensors, folder)
+        return model.to(device).eval()
+
+    def _load(self, tensors: dict[str, Tensor], folder: Path) -> None:
+        own = self.own_state()
+        missing, foreign = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+        wrong = [n for n in own.keys() & tensors.keys() if own[n].shape != tensors[n].shape]
+        if missing or foreign or wrong:
+            what = (
+                f"lacks {missing[0]}"
+                if missing
+                else f"has the foreign tensor {foreign[0]}"
+                if foreign
+                else f"has {wrong[0]} in another shape"
+            )
+            raise WeightsError(f"{folder / WEIGHTS}: {what}; it is not of the model that {CARD} describes")
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(tensors[name])
+        self.conditioning.check_fingerprints(self.card.fingerprints, str(folder))
+        for what, fingerprint in self.trainable.fingerprints().items():
+            saved = self.card.fingerprints.get(what, fingerprint)
+            if saved != fingerprint:
+                raise WeightsError(
+                    f"{folder}: was trained with the {what} {saved[:16]}..., this one is {fingerprint[:16]}...; "
+                    f"give the one it was trained with"
+                )
+
+    def push_to_hub(self, repository: str, *, private: bool = False) -> str:
+        """Upload to a model hub (only ever when asked), with the credentials of ``hf auth login``. Returns the URL."""
+        import tempfile
+
+        from huggingface_hub import HfApi
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder, dtype=self.card.weights.get("dtype", "float32"))
+            api = HfApi()
+            api.create_repo(repository, private=private, exist_ok=True)
+            return str(api.upload_folder(repo_id=repository, folder_path=folder))
+
+
+def build(card: ModelFile, spec: MotionSpec, *, where: str = "") -> MotionModel:
+    """Build an untrained model from its card. Errors: those of the registry, with ``where`` in front."""
+    given = {"spec": spec, "slots": tuple(card.slots)}
+    place = f"{where}: model" if where else "model"
+    trainable = registry.build(card.model.kind, card.model.name, card.model.settings, where=place, given=given)
+    encoders = build_encoders(card.slots, where=where)
+    dropout = {slot: recipe.dropout for slot, recipe in card.slots.items()}
+    noise = {slot: recipe.noise for slot, recipe in card.slots.items()}
+    return MotionModel(Conditioning(encoders, trainable.width, dropout, noise=noise), trainable, card)
+
+
+def build_encoders(slots: Mapping[str, SlotRecipe], *, where: str = "") -> dict[str, Encoder]:
+    """One encoder a slot; slots with the same frozen encoder and settings share one instance."""
+    shared: dict[str, Encoder] = {}
+    encoders: dict[str, Encoder] = {}
+    for slot, recipe in slots.items():
+        key = json.dumps([recipe.encoder, recipe.settings], sort_keys=True, default=str)
+        if key in shared:
+            encoders[slot] = shared[key]
+            continue
+        place = f"{where}: slots.{slot}" if where else f"slots.{slot}"
+        encoders[slot] = registry.build("encoders", recipe.encoder, recipe.settings, where=place)
+        if encoders[slot].frozen:
+            shared[key] = encoders[slot]
+    return encoders

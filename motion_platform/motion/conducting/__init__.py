@@ -1,0 +1,1 @@
+"""Conducting figures, key points and their lift into three dimensions."""

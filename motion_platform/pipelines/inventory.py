@@ -1,0 +1,174 @@
+"""What ``motion list`` and ``motion info`` say; starts without torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from motion_platform.core import cards, registry, weight_files
+from motion_platform.core.catalog import CATALOG
+from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
+
+
+def kinds() -> list[str]:
+    """All kinds of things that have names."""
+    return ["tasks", "recipes", "benchmarks", "models", "tokenizers", *CATALOG]
+
+
+def rows(kind: str) -> list[tuple[str, str]]:
+    """[(name, a few words)] of one kind."""
+    if kind == "models":
+        return models()
+    if kind in ("tasks", "recipes", "benchmarks", "tokenizers"):
+        folder = "configs" if kind == "recipes" else kind
+        return [(name, cards.summary(cards.find(folder, name))) for name in cards.names(folder)]
+    found = []
+    for name, (_, owner) in sorted(registry.table(kind).items()):
+        about = "" if owner == "motion_platform" else f"(from {owner})"
+        if kind == "data":
+            place = Path(os.environ.get("MOTION_DATA", "data")) / name
+            about = f"{about} prepared in {place}".strip() if (place / "meta.json").is_file() else about
+        found.append((name, about))
+    return found
+
+
+def show_rows(kind: str, indent: str = "") -> None:
+    """Print the rows of a kind."""
+    found = rows(kind)
+    if not found:
+        print(f"{indent}(none)")
+    width = max((len(name) for name, _ in found), default=0)
+    for name, about in found:
+        print(f"{indent}{name:<{width}}  {about}".rstrip())
+
+
+def show(path: str, *, fps: float | None = None, skeleton: str | None = None) -> None:
+    """Print what :func:`describe` says."""
+    for key, value in describe(path, fps=fps, skeleton=skeleton).items():
+        print(f"{key:<12} {value}")
+
+
+def models() -> list[tuple[str, str]]:
+    """Shipped models, and those in ``runs/``."""
+    found = {name: weight_files.SHIPPED / name for name in weight_files.shipped()}
+    found |= {str(path.parent): path.parent for path in sorted(Path("runs").glob("*/model.yaml"))}
+    lines = []
+    for name, folder in found.items():
+        size = sum(f.stat().st_size for f in folder.glob("model.safetensors"))
+        lines.append((name, f"{_task_of(folder)}  {size / 1e6:.1f} MB".strip()))
+    return lines
+
+
+def describe(path: str, *, fps: float | None = None, skeleton: str | None = None) -> dict[str, Any]:
+    """Facts about a motion file, a checkpoint folder (or shipped name), or a prepared data set.
+
+    fps, skeleton: of a motion file that does not say. Errors: DataError, UsageError, those of the file's reader.
+    """
+    place = Path(path)
+    if (place / "meta.json").is_file():
+        return _data_set(place)
+    if path in weight_files.shipped() or (place / "model.yaml").is_file():
+        return _checkpoint(weight_files.find_checkpoint(path))
+    if place.is_dir():
+        raise UsageError(f"{path}: is neither a prepared data set (meta.json) nor a checkpoint (model.yaml)")
+    if not place.exists():
+        models = ", ".join(weight_files.shipped()) or "none"
+        raise DataError(f"{path}: no such file or folder, and no model that came with the package ({models})")
+    from motion_platform.motion import io
+
+    clips = io.load_all(place, fps=fps, skeleton=skeleton)
+    facts = _clip(clips[0])
+    return facts if len(clips) == 1 else {"motions": f"{len(clips)}; the first:"} | facts
+
+
+def _clip(clip: Any) -> dict[str, Any]:
+    size = clip.joints.max(axis=(0, 1)) - clip.joints.min(axis=(0, 1))
+    facts = {
+        "motion": clip.name,
+        "frames": f"{len(clip)} at {clip.fps:g} fps ({clip.seconds:.2f} s)",
+        "skeleton": f"{clip.skeleton.name}, {len(clip.skeleton)} joints",
+        "rotations": "yes" if clip.rotations is not None else "no, positions only",
+        "extent": " x ".join(f"{side:.2f}" for side in size) + " m (x, y, z)",
+    }
+    if clip.captions:
+        facts["captions"] = " | ".join(clip.captions)
+    return facts | {key: value for key, value in clip.info.items() if isinstance(value, (str, int, float, bool))}
+
+
+def doctor() -> dict[str, str]:
+    """Versions and places of what the platform stands on. Errors: UsageError for a folder that hides a package."""
+    import importlib
+    import platform
+
+    import torch
+
+    facts = {"python": f"{platform.python_version()}  {platform.platform()}"}
+    for name in ("motion_platform", "torch", "transformers", "tokenizers", "accelerate", "datasets", "diffusers"):
+        module = importlib.import_module(name)
+        if getattr(module, "__file__", None) is None:
+            place = next(iter(module.__path__), "?")
+            raise UsageError(f"{place}: this folder hides the package {name}; start elsewhere or rename it")
+        facts[name] = f"{module.__version__}  {Path(module.__file__).parent}"
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    facts["devices"] = ", ".join([f"cpu ({torch.get_num_threads()} threads)", *gpus])
+    facts["cards"] = str(cards.folder("tasks").parent)
+    facts["models"] = ", ".join(weight_files.shipped()) or "none shipped"
+    return facts
+
+
+def _data_set(folder: Path) -> dict[str, Any]:
+    from motion_platform.data.prepared import SPLITS, PreparedDataset
+
+    dataset = PreparedDataset.open(folder)
+    meta = dataset.meta
+    facts: dict[str, Any] = {
+        "data set": meta.get("name", folder.name),
+        "format": f"{dataset.dim} x {dataset.representation}",
+    }
+    for split in SPLITS:
+        chosen = dataset.indices(split)
+        frames = int(sum(dataset.frames[i] for i in chosen))
+        mirrored = sum(dataset.mirrored(i) for i in chosen)
+        facts[split] = f"{len(chosen)} clips ({mirrored} mirrored), {frames / dataset.fps / 3600:.2f} h"
+    facts["licence"] = meta.get("licence", "")
+    report = meta.get("report")
+    return facts | ({"report": json.dumps(report, ensure_ascii=False)} if report else {})
+
+
+def _checkpoint(folder: Path) -> dict[str, Any]:
+    from motion_platform.core.checkpoint_files import read_card
+
+    card = read_card(folder)
+    weights = card.weights
+    parameters = weights.get("parameters")
+    size = f"{parameters / 1e6:.2f} M" if isinstance(parameters, int) else "unknown size"
+    return {
+        "model": card.name,
+        "folder": folder,
+        "task": card.task,
+        "class": f"{card.model.kind} {card.model.name} {card.model.settings}",
+        "conditions": ", ".join(f"{slot}: {recipe.encoder}" for slot, recipe in card.slots.items()) or "none",
+        "motion": f"{card.spec['representation']}, {card.spec['dim']} features at {card.spec['fps']:g} fps",
+        "weights": f"{size}, {weights.get('dtype')}, sha256 {weights.get('sha256')}",
+        "steps": card.step,
+        "data": card.data.get("name", "unknown"),
+        "licence": card.data.get("licence", "unknown"),
+        **({"trained from": " <- ".join(_ancestors(card.data))} if "initial" in card.data else {}),
+    }
+
+
+def _ancestors(data: dict[str, Any]) -> list[str]:
+    """The models that a model was trained on from, the nearest first."""
+    initial = data.get("initial")
+    return [] if initial is None else [str(initial["model"]), *_ancestors(initial["data"])]
+
+
+def _task_of(folder: Path) -> str:
+    from motion_platform.core.checkpoint_files import read_card
+
+    try:
+        return read_card(folder).task
+    except MotionPlatformError:  # one broken folder in ./runs must not hide the others; `motion info` says what it is
+        return "(cannot be read)"

@@ -1,0 +1,1 @@
+"""Weights that others published, read into our classes."""

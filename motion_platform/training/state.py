@@ -1,0 +1,79 @@
+"""A run on disk: the model folder, the recipe beside it, and ``resume/`` (everything to go on, disposable)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from motion_platform.core import config
+from motion_platform.core.config import Recipe
+from motion_platform.core.errors import OutputError, UsageError, WeightsError
+from motion_platform.core.files import atomic_path, write_files
+from motion_platform.model.motion_model import MotionModel
+from motion_platform.model.run import RECIPE, RESUME
+
+RESUME_FORMAT = 1
+FREE_TO_CHANGE = {"output", "validation", "train.steps", "train.log_every", "train.save_every", "train.prefetch"}
+"""Keys of a recipe that may differ when a run is resumed; all others would make it another run."""
+
+
+def save(model: MotionModel, folder: Path, recipe: Recipe, header: str, *, step: int) -> None:
+    """Write the model folder and its recipe (``header``: comment lines in front)."""
+    model.save_pretrained(folder, dtype=recipe.train.weights_dtype, step=step)
+    write_files(folder, {RECIPE: (header + config.to_yaml(recipe)).encode()})
+
+
+def save_state(folder: Path, recipe: Recipe, state: dict[str, Any]) -> None:
+    """Write ``resume/state.pt``, whole or not at all. OutputError when the disk refuses."""
+    path = folder / RESUME
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path.parent}: could not be written: {error.strerror or error}") from error
+    with atomic_path(path) as temporary:
+        torch.save({"format": RESUME_FORMAT, "recipe": recipe.model_dump(), **state}, temporary)
+
+
+def load_state(folder: Path, recipe: Recipe) -> dict[str, Any]:
+    """Read ``resume/state.pt`` and make sure that it belongs to this recipe. Errors: UsageError, WeightsError."""
+    path = folder / RESUME
+    if not path.is_file():
+        raise UsageError(f"{path}: there is nothing to resume; start without --resume, or set output=FOLDER")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # truncated, or not a torch file: torch raises many classes
+        raise WeightsError(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(state, dict) or state.get("format") != RESUME_FORMAT:
+        raise WeightsError(f"{path}: was written by another version; start again without --resume")
+    before, now = _flat(state["recipe"]), _flat(recipe.model_dump())
+    for key in sorted(before.keys() | now.keys()):
+        free = key in FREE_TO_CHANGE or key.split(".")[0] in FREE_TO_CHANGE
+        if not free and before.get(key) != now.get(key):
+            raise UsageError(
+                f"{path}: {key} was {before.get(key)!r} and is now {now.get(key)!r}; a resumed run keeps its recipe "
+                f"(only {', '.join(sorted(FREE_TO_CHANGE))} may change)"
+            )
+    return state
+
+
+def header_of(path: Path) -> str:
+    """The comment lines at the top of a recipe file."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        if not line.startswith("#"):
+            break
+        lines.append(line)
+    return "".join(lines)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = yaml.safe_dump(value) if isinstance(value, (dict, list)) else value
+    return flat

@@ -1,0 +1,297 @@
+"""The training loop, one for every model.
+
+**Same numbers on any number of processes.** A step's batch (``train.batch_size`` sequences) is cut into M
+micro-batches. Micro-batch m of step s is the same on whatever process computes it: its clips follow from (seed,
+epoch), and before its forward pass all random generators are seeded from (seed, s, m), so noise, timesteps and dropout
+are too. Process r of W computes m = r, r + W, ...; DDP averages. One process with the same M gives the same gradients.
+
+**Resumed equals uninterrupted**, for the same reason: no random state has to be saved, it follows from the step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import nn
+
+from motion_platform.core.config import Recipe, TrainRecipe
+from motion_platform.core.errors import MotionPlatformError, UsageError
+from motion_platform.core.seeding import seed_everything, seed_of
+from motion_platform.data.loader import Loader, make_loader
+from motion_platform.evaluation import passes as evaluate
+from motion_platform.model.feature_cache import FeatureCache
+from motion_platform.model.motion_model import CARD, MotionModel
+from motion_platform.model.run import Run
+from motion_platform.training import state as checkpoint
+from motion_platform.training.build import assemble, output_folder, start_from
+from motion_platform.training.ema import EMA
+from motion_platform.training.progress import Reporter
+
+
+class Interrupted(MotionPlatformError):
+    """Stopped by a person, with everything saved."""
+
+    exit_code = 130
+
+
+def run(
+    recipe: Recipe,
+    name: str,
+    *,
+    header: str = "",
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str | None = None,
+    quiet: bool = False,
+    again: str = "the same command with --resume",
+) -> Path:
+    """Train a recipe (``name``: what to call it) and return the folder of the model.
+
+    header: comment lines for the recipe's copy. device: None (the accelerator that is there) or "cpu". again: how a
+    person resumes it.
+
+    Errors: those of ``assemble``; UsageError when the output folder holds a run already or cannot be one; Interrupted
+    on Ctrl-C.
+    """
+    train, output = recipe.train, output_folder(recipe, name)
+    check_output(output)
+    if train.precision == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
+        raise UsageError("train.precision: got 'fp16', which needs a GPU; allowed here: bf16, no")
+    AcceleratorState._reset_state()  # accelerate would refuse a second run of this process with another precision
+    accelerator = Accelerator(mixed_precision=train.precision, cpu=device == "cpu")
+    rank, world = accelerator.process_index, accelerator.num_processes
+    if not (resume or overwrite) and ((output / CARD).exists() or (output / checkpoint.RESUME).exists()):
+        raise UsageError(f"{output}: holds a run already; use --resume, --overwrite, or output=ANOTHER_FOLDER")
+    micro = micro_batches(train, world)
+    state = checkpoint.load_state(output, recipe) if resume else None
+    built = assemble(recipe, name=name)
+    reporter = Reporter(output, train.steps, quiet=quiet or not accelerator.is_main_process)
+    if recipe.initial is not None and state is None:
+        reporter.initial(recipe.initial, *start_from(built, recipe.initial))
+    built.model.to(accelerator.device)
+    loader = make_loader(
+        built.dataset,
+        recipe.data.split,
+        built.model.spec,
+        tuple(recipe.slots),
+        batch_size=train.batch_size // micro,
+        seed=recipe.seed,
+        min_frames=recipe.data.min_frames,
+        max_frames=recipe.data.max_frames,
+        mirror=recipe.data.mirror,
+        balance=recipe.data.balance,
+        captions_per_clip=recipe.data.captions_per_clip,
+        written_beats=recipe.data.written_beats,
+        train=True,
+    )
+    with accelerator.main_process_first():  # the others find the features in the cache
+        precompute(built.model, loader, reporter)
+    ema = EMA(built.model, train.ema_decay)
+    optimiser = make_optimiser(built.model, train)
+    step = 0
+    if state is not None:
+        step = restore(state, built.model, ema, optimiser, accelerator)
+    model, optimiser = accelerator.prepare(built.model, optimiser)
+    if state is not None and accelerator.scaler is not None:
+        accelerator.scaler.load_state_dict(state["scaler"])
+    batches = loader.micro_batches(step * micro + rank, stride=world, prefetch=train.prefetch)
+
+    def save() -> None:
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            checkpoint.save_state(output, recipe, snapshot(step, built.model, ema, optimiser, accelerator))
+            with ema.applied(built.model):
+                checkpoint.save(built.model, output, recipe, header, step=step)
+        accelerator.wait_for_everyone()
+
+    if overwrite and not resume:
+        reporter.forget()
+    reporter.start(step, built.model, f"{accelerator.device}, {world} process{'es' * (world > 1)}", micro, train)
+    with reporter, StopFlag() as stop:
+        while step < train.steps:
+            losses = optimise(model, optimiser, batches, accelerator, recipe, step, micro)
+            ema.update(built.model)
+            step += 1
+            reporter.add(losses, train.batch_size)
+            if step % train.log_every == 0 or step == train.steps:
+                reporter.log(step, learning_rate(train, step - 1))
+            if recipe.validation.every and step % recipe.validation.every == 0:
+                reporter.validation(step, validate(built, ema, recipe, rank, world))
+            if agreed(stop.wanted, accelerator, step, train.log_every):
+                save()
+                raise Interrupted(f"stopped at step {step} of {train.steps}, saved in {output}; go on with: {again}")
+            if step % train.save_every == 0 and step < train.steps:
+                save()
+        save()
+    reporter.end(output)
+    return output
+
+
+def check_output(output: Path) -> None:
+    """UsageError when ``output`` is a file, or would lie below one."""
+    for place in (output, *output.parents):
+        if place.is_dir():
+            return
+        if place.exists():
+            what = "is a file" if place == output else f"{place} is a file"
+            raise UsageError(f"output: {output}: {what}; give a folder")
+
+
+def micro_batches(train: TrainRecipe, world: int) -> int:
+    """M: ``gradient_accumulation`` rounded up to a multiple of the processes. UsageError when M does not divide B."""
+    micro = math.ceil(train.gradient_accumulation / world) * world
+    if train.batch_size % micro:
+        raise UsageError(
+            f"train.batch_size: got {train.batch_size}; it must be a multiple of {micro} (gradient_accumulation "
+            f"{train.gradient_accumulation}, {world} processes)"
+        )
+    return micro
+
+
+def optimise(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batches: Any,
+    accelerator: Accelerator,
+    recipe: Recipe,
+    step: int,
+    micro: int,
+) -> dict[str, torch.Tensor]:
+    """One optimiser step; the detached losses of this process, averaged over its micro-batches."""
+    world, train = accelerator.num_processes, recipe.train
+    own = micro // world
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(train, step) * group.get("pace", 1.0)
+    optimiser.zero_grad(set_to_none=True)
+    total: dict[str, torch.Tensor] = {}
+    for k in range(own):
+        batch = next(batches).to(accelerator.device)
+        seed_everything(seed_of(recipe.seed, step, k * world + accelerator.process_index))
+        with accelerator.no_sync(model) if k < own - 1 else contextlib.nullcontext():
+            losses = model(batch)
+            accelerator.backward(losses["loss"] / own)
+        for key, value in losses.items():
+            total[key] = total.get(key, 0) + value.detach() / own
+    if train.gradient_clip:
+        total["gradient_norm"] = accelerator.clip_grad_norm_(model.parameters(), train.gradient_clip)
+    optimiser.step()
+    return total
+
+
+def learning_rate(train: TrainRecipe, step: int) -> float:
+    """Linear warm-up from 0, then constant, or down to 0 by a line or half a cosine. ``step`` counts from 0."""
+    if step < train.warmup_steps:
+        return train.learning_rate * (step + 1) / train.warmup_steps
+    done = (step - train.warmup_steps) / max(1, train.steps - train.warmup_steps)
+    factor = {"cosine": 0.5 * (1 + math.cos(math.pi * done)), "linear": 1 - done, "constant": 1.0}[train.schedule]
+    return train.learning_rate * factor
+
+
+def make_optimiser(model: MotionModel, train: TrainRecipe) -> torch.optim.AdamW:
+    """AdamW; weight decay on matrices only (not on biases, norms and other vectors); ``paces`` of the trainable."""
+    paces = {f"trainable.{start}": pace for start, pace in model.trainable.paces.items()}
+    groups: dict[tuple[float, bool], dict[str, Any]] = {}
+    for pace in (1.0, *paces.values()):  # first the matrices, then the vectors, and those with a pace last
+        for matrix in (True, False):
+            decay = train.weight_decay if matrix else 0.0
+            groups.setdefault((pace, matrix), {"params": [], "weight_decay": decay, "pace": pace})
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    for name, parameter in trained:
+        pace = next((pace for start, pace in paces.items() if name.startswith(start)), 1.0)
+        groups[pace, parameter.ndim >= 2]["params"].append(parameter)
+    fused = trained[0][1].device.type == "cuda"
+    return torch.optim.AdamW(list(groups.values()), lr=train.learning_rate, betas=tuple(train.betas), fused=fused)
+
+
+def precompute(model: MotionModel, loader: Loader, reporter: Reporter) -> None:
+    """Encode every text that training can meet once with the frozen encoders; kept in ``$MOTION_CACHE/features``."""
+    if not model.conditioning.slots:
+        return
+    folder = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "features"
+    model.conditioning.cache = FeatureCache(folder)
+    rows = loader.rows.tolist()
+    texts = {
+        slot: {text for row in rows for text in loader.collate.inputs(row, slot)} for slot in model.conditioning.slots
+    }
+    model.conditioning.precompute(texts, progress=reporter.encoding)
+
+
+def validate(built: Run, ema: EMA, recipe: Recipe, rank: int, world: int) -> dict[str, float]:
+    """``evaluate.run`` on a subset, under the averaged weights."""
+    metrics = recipe.validation.metrics or None
+    with ema.applied(built.model):
+        result = evaluate.run(
+            built,
+            metrics=metrics,
+            split=recipe.validation.split,
+            samples=recipe.validation.samples,
+            rank=rank,
+            world=world,
+        )
+    return result["metrics"]
+
+
+def snapshot(step: int, model: MotionModel, ema: EMA, optimiser: Any, accelerator: Accelerator) -> dict[str, Any]:
+    """All that changes while training."""
+    return {
+        "step": step,
+        "model": {name: t.detach() for name, t in model.own_state().items()},
+        "ema": ema.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else None,
+        "data": model.card.data,
+    }
+
+
+def restore(state: dict[str, Any], model: MotionModel, ema: EMA, optimiser: Any, accelerator: Accelerator) -> int:
+    """The inverse of :func:`snapshot`, before ``prepare``; returns the step."""
+    with torch.no_grad():
+        for name, value in model.own_state().items():
+            value.copy_(state["model"][name])
+    ema.load_state_dict(state["ema"])
+    optimiser.load_state_dict(state["optimiser"])
+    if "data" in state:  # with what the weights started from, which is not read again
+        model.card = model.card.model_copy(update={"data": state["data"]})
+    return int(state["step"])
+
+
+def agreed(wanted: bool, accelerator: Accelerator, step: int, every: int) -> bool:
+    """Does any process want to stop? With several, they ask each other only now and then: it costs a round trip."""
+    if accelerator.num_processes == 1:
+        return wanted
+    if step % min(every, 10):
+        return False
+    flag = torch.tensor(float(wanted), device=accelerator.device)
+    return bool(accelerator.reduce(flag, reduction="sum").item() > 0)
+
+
+class StopFlag:
+    """The first Ctrl-C (or SIGTERM) asks the loop to stop after the step and save; the second stops at once."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopFlag:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, _: object) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True

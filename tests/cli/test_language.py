@@ -1,0 +1,67 @@
+"""``motion caption``, ``motion length``, completing with ``motion generate``: what is asked for wrongly is one line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from motion_platform.cli import app as cli
+
+
+@pytest.fixture
+def motion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """Run the command line in an empty folder: (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["motion", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["caption"], "IN"),
+        (["caption", "nothing.bvh"], "nothing.bvh"),
+        (["caption", "nothing.bvh", "-o", "x.doc"], "allowed: .txt, .json"),
+        (["caption", "nothing.bvh", "-o", "no/x.txt"], "does not exist"),
+        (["length", "--text", " "], "--text: is empty"),
+        (["generate", "motion_to_text", "-o", "x.npz"], "writes captions, not motion; use motion caption"),
+        (["generate", "length_from_text", "-o", "x.npz"], "use motion length"),
+        (["generate", "motion_prediction", "-o", "x.npz"], "--motion: is missing"),
+        (["generate", "motion_prediction", "--text", "he walks", "-o", "x.npz"], "no slot(s) that read text"),
+        (["generate", "motion_prediction", "--motion", "nothing.bvh", "-o", "x.npz"], "nothing.bvh"),
+        (["generate", "random_motion", "--motion", "nothing.bvh", "-o", "x.npz"], "completes no motion"),
+        (["generate", "keyframes_to_motion", "--text", "he walks", "-o", "x.npz"], "--motion FILE"),
+        (["edit", "nothing.bvh", "--keep", "prefxi", "-o", "x.npz"], "nothing.bvh"),
+        (["evaluate", "recogniser", "--task", "motion_prediction"], "does not generate motion"),
+        (["evaluate", "text_to_motion_small", "--task", "motion_to_text"], "makes motion, not words"),
+    ],
+)
+def test_bad_input_is_one_line(motion, arguments: list[str], said: str, tmp_path: Path) -> None:
+    code, out, err = motion(*arguments)
+    assert code in (1, 2)
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert said in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_shipped_model_completes_and_times(motion, tmp_path: Path) -> None:
+    assert motion("generate", "random_motion", "--seconds", "2", "--steps", "2", "-o", "any.npz")[0] == 0
+    code, out, _ = motion("generate", "motion_prediction", "--motion", "any.npz", "--steps", "2", "-o", "more.npz")
+    assert code == 0
+    assert out == "more.npz\n"
+    code, out, _ = motion("length", "--text", "a person walks", "--text", "a person raises the left hand")
+    assert code == 0
+    assert all(0.2 < float(line) < 10 for line in out.splitlines())
+    assert len(out.splitlines()) == 2

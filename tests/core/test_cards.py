@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from motion_platform.core import cards, tasks
+from motion_platform.core.errors import ConfigError, UnknownName, UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_cards_are_found_by_name_and_by_path(tmp_path: Path) -> None:
+    assert cards.find("tasks", "text_to_motion") == ROOT / "tasks" / "text_to_motion.yaml"
+    assert cards.find("configs", "smoke/recogniser") == ROOT / "configs" / "smoke" / "recogniser.yaml"
+    own = tmp_path / "mine.yaml"
+    own.write_text("x: 1")
+    assert cards.find("configs", str(own)) == own
+
+
+def test_the_path_of_the_repository_works_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = cards.find("configs", "configs/smoke/recogniser.yaml")
+    assert found == ROOT / "configs" / "smoke" / "recogniser.yaml"
+
+
+def test_unknown_cards_name_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'text_to_motion'"):
+        cards.find("tasks", "text_to_motoin")
+    with pytest.raises(UsageError, match=r"nowhere\.yaml: there is no such file"):
+        cards.find("configs", "nowhere.yaml")
+    with pytest.raises(UnknownName, match="kind of card"):
+        cards.folder("secrets")
+
+
+@pytest.mark.parametrize("name", ["../pyproject", "/etc/passwd", "..", ""])
+def test_a_name_cannot_leave_the_folder(name: str) -> None:
+    with pytest.raises(UsageError):
+        cards.find("tasks", name)
+
+
+@pytest.mark.parametrize("name", cards.names("tasks"))
+def test_every_task_card_is_valid(name: str) -> None:
+    task = tasks.load(name)
+    assert task.title
+    assert task.source
+    assert task.reads or name == "random_motion"
+
+
+def test_a_task_card_that_lies_about_its_name_or_slots_is_refused(tmp_path: Path) -> None:
+    text = cards.find("tasks", "text_to_motion").read_text()
+    wrong = tmp_path / "other.yaml"
+    wrong.write_text(text)
+    with pytest.raises(ConfigError, match="named like its file"):
+        tasks.read(wrong)
+    card = tmp_path / "text_to_motion.yaml"
+    card.write_text(text.replace("optional: [text_low]", "optional: [text_lo]"))
+    with pytest.raises(ConfigError, match="did you mean 'text_low'"):
+        tasks.read(card)
+    card.write_text(text.replace("data: bandai_cmu", "data: bandai_cnu"))
+    with pytest.raises(UnknownName, match="did you mean 'bandai_cmu'"):
+        tasks.read(card)
+    card.write_text(text.replace("name: instructed", "name: instructions"))
+    with pytest.raises(UnknownName, match="did you mean 'instructed'"):
+        tasks.read(card)
+
+
+def test_the_low_level_text_is_optional() -> None:
+    assert tasks.load("text_to_motion").required() == ["text_high"]
+
+
+def test_a_listing_says_what_a_card_is() -> None:
+    assert "sentence" in cards.summary(cards.find("tasks", "text_to_motion"))
+
+
+def test_a_list_says_what_a_card_is_about(tmp_path: Path) -> None:
+    assert cards.summary(cards.find("configs", "smoke/recogniser")) == "recogniser for motion_recognition, on sample"
+    assert cards.summary(cards.find("benchmarks", "dual_text")) == "High-level text, low-level text, or both"
+    own = tmp_path / "own.yaml"
+    for text, said in (("just words", ""), ("a: [", "(cannot be read)"), ("title: 'Mine'", "Mine")):
+        own.write_text(text)
+        assert cards.summary(own) == said
+
+
+def test_a_card_is_found_by_its_name_again_or_has_none(tmp_path: Path) -> None:
+    for name in ("smoke/recogniser", "recogniser"):
+        assert cards.name_of("configs", cards.find("configs", name)) == name
+    assert cards.name_of("tasks", tmp_path / "text_to_motion.yaml") is None
+
+
+def test_the_slots_of_texts_come_with_what_must_be_filled_first() -> None:
+    values = {"task": "t", "title": "t", "source": "t", "writes": "motion", "data": "sample"}
+    reads = {"detail": "text", "beat": "audio", "caption": "text"}
+    assert tasks.check({**values, "reads": reads, "optional": ["detail"]}, "t").texts() == ["caption", "detail"]
+    assert tasks.check({**values, "reads": reads}, "t").texts() == ["detail", "caption"]
+    assert tasks.load("text_to_motion").texts() == ["text_high", "text_low"]

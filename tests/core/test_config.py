@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from motion_platform.core import cards, config
+from motion_platform.core.errors import ConfigError, UnknownName, UsageError
+
+SMOKE = cards.find("configs", "smoke/text_to_motion")
+
+
+def test_numbers_are_numbers_and_overrides_work() -> None:
+    recipe = config.load_recipe(SMOKE, ["train.learning_rate=1e-4", "model.settings.layers=3", "output=x"])
+    assert recipe.train.learning_rate == 1e-4
+    assert recipe.model.settings["layers"] == 3
+    assert recipe.output == "x"
+    assert recipe.train.steps == config.load_recipe(SMOKE).train.steps
+
+
+def test_a_bare_no_is_a_precision() -> None:
+    assert config.load_recipe(SMOKE, ["train.precision=no"]).train.precision == "no"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("train.stepz=3", ["train.stepz", "'stepz'", "did you mean 'steps'?"]),
+        ("slots.text_high.dropouts=1", ["slots.text_high.dropouts", "did you mean 'dropout'?"]),
+        ("validation.metrics=[{name: jerk, spaces: x}]", ["validation.metrics.0.spaces", "did you mean 'space'?"]),
+        ("train.steps=abc", ["train.steps", "got 'abc'", "integer"]),
+        ("train.steps=2.5", ["train.steps", "got 2.5", "integer"]),
+        ("train.steps=true", ["train.steps", "got True", "integer"]),
+        ("train.steps=0", ["train.steps", "got 0", "greater than or equal to 1"]),
+        ("train.steps=null", ["train.steps", "got None"]),
+        ("train=3", ["train", "got 3", "a table"]),
+        ("slots.text_low=null", ["slots.text_low", "got None", "a table"]),
+        ("train.precision=bf32", ["train.precision", "'bf32'", "did you mean 'bf16'?", "allowed: bf16, fp16, no"]),
+        ("train.betas=[0.9]", ["train.betas", "2 items"]),
+        ("model.name=mdn", ["model.name", "'mdn'", "did you mean 'mdm'?"]),
+        ("slots.text_high.encoder=sentense", ["slots.text_high.encoder", "did you mean 'sentence'?"]),
+        ("representation=humanml", ["representation", "'humanml'", "humanml3d"]),
+        ("data.name=samples", ["data.name", "did you mean 'sample'?"]),
+        ("validation.metrics=[{name: foot_skate}]", ["validation.metrics.0.name", "did you mean 'foot_skating'?"]),
+        ("output=${oc.env:HOME}", ["output", "interpolation"]),
+        ("output=${oc.decode:'1'}", ["output", "interpolation"]),
+        ("output=!!python/object/apply:os.getcwd []", ["tag"]),
+        ("nonsense", ["'nonsense'", "key=value"]),
+        ("=3", ["key=value"]),
+        ("a.b=[1", ["not a readable"]),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_key_value_and_what_is_allowed(override: str, said: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        config.load_recipe(SMOKE, [override])
+    message = str(caught.value)
+    assert "\n" not in message
+    assert caught.value.exit_code == 2
+    for part in said:
+        assert part in message
+    if "key=value" not in said[-1]:
+        assert str(SMOKE) in message
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    values = yaml.safe_load(SMOKE.read_text())
+    del values["train"]["steps"]
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(ConfigError, match=r"train\.steps: is missing"):
+        config.load_recipe(path)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "a: [", "\x00", "a: 1\na: 2\n", "? [x]: 1\n: : :"])
+def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"recipe\.yaml"):
+        config.load_recipe(path)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        config.load_recipe(path)
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(max_size=8) | st.booleans(), st.lists, max_leaves=4))
+def test_no_value_of_any_key_gets_past_the_schema_or_crashes(value: object) -> None:
+    values = config.read_yaml(SMOKE)
+    for key in values:
+        try:
+            config.check(config.Recipe, {**values, key: value}, "here")
+        except ConfigError as error:
+            assert str(error).startswith(f"here: {key}")  # noqa: PT017
+            assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_a_recipe_survives_being_written_and_read(tmp_path: Path) -> None:
+    recipe = config.load_recipe(SMOKE)
+    path = tmp_path / "recipe.yaml"
+    path.write_text(config.to_yaml(recipe))
+    assert config.load_recipe(path) == recipe
+
+
+def test_settings_of_a_data_set_are_read_like_overrides() -> None:
+    assert config.settings_from(["a=1", "b.c=1e-3", "d=x y"]) == {"a": 1, "b": {"c": 1e-3}, "d": "x y"}
+    with pytest.raises(ConfigError, match="key=value"):
+        config.settings_from(["a"])
+
+
+@pytest.mark.parametrize("name", cards.names("configs"))
+def test_every_recipe_is_valid_and_opens_with_its_command_and_its_number(name: str) -> None:
+    path = cards.find("configs", name)
+    first, second = path.read_text(encoding="utf-8").splitlines()[:2]
+    assert first == f"# motion train {name}"
+    assert second.startswith("# expected: ")
+    config.load_recipe(path)
+
+
+def test_unknown_names_list_what_is_there() -> None:
+    with pytest.raises(UnknownName) as caught:
+        config.load_recipe(SMOKE, ["model.kind=spaces", "model.name=x"])
+    assert "recogniser" in str(caught.value)

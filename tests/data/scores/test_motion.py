@@ -1,0 +1,158 @@
+"""The conductor's motion: on the beat, in the pattern, smooth, of fixed bones, and different by conductor."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.signal import find_peaks
+
+from motion_platform.data.scores import motion
+from motion_platform.data.scores.conductors import CONDUCTORS
+from motion_platform.data.scores.performance import Plan
+from motion_platform.motion.conducting.patterns import PATTERNS, pattern
+from motion_platform.motion.skeleton import get_skeleton
+
+AT = get_skeleton("coco_upper").index
+
+
+def plan(beats=4, bars=8, tempo=90.0, dynamics=0.6, articulation=0.3, **more):
+    n = beats * bars
+    seconds = 3 + n * 60 / tempo + 3
+    frames = round(seconds * 30)
+    made = Plan(
+        frames / 30,
+        3 + np.arange(n) * 60 / tempo,
+        np.arange(n) % beats,
+        np.full(n, beats),
+        np.full(frames, dynamics),
+        np.full(frames, articulation),
+        np.zeros(0),
+        np.zeros(n),
+    )
+    return replace(made, **more)
+
+
+def conduct(made, style="classical", seed=0, **changes):
+    return motion.conduct(made, replace(CONDUCTORS[style], **changes), np.random.default_rng(seed))
+
+
+def ictuses(keypoints, prominence=0.012):
+    """Times at which the right hand is lowest (y counts down), to a fraction of a frame by a parabola."""
+    y = keypoints[:, AT("right_wrist"), 1].astype(np.float64)
+    at, _ = find_peaks(y, prominence=prominence)
+    a, b, c = y[at - 1], y[at], y[at + 1]
+    return (at + 0.5 * (a - c) / (a - 2 * b + c)) / 30
+
+
+@pytest.mark.parametrize("style", CONDUCTORS)
+@pytest.mark.parametrize("beats", [1, 2, 3, 4, 6])
+def test_every_ictus_is_on_its_beat(style, beats):
+    made = plan(beats, tempo=70.0 if beats == 1 else 110.0, bars=24 // beats)
+    found = ictuses(conduct(made, style, lag=0.0, jitter=0.0))
+    nearest = np.abs(found[None] - made.beats[:, None]).min(1)
+    assert np.median(nearest) < 0.02
+    assert (nearest < 0.05).mean() > 0.95
+    inside = found[(found > made.beats[0] - 0.1) & (found < made.beats[-1] + 0.1)]
+    assert (np.abs(inside[:, None] - made.beats[None]).min(1) < 0.05).mean() > 0.95  # and nothing between
+
+
+@pytest.mark.parametrize("beats", [2, 3, 4, 5, 6, 7])
+def test_the_first_beat_goes_down_from_the_highest_and_the_others_lie_where_the_diagram_says(beats):
+    made = plan(beats, bars=6)
+    keypoints = conduct(made, lag=0.0, jitter=0.0)
+    hand = keypoints[:, AT("right_wrist")]
+    at = np.round(made.beats * 30).astype(int)
+    tops = np.array([hand[a:b, 1].min() for a, b in pairwise(at)])
+    for bar in range(4):
+        own = tops[bar * beats : (bar + 1) * beats]
+        assert own.argmin() == beats - 1  # highest before the next first beat
+    lowest = hand[at, 1].reshape(-1, beats)
+    assert (lowest.argmax(1) == 0).mean() > 0.8
+    # The conductor's right is at smaller x: order the beats across, and compare with the diagram.
+    across = -hand[at, 0].reshape(-1, beats).mean(0)
+    wanted = [stroke.across for stroke in pattern(beats)]
+    assert np.corrcoef(across, wanted)[0, 1] > 0.97
+
+
+def test_diagrams_have_a_stroke_a_beat_and_only_the_last_rises_to_the_top():
+    for beats in range(1, 13):
+        strokes = pattern(beats)
+        assert len(strokes) == beats
+        assert (strokes[0].across, strokes[0].height) == (0, 0)
+        assert strokes[-1].rebound == max(stroke.rebound for stroke in strokes)
+    assert {stroke.across < 0 for stroke in PATTERNS[4][1:2]} == {True}  # two: to the left
+    assert PATTERNS[4][2].across > 0.5  # three: to the right
+
+
+def test_it_is_smooth_inside_the_picture_and_the_bones_never_stretch():
+    made = plan(4, bars=12, tempo=150.0, dynamics=1.0)
+    for style in CONDUCTORS:
+        keypoints = conduct(made, style)
+        assert keypoints.dtype == np.float32
+        assert keypoints.shape == (round(made.seconds * 30), 13, 2)
+        assert keypoints.min() > 0.05
+        assert keypoints.max() < 0.95
+        speed = np.linalg.norm(np.diff(keypoints, axis=0), axis=-1) * 30
+        assert speed.max() < 3.5  # frames of 1.8 m a second: a hand's 6 m/s at the very most
+        jump = np.linalg.norm(np.diff(keypoints, n=2, axis=0), axis=-1)
+        assert jump.max() < 0.06
+        for bone, length in ((("shoulder", "elbow"), motion.UPPER_ARM), (("elbow", "wrist"), motion.FOREARM)):
+            for side in ("left", "right"):
+                a, b = (keypoints[:, AT(f"{side}_{end}")] for end in bone)
+                assert np.linalg.norm(a - b, axis=-1).max() <= length + 1e-4
+        width = keypoints[:, AT("left_shoulder"), 0] - keypoints[:, AT("right_shoulder"), 0]
+        np.testing.assert_allclose(width, 0.2, atol=0.01)
+
+
+def height(keypoints, made):
+    inside = keypoints[round(made.beats[0] * 30) : round(made.beats[-1] * 30), AT("right_wrist"), 1]
+    return float(np.ptp(inside))
+
+
+def test_size_follows_the_dynamics_and_style():
+    quiet, loud = plan(dynamics=0.1), plan(dynamics=1.0)
+    assert height(conduct(loud), loud) > 1.5 * height(conduct(quiet), quiet)
+    made = plan()
+    assert height(conduct(made, "grand"), made) > 1.5 * height(conduct(made, "precise"), made)
+
+
+def test_staccato_strikes_faster_at_the_beat_than_legato():
+    def near_beats(made):
+        y = conduct(made, lag=0.0, jitter=0.0)[:, AT("right_wrist"), 1]
+        speed = np.abs(np.diff(y)) / np.abs(np.diff(y)).mean()
+        return np.mean([speed[int(b * 30) - 3 : int(b * 30) + 3].mean() for b in made.beats[4:-4]])
+
+    assert near_beats(plan(articulation=1.0)) > 1.15 * near_beats(plan(articulation=0.0))
+
+
+def test_a_cue_lifts_the_left_hand_and_a_hold_holds():
+    calm = dict(left=(0.0, 1.0, 0.0))
+    made = plan(cues=np.array([12.0]))
+    hand = conduct(made, **calm)[:, AT("left_wrist")]
+    assert hand[360, 1] < hand[270, 1] - 0.1
+    assert hand[360, 0] > hand[270, 0] + 0.05
+    holds = np.zeros(32)
+    holds[10] = 3.0
+    beats = 3 + np.arange(32) * 0.8 + np.where(np.arange(32) > 10, 2.4, 0)
+    made = plan(tempo=75.0, beats=4, holds=holds, seconds=36.0)
+    made = replace(made, beats=beats, dynamics=np.full(1080, 0.6), articulation=np.full(1080, 0.3))
+    hand = conduct(made)[:, AT("right_wrist")]
+    middle = round((beats[10] + 1.6) * 30)
+    assert np.ptp(hand[middle - 15 : middle + 15, 1]) < 0.03
+    assert np.ptp(hand[middle - 90 : middle - 60, 1]) > 0.06
+
+
+def test_no_beats_is_a_conductor_at_rest():
+    empty = np.zeros(0)
+    made = Plan(5.0, empty, empty.astype(int), empty.astype(int), np.zeros(150), np.zeros(150), empty, empty)
+    keypoints = conduct(made)
+    assert keypoints.shape == (150, 13, 2)
+    assert np.ptp(keypoints[:, AT("right_wrist")], axis=0).max() < 0.05
+    assert keypoints[:, AT("right_wrist"), 1].min() > 0.6
+
+
+def test_the_same_seed_gives_the_same_motion():
+    made = plan()
+    np.testing.assert_array_equal(conduct(made, seed=3), conduct(made, seed=3))
+    assert np.abs(conduct(made, seed=3) - conduct(made, seed=4)).max() > 0.002

@@ -1,0 +1,104 @@
+"""Scores from MIDI, and the beats that a conductor would give them."""
+
+import numpy as np
+import pytest
+
+from motion_platform.core.errors import DataError
+from motion_platform.data.scores import score
+
+mido = pytest.importorskip("mido")
+
+
+def midi(path, meters=((0, 4, 4),), tempi=((0, 100.0),), quarters=32):
+    made = mido.MidiFile(ticks_per_beat=480)
+    head, track = mido.MidiTrack(), mido.MidiTrack()
+    made.tracks += [head, track]
+    changes = [(at, mido.MetaMessage("set_tempo", tempo=round(60e6 / bpm))) for at, bpm in tempi]
+    changes += [(at, mido.MetaMessage("time_signature", numerator=n, denominator=d)) for at, n, d in meters]
+    now = 0
+    for at, message in sorted(changes, key=lambda change: change[0]):
+        head.append(message.copy(time=(at - now) * 480))
+        now = at
+    track.append(mido.Message("program_change", program=40))
+    for k in range(quarters):
+        track.append(mido.Message("note_on", note=60 + k % 12, velocity=80))
+        track.append(mido.Message("note_off", note=60 + k % 12, time=480))
+    made.save(str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "tempo", "beats"),
+    [
+        (4, 4, 100, 4), (4, 4, 180, 2), (3, 4, 120, 3), (3, 4, 200, 1), (2, 4, 100, 2), (2, 4, 192, 1), (2, 4, 40, 4),
+        (2, 2, 160, 2), (2, 2, 80, 4), (6, 8, 120, 2), (6, 8, 45, 6), (3, 8, 60, 3), (3, 8, 110, 1), (12, 8, 90, 4),
+        (9, 8, 90, 3), (5, 4, 100, 5), (1, 4, 60, 1), (7, 8, 400, 7), (2, 2, 340, 1), (4, 4, 400, 1),
+    ],
+)  # fmt: skip
+def test_beats_of_a_bar_follow_from_meter_and_tempo(numerator, denominator, tempo, beats):
+    assert score.beats_a_bar(numerator, denominator, tempo) == beats
+
+
+def test_notes_tempo_and_meter_are_read_in_quarters(tmp_path):
+    read = score.read(midi(tmp_path / "a.mid", tempi=((0, 100.0), (8, 60.0))))
+    np.testing.assert_allclose(read.onset, np.arange(32))
+    np.testing.assert_allclose(read.duration, 1)
+    assert (read.programs, read.drums, read.name, read.end) == ((40,), (False,), "a", 32.0)
+    np.testing.assert_allclose(read.tempo_at(np.array([0.0, 7.9, 8.0, 31.0])), [100, 100, 60, 60], rtol=1e-3)
+
+
+def test_bars_start_anew_at_a_new_meter(tmp_path):
+    read = score.read(midi(tmp_path / "a.mid", meters=((0, 4, 4), (10, 3, 4))))
+    beats = score.grid(read)
+    np.testing.assert_allclose(beats.position[beats.index == 0], [0, 4, 8, 10, 13, 16, 19, 22, 25, 28, 31])
+    np.testing.assert_allclose(beats.position, np.arange(34)[: len(beats.position)])
+    assert beats.beats[:10].tolist() == [4] * 10
+    assert set(beats.beats[10:]) == {3}
+
+
+def test_a_file_without_tempo_or_meter_is_what_the_standard_says(tmp_path):
+    read = score.read(midi(tmp_path / "a.mid", meters=(), tempi=()))
+    assert (read.tempo, read.meter) == (((0.0, 120.0),), ((0.0, 4, 4),))
+
+
+def test_notes_of_one_key_struck_again_and_parts_of_one_track(tmp_path):
+    made = mido.MidiFile(ticks_per_beat=480)
+    track = mido.MidiTrack()
+    made.tracks.append(track)
+    track.append(mido.Message("program_change", program=73, channel=2))
+    track.append(mido.Message("note_on", note=60, velocity=90, channel=2))
+    track.append(mido.Message("note_on", note=35, velocity=90, channel=9, time=240))
+    track.append(mido.Message("note_on", note=60, velocity=50, channel=2, time=240))
+    track.append(mido.Message("note_on", note=60, velocity=0, channel=2, time=960))
+    track.append(mido.Message("note_off", note=35, channel=9))
+    made.save(str(tmp_path / "a.mid"))
+    read = score.read(tmp_path / "a.mid")
+    np.testing.assert_allclose(read.onset, [0, 0.5, 1])
+    np.testing.assert_allclose(read.duration, [1, 2.5, 2])
+    assert read.velocity.tolist() == [90, 90, 50]
+    assert [(read.programs[p], read.drums[p]) for p in read.part] == [(73, False), (0, True), (73, False)]
+
+
+def test_an_excerpt_is_whole_bars_of_about_the_length(tmp_path):
+    read = score.read(midi(tmp_path / "a.mid", quarters=80))
+    starts = set()
+    for seed in range(8):
+        cut = score.excerpt(read, 20.0, np.random.default_rng(seed))
+        starts.add(cut.onset[0])
+        assert cut.onset[0] % 4 == 0
+        assert len(cut.onset) * 0.6 == pytest.approx(20, abs=2.4)
+    assert len(starts) > 2
+    changing = score.read(midi(tmp_path / "b.mid", meters=((0, 4, 4), (40, 3, 4), (64, 2, 4)), quarters=80))
+    for seed in range(8):
+        cut = score.excerpt(changing, 20.0, np.random.default_rng(seed))
+        assert cut.end - 1 <= score.grid(cut).position[-1] < cut.end
+    assert score.excerpt(read, 60.0, np.random.default_rng(0)) is read
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"MThd\x00\x00\x00\x06\x00\x01\x00\x00\x01\xe0", b"\x00" * 5000])
+def test_what_is_no_midi_or_has_no_notes_is_one_line(tmp_path, content):
+    path = tmp_path / "a.mid"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.mid: (cannot be read as MIDI|has no notes)") as caught:
+        score.read(path)
+    assert "\n" not in str(caught.value)

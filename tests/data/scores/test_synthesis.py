@@ -1,0 +1,103 @@
+"""Sound: what was played is heard, when it was played."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from motion_platform.core.errors import DataError
+from motion_platform.data.scores import synthesis
+from motion_platform.data.scores.conductors import CONDUCTORS
+from motion_platform.data.scores.performance import part_of, perform
+from motion_platform.data.scores.score import Score
+
+for needed in ("mido", "midirenderer", "pretty_midi"):
+    pytest.importorskip(needed)
+
+
+@pytest.fixture(scope="module")
+def played():
+    """Short notes a beat apart, and what a performance made of them."""
+    onset = np.arange(0, 16, 2.0)
+    n = len(onset)
+    score = Score(
+        "made", onset, np.full(n, 0.5), np.full(n, 69), np.full(n, 100), np.zeros(n, np.int64), (0,), (False,),
+        ((0.0, 120.0),), ((0.0, 4, 4),),
+    )  # fmt: skip
+    return score, perform(score, CONDUCTORS["classical"], np.random.default_rng(0))
+
+
+def test_notes_sound_when_they_are_played_and_at_their_pitch(played):
+    score, performance = played
+    dry = synthesis.play(score, performance, (0,))
+    rate = synthesis.RATE
+    for onset in performance.onset:
+        k = int(onset * rate)
+        before, after = np.abs(dry[max(0, k - 700) : k - 50]), np.abs(dry[k : k + 1500])
+        assert after.max() > 0.02
+        assert before.max() < 0.2 * after.max()
+
+
+@pytest.mark.parametrize("program", [0, 19, 40, 42, 48, 60, 61, 68, 73])
+@pytest.mark.parametrize("shift", [0, 3])
+def test_instruments_are_in_tune(played, program, shift):
+    """A player that ignores a sample's tuning puts cellos two semitones flat."""
+    score, performance = played
+    sound, rate = synthesis.play(score, performance, (program,), shift=shift), synthesis.RATE
+    k = int(performance.onset[0] * rate) + 1500
+    heard = np.abs(np.fft.rfft(sound[k : k + 5000] * np.hanning(5000), 8 * rate))
+
+    def energy(semitones):
+        pitch = 440 * 2 ** (semitones / 12)
+        return sum(np.log(heard[round(8 * pitch * h) - 12 : round(8 * pitch * h) + 13].max()) for h in (1, 2, 3))
+
+    tried = np.arange(-6.0, 6.1, 0.25)
+    assert abs(tried[np.argmax([energy(x) for x in tried])] - shift) <= 0.25
+
+
+def test_a_recording_is_as_long_as_its_plan_in_range_and_seeded(played):
+    sounds = [synthesis.synthesise(*played, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(sounds[0], sounds[1])
+    assert np.abs(sounds[0] - sounds[2]).max() > 0.01
+    for sound in sounds:
+        assert sound.dtype == np.float32
+        assert len(sound) == round(played[1].plan.seconds * synthesis.RATE)
+        assert 0.05 < np.abs(sound).max() <= 1
+
+
+def test_casts_keep_percussion_and_differ(played):
+    score = replace(played[0], programs=(40, 60, 73), drums=(False, False, False))
+    casts = {synthesis.cast(score, np.random.default_rng(seed)) for seed in range(30)}
+    assert (40, 60, 73) in casts
+    assert len(casts) > 8
+    assert all(0 <= program < 128 for cast in casts for program in cast)
+
+
+def test_more_parts_than_channels_share_by_program():
+    channels = synthesis._channels(tuple(range(40, 50)) * 2, (False,) * 19 + (True,))
+    assert channels[:9] == channels[10:19]
+    assert channels[19] == 9
+    assert len(set(channels[:10])) == 10
+    assert 9 not in channels[:19]
+    assert synthesis._channels((1, 1, 1), (False, True, False)) == [0, 9, 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [(0, "00"), (127, "7f"), (128, "8100"), (16383, "ff7f"), (16384, "818000")]
+)
+def test_times_are_written_as_the_midi_standard_says(value, wanted):
+    assert synthesis._variable_length(value).hex() == wanted
+
+
+def test_part_of_keeps_the_notes_of_a_time(played):
+    performance = played[1]
+    cut = part_of(performance, performance.onset[2] - 0.01, performance.onset[5] - 0.01)
+    np.testing.assert_array_equal(cut.onset, performance.onset[2:5])
+
+
+def test_a_wrong_soundfont_is_one_line(played, tmp_path):
+    with pytest.raises(DataError, match="no soundfont"):
+        synthesis.play(*played, (0,), font=tmp_path / "none.sf2")
+    (tmp_path / "bad.sf2").write_bytes(b"not a font")
+    with pytest.raises(DataError, match=r"bad\.sf2: cannot be read as a soundfont"):
+        synthesis.play(*played, (0,), font=tmp_path / "bad.sf2")

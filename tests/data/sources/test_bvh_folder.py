@@ -1,0 +1,159 @@
+"""A person's own clips: three ways to say what they show, and errors that name the row."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from motion_platform.core.errors import DataError, MotionPlatformError, UnknownName
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.sources.bvh_folder import BVHFolder
+
+
+@pytest.fixture
+def own(tmp_path, sample_root: Path) -> Path:
+    """walk.bvh, jog.bvh and studio/wave.bvh."""
+    folder = tmp_path / "own"
+    (folder / "studio").mkdir(parents=True)
+    made = sample_root / "bandai-namco"
+    shutil.copy(next(made.glob("*_walk_normal_*")), folder / "walk.bvh")
+    shutil.copy(next(made.glob("*_run_normal_*")), folder / "jog.bvh")
+    shutil.copy(next(made.glob("*_wave-left-hand_normal_*")), folder / "studio" / "wave.bvh")
+    return folder
+
+
+def prepare(own, tmp_path, **settings):
+    report = BVHFolder(**settings).prepare(own, tmp_path / "out")
+    return report, PreparedDataset.open(tmp_path / "out")
+
+
+def test_a_csv_with_all_columns(own, tmp_path):
+    (own / "captions.csv").write_text(
+        "file,caption,low,content,style,split,group,start,end\n"
+        'walk.bvh,"a person walks, calmly",walk,walk,normal,train,anna,,\n'
+        "walk.bvh,someone strolls,,,,,anna,,\n"
+        "\n"
+        "jog.bvh,a person jogs,run,run,normal,val,ben,5,35\n"
+        "studio/wave.bvh,a person waves the left hand,wave left hand,,,test,anna,,\n",
+        encoding="utf-8-sig",
+    )
+    report, dataset = prepare(own, tmp_path, licence="mine")
+    assert dataset.ids() == ["jog", "jog_m", "studio_wave", "studio_wave_m", "walk", "walk_m"]
+    row = dataset.index("walk")
+    assert dataset.captions(row) == (["a person walks, calmly", "someone strolls"], ["walk"])
+    assert dataset.labels(row) == {"content": "walk", "style": "normal"}
+    assert [dataset.split(dataset.index(id)) for id in ("walk", "jog_m", "studio_wave")] == ["train", "val", "test"]
+    assert dataset.frames[dataset.index("jog")] == 29
+    assert dataset.captions(dataset.index("studio_wave_m"))[0] == ["a person waves the right hand"]
+    assert dataset.meta["licence"] == "mine"
+    assert report.files == 3
+
+
+def test_a_json_and_bare_names(own, tmp_path):
+    about = {
+        "walk": "a person walks",
+        "jog.bvh": ["a", "b"],
+        "wave.bvh": {"captions": ["c"], "low": "wave", "split": "val"},
+    }
+    (own / "captions.json").write_text(json.dumps(about))
+    _, dataset = prepare(own, tmp_path)
+    assert dataset.captions(dataset.index("jog"))[0] == ["a", "b"]
+    assert dataset.captions(dataset.index("studio_wave")) == (["c"], ["wave"])
+    assert dataset.split(dataset.index("studio_wave")) == "val"
+
+
+def test_text_files_beside_the_clips(own, tmp_path):
+    (own / "walk.txt").write_text("a person walks#a/DET#0.0#0.0\n\nsomeone strolls\n")
+    (own / "studio" / "wave.txt").write_text("a wave\n")
+    report, dataset = prepare(own, tmp_path)
+    assert dataset.captions(dataset.index("walk"))[0] == ["a person walks", "someone strolls"]
+    assert [entry["what"] for entry in report.dropped] == ["jog.bvh"]
+
+
+def test_parts_of_a_file_are_clips_of_one_split(own, tmp_path):
+    (own / "captions.csv").write_text(
+        "file,caption,start,end\nwalk.bvh,first half,0,30\nwalk.bvh,second half,30,60\nwalk.bvh,half two,30,60\n"
+    )
+    _, dataset = prepare(own, tmp_path)
+    assert [id for id in dataset.ids() if not id.endswith("_m")] == ["walk_0-30", "walk_30-60"]
+    assert dataset.captions(dataset.index("walk_30-60"))[0] == ["second half", "half two"]
+    assert len({dataset.split(i) for i in range(len(dataset))}) == 1
+
+
+def test_two_files_of_one_name_have_two_ids(own, tmp_path, sample_root):
+    shutil.copy(next((sample_root / "bandai-namco").glob("*_bow_angry_*")), own / "studio" / "walk.bvh")
+    (own / "captions.json").write_text(json.dumps({"walk.bvh": "a walk", "studio/walk.bvh": "a bow"}))
+    _, dataset = prepare(own, tmp_path)
+    assert dataset.ids()[::2] == ["studio_walk", "walk"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error", "message"),
+    [
+        ("captions.csv", "clip,text\nwalk.bvh,x\n", DataError, "row 1: no column 'file'"),
+        (
+            "captions.csv",
+            "file,caption,styel\nwalk.bvh,x,y\n",
+            UnknownName,
+            "row 1: unknown column 'styel'; did you mean 'style'",
+        ),
+        (
+            "captions.csv",
+            "file,caption\nwalk.bvh,x\nwalc.bvh,y\n",
+            DataError,
+            "row 3: there is no .*did you mean 'walk.bvh'",
+        ),
+        ("captions.csv", "file,caption\nwalk.bvh,a walk, slow\n", DataError, "row 2: has more fields"),
+        ("captions.csv", "file,caption\nwalk.bvh,\n", DataError, "row 2: the caption of 'walk.bvh' is empty"),
+        ("captions.csv", "file,caption,start\nwalk.bvh,x,soon\n", DataError, "row 2: start is 'soon'"),
+        ("captions.csv", "file,caption,start,end\nwalk.bvh,x,9,9\n", DataError, "row 2: end 9 must be above start 9"),
+        (
+            "captions.csv",
+            "file,caption,split\nwalk.bvh,x,trian\n",
+            UnknownName,
+            "row 2: unknown split 'trian'; did you mean 'train'",
+        ),
+        (
+            "captions.csv",
+            "file,caption,split\nwalk.bvh,x,val\nwalk.bvh,y,test\n",
+            DataError,
+            "row 3: .* 'val' by an earlier row",
+        ),
+        ("captions.csv", "", DataError, "row 1: no column 'file'"),
+        ("captions.json", "{", DataError, "is not JSON"),
+        ("captions.json", "[]", DataError, "must map a file"),
+        ("captions.json", '{"walk.bvh": 3}', DataError, "'walk.bvh': captions must be a text"),
+        ("captions.json", '{"walk.bvh": []}', DataError, "'walk.bvh': has no caption"),
+        ("captions.json", '{"walk.bvh": {"caption": "x"}}', UnknownName, "did you mean 'captions'"),
+        ("captions.json", '{"walk.bvh": {"captions": "x", "labels": 1}}', DataError, "labels must map"),
+        ("captions.json", '{"nobody": "x"}', DataError, "no motion file 'nobody'"),
+        ("notes.md", "x", DataError, "not one of 3 clips has a caption"),
+    ],
+)
+def test_errors_say_where(own, tmp_path, name, text, error, message):
+    (own / name).write_text(text)
+    with pytest.raises(error, match=message) as caught:
+        prepare(own, tmp_path)
+    assert isinstance(caught.value, MotionPlatformError)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_name_of_the_captions_file(own, tmp_path):
+    (own / "words.json").write_text(json.dumps({"walk": "a walk"}))
+    _, dataset = prepare(own, tmp_path, captions="words.json")
+    assert dataset.ids()[0] == "walk"
+    with pytest.raises(DataError, match=r"no captions file .*more\.csv"):
+        BVHFolder(captions="more.csv").prepare(own, tmp_path / "out2")
+
+
+def test_a_folder_without_motion_says_what_is_readable(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"readable: .*\.bvh"):
+        BVHFolder().prepare(tmp_path / "empty", tmp_path / "out")
+    (tmp_path / "latin").mkdir()
+    (tmp_path / "latin" / "captions.csv").write_bytes(b"file,caption\nx,\xe9\xe8\n")
+    (tmp_path / "latin" / "a.bvh").touch()
+    with pytest.raises(DataError, match="cannot be read as UTF-8"):
+        BVHFolder().prepare(tmp_path / "latin", tmp_path / "out")

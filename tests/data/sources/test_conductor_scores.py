@@ -1,0 +1,155 @@
+"""From a folder of MIDI to a prepared data set: split by piece, on one clock, seeded, and bad files named."""
+
+import numpy as np
+import pytest
+
+from motion_platform.core.errors import ConfigError, DataError
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.report import Report
+from motion_platform.data.scores import synthesis
+from motion_platform.data.scores.conductors import CONDUCTORS
+from motion_platform.data.sources import conductor_scores
+from motion_platform.data.sources.conductor_scores import ConductorScores
+
+mido = pytest.importorskip("mido")
+pytest.importorskip("midirenderer")
+pytest.importorskip("pretty_midi")
+PIECES = 6
+
+
+def midi(path, seed, bars=10, beats=4):
+    random = np.random.default_rng(seed)
+    made = mido.MidiFile(ticks_per_beat=480)
+    head = mido.MidiTrack()
+    made.tracks.append(head)
+    head.append(mido.MetaMessage("set_tempo", tempo=round(60e6 / (110 + seed))))
+    head.append(mido.MetaMessage("time_signature", numerator=beats, denominator=4))
+    for channel, low in ((0, 60), (1, 40)):
+        track = mido.MidiTrack()
+        made.tracks.append(track)
+        for k in range(bars * beats):
+            note = int(low + random.integers(12))
+            velocity = 100 if k % beats == 0 else 60
+            track.append(mido.Message("note_on", channel=channel, note=note, velocity=velocity, time=80 if k else 0))
+            track.append(mido.Message("note_off", channel=channel, note=note, time=400))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made.save(str(path))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    root = tmp_path_factory.mktemp("scores")
+    for k in range(PIECES):
+        midi(root / ("deep" if k == 0 else ".") / f"piece{k}.mid", k)
+    (root / "index.csv").write_text("file,composer,work,movement,source,licence\npiece1.mid,Anon,Op. 1,,here,free\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def prepared(source, tmp_path_factory):
+    out = tmp_path_factory.mktemp("made") / "set"
+    report = ConductorScores(renditions=2, window=15).prepare(source, out, workers=1)
+    return report, PreparedDataset.open(out)
+
+
+def test_rows_are_windows_of_renditions_split_by_piece(prepared):
+    report, dataset = prepared
+    assert report.failed == []
+    pieces = {}
+    for i in range(len(dataset)):
+        id = dataset.id(i)
+        pieces.setdefault(id.split("_r")[0], set()).add(dataset.split(i))
+        assert dataset.labels(i)["style"] in CONDUCTORS
+        assert 150 <= dataset.frames[i] <= 450
+        assert dataset.stream(i, "mel").shape == (3 * dataset.frames[i], 128)
+        assert dataset.stream(i, "dynamics").shape == (dataset.frames[i], 1)
+    assert len(pieces) == PIECES
+    assert all(len(splits) == 1 for splits in pieces.values())
+    assert {"train", "test"} <= set().union(*pieces.values())
+    train = next(piece for piece, splits in pieces.items() if splits == {"train"})
+    styles = {dataset.labels(i)["style"] for i in range(len(dataset)) if dataset.id(i).startswith(f"{train}_r")}
+    assert len(styles) == 2  # another conductor every time
+    assert "Anon; Op. 1; here; free" in dataset.source(dataset.index("piece1_r1_w1"))
+    assert "not measured" in dataset.meta["licence"]
+
+
+def test_motion_sound_and_beats_are_on_one_clock(prepared):
+    _, dataset = prepared
+    late, rises = [], []
+    for i in range(len(dataset)):
+        beats = dataset.events(i)["beats"]
+        assert set(np.round(dataset.events(i)["bars"], 4)) <= set(np.round(beats, 4))
+        mel, y = dataset.stream(i, "mel").mean(1), dataset.features(i)[:, 21]  # down the frame: largest at the ictus
+        for beat in beats[(beats > 0.5) & (beats < dataset.frames[i] / 30 - 0.5)]:
+            k = round(beat * 30)
+            late.append(np.argmax(y[k - 6 : k + 7]) - 6)
+            rises.append(mel[round(beat * 90) + 3] - mel[round(beat * 90) - 6])
+    assert abs(np.median(late)) <= 1  # frames
+    assert np.mean(np.abs(late) <= 2) > 0.85
+    assert np.mean(np.array(rises) > 0) > 0.8
+
+
+def test_the_same_settings_make_the_same_and_other_seeds_another(source):
+    path, id = source / "piece2.mid", "piece2_r1"
+    a, b = (ConductorScores().rendition(path, id, "grand") for _ in range(2))
+    np.testing.assert_array_equal(a.samples, b.samples)
+    np.testing.assert_array_equal(a.keypoints, b.keypoints)
+    c = ConductorScores(seed=1).rendition(path, id, "grand")
+    assert len(a.samples) != len(c.samples) or np.abs(a.samples - c.samples).max() > 0.01
+
+
+def test_a_rendition_draws_a_soundfont_and_nothing_else_changes(source, tmp_path):
+    path, missing = source / "piece2.mid", str(tmp_path / "missing.sf2")
+    both = ConductorScores(soundfont=[synthesis.PACKAGED, missing])
+    found = []
+    for k in range(6):
+        try:
+            found.append(both.rendition(path, f"piece2_r{k}", "grand"))
+        except DataError:
+            found.append(None)
+    assert None in found
+    first = next(k for k, rendition in enumerate(found) if rendition is not None)
+    alone = ConductorScores().rendition(path, f"piece2_r{first}", "grand")
+    np.testing.assert_array_equal(found[first].samples, alone.samples)
+    np.testing.assert_array_equal(found[first].keypoints, alone.keypoints)
+    with pytest.raises(DataError, match=r"missing\.sf2: no soundfont"):  # before anything is played
+        both.items(source, Report("conductor_scores"))
+    with pytest.raises(DataError, match=r"missing\.sf2: no soundfont"):
+        ConductorScores(soundfont=missing).rendition(path, "piece2_r1", "grand")
+
+
+def test_a_file_that_is_no_midi_is_reported_and_does_not_end_the_run(source, tmp_path):
+    for name in ("piece1.mid", "piece2.mid"):
+        (tmp_path / name).write_bytes((source / name).read_bytes())
+    (tmp_path / "broken.mid").write_bytes(b"RIFF....")
+    report = Report("conductor_scores")
+    items = ConductorScores().items(tmp_path, report)
+    assert {item.id.split("_r")[0] for item in items} == {"piece1", "piece2"}
+    assert "broken.mid: cannot be read as MIDI" in report.failed[0]["why"]
+    for name in ("piece1.mid", "piece2.mid"):
+        (tmp_path / name).unlink()
+    with pytest.raises(DataError, match=r"no MIDI file in .* can be read; the first: .*broken"):
+        ConductorScores().items(tmp_path, Report("conductor_scores"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"renditions": 0}, "renditions must be 1 or more"),
+        ({"window": 3}, "window: got 3 s; allowed: 10 or more"),
+        ({"longest": 3}, "longest: got 3 s; allowed: 10 or more"),
+        ({"soundfont": []}, "soundfont: got none; give SF2 files or TimGM6mb"),
+    ],
+)
+def test_settings_that_make_nothing_are_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        ConductorScores(**settings)
+
+
+def test_a_frame_that_rounding_leaves_out_is_made_up_and_no_more():
+    x = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(conductor_scores._as_long_as(x, 3), x)
+    np.testing.assert_array_equal(conductor_scores._as_long_as(x, 4)[3], x[2])
+    for frames in (2, 5):
+        with pytest.raises(DataError, match=f"made 3 frames where the motion needs {frames}"):
+            conductor_scores._as_long_as(x, frames)

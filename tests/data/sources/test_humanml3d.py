@@ -1,0 +1,107 @@
+"""The official layouts, made small."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motion_platform.core.errors import DataError
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.sources.humanml3d import HumanML3DFolder, KITMLFolder
+
+
+@pytest.fixture
+def official(tmp_path) -> Path:
+    """HumanML3D as its authors publish it: five clips, two of them unusable."""
+    root = tmp_path / "HumanML3D"
+    (root / "new_joint_vecs").mkdir(parents=True)
+    (root / "texts").mkdir()
+    random = np.random.default_rng(0)
+
+    def clip(id, frames, *lines, dim=263):
+        np.save(root / "new_joint_vecs" / f"{id}.npy", random.normal(size=(frames, dim)).astype(np.float32))
+        (root / "texts" / f"{id}.txt").write_text("\n".join(lines) + "\n")
+
+    whole = "a person walks#a/DET person/NOUN walk/VERB#0.0#0.0"
+    clip("000001", 120, whole, "someone walks forward#x#nan#nan", "a person turns left#x#1.0#4.5")
+    clip("M000001", 120, whole.replace("walks", "walks right"))
+    clip("000002", 39, whole)
+    clip("000003", 200, whole)
+    clip("000004", 199, "he runs#x#2.0#6.0", "he runs fast#x#2.0#6.0", "he stops#x#9.0#9.5")
+    clip("M007975", 80, whole)
+    x = np.load(root / "new_joint_vecs" / "M007975.npy")
+    x[7, 3] = np.nan
+    np.save(root / "new_joint_vecs" / "M007975.npy", x)
+    (root / "train.txt").write_text("000001\nM000001\n000002\n000003\nM007975\n")
+    (root / "val.txt").write_text("000004\n")
+    (root / "test.txt").write_text("000005\n")
+    return root
+
+
+def test_clips_parts_and_everything_left_out(official, tmp_path):
+    report = HumanML3DFolder().prepare(official, tmp_path / "out")
+    dataset = PreparedDataset.open(tmp_path / "out")
+    assert dataset.ids() == ["000001", "000001_20-90", "000004_40-120", "M000001"]
+    assert dataset.frames.tolist() == [120, 70, 80, 120]
+    assert dataset.captions(0)[0] == ["a person walks", "someone walks forward"]
+    assert dataset.captions(1)[0] == ["a person turns left"]
+    assert dataset.captions(2)[0] == ["he runs", "he runs fast"]
+    assert [dataset.mirrored(i) for i in range(4)] == [False, False, False, True]
+    assert [dataset.split(i) for i in range(4)] == ["train", "train", "val", "train"]
+    stored = np.load(official / "new_joint_vecs" / "000001.npy")
+    np.testing.assert_array_equal(dataset.features(1), stored[20:90])
+    why = {entry["what"]: entry["why"] for entry in report.dropped}
+    assert report.nan == ["M007975"]
+    assert why["M007975"] == "NaN or infinite features"
+    assert why["000002"] == "shorter than 40 frames"
+    assert why["000003"] == "200 frames or longer"
+    assert why["000004_180-190"] == "shorter than 40 frames"
+    assert "no file" in why["000005"]
+    assert any("23384" in note for note in report.notes)
+
+
+def test_without_mirrored_copies_the_official_ones_are_left_out(official, tmp_path):
+    HumanML3DFolder().prepare(official, tmp_path / "out", mirror=False)
+    assert "M000001" not in PreparedDataset.open(tmp_path / "out").ids()
+
+
+def test_bad_text_lines_and_bad_arrays_are_reported(official, tmp_path):
+    (official / "texts" / "M000001.txt").write_text("no tags at all\na man walks#x#0.0#0.0\n#x#0#0\nback#x#3#1\n")
+    (official / "new_joint_vecs" / "000003.npy").write_bytes(b"not numpy")
+    report = HumanML3DFolder().prepare(official, tmp_path / "out")
+    what = [entry["what"] for entry in report.dropped]
+    assert {"M000001.txt line 1", "M000001.txt line 3", "M000001.txt line 4"} <= set(what)
+    assert [entry["what"] for entry in report.failed] == ["000003"]
+    dataset = PreparedDataset.open(tmp_path / "out")
+    assert dataset.captions(dataset.index("M000001"))[0] == ["a man walks"]
+
+
+def test_features_of_another_width_fail_and_say_so(official, tmp_path):
+    for path in (official / "new_joint_vecs").glob("*.npy"):
+        np.save(path, np.zeros((100, 251), np.float32))
+    with pytest.raises(DataError, match=r"5 of 6|6 of 6"):
+        HumanML3DFolder().prepare(official, tmp_path / "out")
+
+
+@pytest.mark.parametrize("part", ["new_joint_vecs", "texts", "val.txt"])
+def test_an_incomplete_folder_is_refused(official, tmp_path, part):
+    (official / part).rename(tmp_path / "away")
+    with pytest.raises(DataError, match=part):
+        HumanML3DFolder().prepare(official, tmp_path / "out")
+
+
+def test_kit_ml_is_the_same_at_its_own_rate(tmp_path):
+    root = tmp_path / "KIT-ML"
+    (root / "new_joint_vecs").mkdir(parents=True)
+    (root / "texts").mkdir()
+    for id, frames in (("00001", 24), ("00002", 23), ("00003", 199)):
+        np.save(root / "new_joint_vecs" / f"{id}.npy", np.random.default_rng(1).normal(size=(frames, 251)))
+        (root / "texts" / f"{id}.txt").write_text("A person walks.#a/DET#0.0#0.0\n")
+    (root / "train.txt").write_text("00001\n00002\n00003\n")
+    for name in ("val", "test"):
+        (root / f"{name}.txt").write_text("")
+    report = KITMLFolder().prepare(root, tmp_path / "out")
+    dataset = PreparedDataset.open(tmp_path / "out")
+    assert dataset.ids() == ["00001", "00003"]
+    assert (dataset.fps, dataset.dim, dataset.spec().units) == (12.5, 251, "millimetre")
+    assert report.too_short == ["00002"]

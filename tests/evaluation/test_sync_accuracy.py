@@ -1,0 +1,54 @@
+"""From a recipe of the music-motion space to its accuracy, and to the music encoder that others take from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from motion_platform.core import cards, config
+from motion_platform.core.config import MetricRecipe
+from motion_platform.core.errors import UsageError
+from motion_platform.encoders.music_mel import MusicMel
+from motion_platform.evaluation import passes as evaluate
+from motion_platform.metrics.sync_accuracy import SyncAccuracy
+from motion_platform.model.run import load_run
+from motion_platform.training import train
+
+
+@pytest.fixture(scope="module")
+def trained(conductor_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "sync"
+    overrides = [f"data.folder={conductor_folder}", f"output={out}", "train.steps=2"]
+    recipe = config.load_recipe(cards.find("configs", "smoke/music_motion_sync"), overrides)
+    return train.run(recipe, "smoke/music_motion_sync", device="cpu", quiet=True)
+
+
+def test_a_space_is_measured_on_real_motion(trained: Path) -> None:
+    result = evaluate.run(load_run(trained), split="train")
+    kinds = ("easy", "hard", "super_hard")
+    expected = {f"sync_accuracy_{kind}{pairs}" for kind in kinds for pairs in ("", "_pairs")}
+    assert set(result["metrics"]) == expected
+    assert all(0 <= value <= 1 for value in result["metrics"].values())
+    assert not result["refused"]
+    assert evaluate.run(load_run(trained), split="train")["metrics"] == result["metrics"]
+
+
+def test_a_batch_of_one_has_no_easy_negatives(trained: Path) -> None:
+    names = set(evaluate.run(load_run(trained), split="test")["metrics"])
+    assert "sync_accuracy_hard" in names
+    assert "sync_accuracy_easy" not in names
+
+
+def test_its_music_encoder_is_found_by_its_folder(trained: Path) -> None:
+    encoder = MusicMel(weights=str(trained))
+    own = load_run(trained).model.conditioning.encoders["music"].network
+    for name, value in own.state_dict().items():
+        torch.testing.assert_close(encoder.network.state_dict()[name], value)
+
+
+def test_a_space_that_does_not_listen_is_refused(trained: Path) -> None:
+    assert SyncAccuracy.needs == "sync"
+    with pytest.raises(UsageError, match="sync_accuracy: space recogniser does not hear music"):
+        evaluate.run(load_run(trained), metrics=[MetricRecipe(name="sync_accuracy", space="recogniser")])

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.schema import Motion, Sampling
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.representations import get_representation
+from motion_platform.pipelines import generate
+from motion_platform.training import build
+
+NAME = "humanml3d_essential"
+
+
+@pytest.fixture
+def run(recipe):
+    torch.manual_seed(0)
+    made = build.assemble(recipe(), name="toy")
+    made.model.eval()
+    return made
+
+
+def test_a_clip_depends_on_its_own_words_number_and_seed_alone(run) -> None:
+    alone = generate.run(run, ["a person walks"], seconds=[1.5], seed=5)[0]
+    many = generate.run(run, ["runs", "a person walks"], seconds=[2, 1.5], samples=3, seed=5)
+    assert [c.captions[0] for c in many] == ["runs"] * 3 + ["a person walks"] * 3
+    assert [len(c) for c in many] == [40] * 3 + [30] * 3
+    assert np.abs(many[3].joints - alone.joints).max() < 1e-4
+    assert np.abs(many[4].joints - alone.joints).max() > 1e-2
+    assert np.abs(generate.run(run, ["a person walks"], seconds=[1.5], seed=6)[0].joints - alone.joints).max() > 1e-2
+
+
+def test_more_than_is_made_at_once_is_made_in_parts(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = generate.run(run, ["walks"], seconds=[1], samples=5)
+    monkeypatch.setattr(generate, "AT_ONCE", 2)
+    parts = generate.run(run, ["walks"], seconds=[1], samples=5)
+    assert [c.name for c in parts] == [f"motion_{k:03d}" for k in range(1, 6)]
+    for a, b in zip(whole, parts, strict=True):
+        assert np.abs(a.joints - b.joints).max() < 1e-4
+
+
+def test_the_words_and_their_weight_count(run) -> None:
+    def made(**options) -> np.ndarray:
+        return generate.run(run, ["a person walks"], seconds=[1], **options)[0].joints
+
+    plain = made()
+    assert np.abs(made(low_texts=["walk"]) - plain).max() > 1e-4
+    assert np.abs(made(sampling=Sampling(guidance={"text_high": 9.0})) - plain).max() > 1e-4
+    assert np.abs(made(sampling=Sampling(steps=2)) - plain).max() > 1e-4
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 0.01, float("nan"), float("inf"), 1e9])
+def test_impossible_lengths_are_refused(seconds: float) -> None:
+    with pytest.raises(UsageError, match=r"--seconds: got .*allowed: 0\.1 to 600"):
+        generate.frames_of(seconds, 20.0)
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "x" * 10_000, "走る", "идёт человек", "123 ...", "🕺"])
+def test_texts_that_cannot_be_read_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--text") as caught:
+        generate.check_text(text, "en")
+    assert len(str(caught.value)) < 200
+
+
+def test_words_of_other_languages_are_the_business_of_other_models() -> None:
+    generate.check_text("走る", "ja")
+    generate.check_text("a person does the cha-cha-chá, 2 steps", "en")
+
+
+def test_numbers_of_texts_lengths_and_low_texts_must_agree(run) -> None:
+    with pytest.raises(UsageError, match="--low-text: got 2 values for 3 texts"):
+        generate.run(run, ["a", "b", "c"], ["x", "y"])
+    with pytest.raises(UsageError, match="--seconds: got 2 values for 3 texts"):
+        generate.run(run, ["a", "b", "c"], seconds=[1, 2])
+
+
+def test_a_file_of_texts(tmp_path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text("walks\twalk\n\nruns\n", encoding="utf-8")
+    assert generate.read_texts(path) == (["walks", "runs"], ["walk", None])
+    path.write_text("\n \n")
+    with pytest.raises(UsageError, match="holds no text"):
+        generate.read_texts(path)
+    path.write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(UsageError, match="cannot be read as text"):
+        generate.read_texts(path)
+
+
+@pytest.fixture
+def clip(sample_dataset) -> Clip:
+    """60 frames of a real motion."""
+    row = int(np.argmax(sample_dataset.frames >= 60))
+    found = get_representation(sample_dataset.representation)
+    joints = found.decode(torch.from_numpy(sample_dataset.features(row)[:61].copy())).numpy()
+    return Clip(joints.astype(np.float32), 20.0, found.skeleton)
+
+
+def shape_of(joints: np.ndarray) -> np.ndarray:
+    """Distances between all joints of a frame: the pose, whatever its place and direction. (T, J, 3) -> (T, J, J)."""
+    return np.linalg.norm(joints[:, :, None] - joints[:, None], axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("keep", "options", "kept"),
+    [
+        ("prefix", {"keep_seconds": 0.5, "seconds": 2.0}, range(0, 10)),
+        ("in_between", {"keep_seconds": 0.5}, [*range(0, 10), *range(50, 60)]),
+        ("keyframes", {"frames": [0, 20, 59]}, [0, 20, 59]),
+    ],
+)
+def test_an_edit_keeps_frames_and_makes_the_rest(run, clip: Clip, keep: str, options: dict, kept) -> None:
+    made = generate.edit(run, clip, keep, "a person walks", seed=1, samples=2, **options)
+    assert len(made) == 2
+    assert len(made[0]) == (40 if keep == "prefix" else 60)
+    given = generate.to_humanml3d(clip).joints
+    for result in made:
+        assert np.abs(shape_of(result.joints[list(kept)]) - shape_of(given[list(kept)])).max() < 1e-3
+    others = [f for f in range(5, len(made[0]) - 1) if f not in set(kept)]
+    assert np.abs(shape_of(made[0].joints[others]) - shape_of(given[others])).max() > 1e-2
+    assert np.abs(made[0].joints[others] - made[1].joints[others]).max() > 1e-3
+
+
+def test_an_edit_keeps_half_a_body(run, clip: Clip) -> None:
+    given = generate.to_humanml3d(clip)
+    spec = run.model.spec
+    whole = Motion(torch.zeros(1, 60, spec.dim), torch.tensor([60]), spec)
+    for keep, other in (("upper_body", "lower_body"), ("lower_body", "upper_body")):
+        mask, rest = (generate.edit_of(whole, name, 60, 1.0, ()).keep for name in (keep, other))
+        assert not (mask & rest).any()
+        assert (mask | rest).all()
+        result = generate.edit(run, clip, keep, "a person waves", seed=1)[0]
+        own, foreign = (given.skeleton.indices(part) for part in (keep, other))
+        wanted = given.joints[: len(result)]
+        assert np.abs(shape_of(result.joints[:, own]) - shape_of(wanted[:, own])).max() < 1e-3
+        assert np.abs(shape_of(result.joints[:, foreign]) - shape_of(wanted[:, foreign])).max() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("keep", "options", "said"),
+    [
+        ("perfix", {}, "did you mean 'prefix'"),
+        ("prefix", {"keep_seconds": 99.0}, "--keep-seconds"),
+        ("prefix", {"keep_seconds": 0.0}, "--keep-seconds"),
+        ("prefix", {"keep_seconds": float("nan")}, "--keep-seconds: got nan"),
+        ("in_between", {"keep_seconds": float("inf")}, "--keep-seconds: got inf"),
+        ("in_between", {"keep_seconds": 1.5}, "--keep-seconds"),
+        ("keyframes", {}, "--frames: got none"),
+        ("keyframes", {"frames": [70]}, r"--frames: got \[70\]; allowed: frames from 0 to 59"),
+        ("in_between", {"seconds": 3.0}, "only --keep prefix"),
+    ],
+)
+def test_impossible_edits_are_refused(run, clip: Clip, keep: str, options: dict, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        generate.edit(run, clip, keep, "a person walks", **options)
+
+
+def test_a_recogniser_does_not_generate(recipe) -> None:
+    made = build.assemble(recipe(base="smoke/recogniser"), name="rec")
+    with pytest.raises(UsageError, match="does not generate"):
+        made.model.generate({}, [10], ["a"])
+
+
+def test_a_long_motion_reports_its_seams(run) -> None:
+    window = run.model.trainable.max_frames
+    short, long = generate.run(run, ["walks", "walks on"], seconds=[window / 20, 3 * window / 20])
+    assert "seams" not in short.info
+    assert long.info["seams"]["seams"] == len(run.model.trainable.seams(len(long))) >= 2
+    assert "seams; the velocity changes there" in generate.describe_seams(long.info["seams"])
+
+
+def test_texts_fill_the_slots_of_the_task_whatever_they_are_called(own_task, own_recipe) -> None:
+    task = own_task("style: text, text: text", optional="style")
+    made = build.assemble(own_recipe(task, "style", "text"), name="mine")
+    made.model.eval()
+
+    def joints(*texts, **options) -> np.ndarray:
+        return generate.run(made, *texts, seconds=[1], **options)[0].joints
+
+    plain = joints(["a person walks"])
+    assert np.abs(joints(["quickly"]) - plain).max() > 1e-4
+    assert np.abs(joints(["a person walks"], ["tired"]) - plain).max() > 1e-4
+    assert generate.slots_of(made, ["a"], ["b"]) == {"text": ["a"], "style": ["b"]}
+
+
+def test_no_text_is_dropped_in_silence(run, own_task, own_recipe, clip: Clip) -> None:
+    one = build.assemble(own_recipe(own_task("text: text"), "text"), name="mine")
+    for call in (
+        lambda: generate.run(one, ["a person walks"], ["walk"]),
+        lambda: generate.edit(one, clip, "lower_body", None, "walk"),
+    ):
+        with pytest.raises(UsageError, match=r"--low-text: task my_task has 1 slot\(s\) that read text, no second one"):
+            call()
+    part = own_recipe(own_task("text: text, style: text", optional="style"), "text")
+    with pytest.raises(UsageError, match="--low-text: model run was trained without the slot 'style'"):
+        generate.run(build.assemble(part, name="mine"), ["a person walks"], ["walk"])
+    with pytest.raises(UsageError, match="--low-text: '123' holds no word"):
+        generate.run(run, ["a person walks"], ["123"])
+    with pytest.raises(UsageError, match="--text: is empty"):
+        generate.edit(run, clip, "lower_body", " ")
+
+
+def test_a_slot_that_no_option_fills_is_an_error(own_task, own_recipe) -> None:
+    both = build.assemble(own_recipe(own_task("text: text, label: text, content: text"), "text", "label", "content"))
+    with pytest.raises(UsageError, match=r"needs slot 'label' \(text\): give --low-text"):
+        generate.run(both, ["a person walks"])
+    with pytest.raises(UsageError, match=r"needs slot 'content' \(text\): the command line has no option"):
+        generate.run(both, ["a person walks"], ["walk"])
+
+
+def test_a_text_without_words_is_said_to_have_none() -> None:
+    for text in ("123", "123 ...", "🕺"):
+        with pytest.raises(UsageError, match="holds no word"):
+            generate.check_text(text, "en")
+    with pytest.raises(UsageError, match="not in Latin script"):
+        generate.check_text("走る", "en")
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1e30, -1e30])
+def test_impossible_guidance_is_refused(weight: float) -> None:
+    with pytest.raises(UsageError, match=r"--guidance: text_high: got .*; allowed: -100 to 100"):
+        Sampling(guidance={"text_high": weight})
+
+
+def test_an_edit_of_one_frame_names_the_motion(run, clip: Clip) -> None:
+    one = clip.with_(joints=clip.joints[:1], name="one")
+    with pytest.raises(DataError, match="motion 'one': has 1 frame at 20 fps; at least 2"):
+        generate.edit(run, one, "lower_body", "a person walks")
