@@ -64,6 +64,50 @@ def test_the_check_sees_a_wrong_import(tmp_path: Path) -> None:
     assert imported_rooms(wrong) == {"training", "cli"}
 
 
+def imports_at_load(path: Path) -> set[Path]:
+    """The package's own files that a file imports at its top level (what is under TYPE_CHECKING or in a function waits)."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("motion_platform"):
+            continue
+        place = ROOT / node.module.replace(".", "/")
+        names = [place / f"{alias.name}.py" for alias in node.names]
+        modules = [name for name in names if name.is_file()]
+        own = place.with_suffix(".py") if place.with_suffix(".py").is_file() else place / "__init__.py"
+        found |= {*modules, *([own] if len(modules) < len(names) else [])}
+    return found
+
+
+def circle(graph: dict[Path, set[Path]]) -> list[str]:
+    """A circle in the graph as names in order, or nothing."""
+    state: dict[Path, int] = {}
+
+    def visit(node: Path, way: list[Path]) -> list[Path]:
+        state[node] = 1
+        for other in sorted(graph.get(node, ())):
+            if state.get(other) == 1:
+                return [*way[way.index(other) :], other] if other in way else [node, other]
+            if other not in state and (found := visit(other, [*way, other])):
+                return found
+        state[node] = 2
+        return []
+
+    for node in sorted(graph):
+        if node not in state and (found := visit(node, [node])):
+            return [path.stem for path in found]
+    return []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circle({path: imports_at_load(path) for path in FILES}) == []
+
+
+def test_the_check_sees_a_circle() -> None:
+    a, b, c = Path("a.py"), Path("b.py"), Path("c.py")
+    assert circle({a: {b}, b: {c}, c: {a}}) == ["a", "b", "c", "a"]
+    assert circle({a: {b, c}, b: {c}}) == []
+
+
 def test_no_file_is_longer_than_a_person_reads() -> None:
     long = {p.relative_to(ROOT).as_posix(): n for p in FILES if (n := len(p.read_text().splitlines())) > LONGEST}
     assert not long

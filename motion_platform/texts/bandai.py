@@ -30,7 +30,7 @@ LOW_PER_CLIP = 4
 @lru_cache(maxsize=1)
 def vocabulary() -> dict[str, Any]:
     """The words, with ``same: other style`` resolved by adding that style's words."""
-    words = yaml.safe_load((resources.files("motion_platform.data") / "bandai_vocabulary.yaml").read_text())
+    words = yaml.safe_load((resources.files("motion_platform.texts") / "bandai_vocabulary.yaml").read_text())
     for style in words["styles"].values():
         base = words["styles"].get(style.get("same"), {})
         for key in ("adverbs", "manner", "steps", "person", "state", "moves", "subjects", "because"):
