@@ -65,7 +65,7 @@ def test_the_check_sees_a_wrong_import(tmp_path: Path) -> None:
 
 
 def imports_at_load(path: Path) -> set[Path]:
-    """The package's own files that a file imports at its top level (what is under TYPE_CHECKING or in a function waits)."""
+    """The package's own files that a file imports at its top level (what is in a function waits)."""
     found = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("motion_platform"):

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from motion_platform.core.errors import UsageError
-from motion_platform.model.run import load_run
 
 Processes = Annotated[
     int | None, typer.Option(help="How many work at once (default: one a core). No number depends on it.", min=1)
@@ -65,7 +64,7 @@ def evaluate(
     from motion_platform.evaluation import report
     from motion_platform.evaluation.outside import is_results
     from motion_platform.evaluation.results import save
-    from motion_platform.model.run import why_not
+    from motion_platform.model.run import load_run, why_not
 
     folder = Path(model).expanduser()
     settings: dict[str, Any] = {"sampler": sampler, "steps": steps, "slots": slot or None, "precision": precision}

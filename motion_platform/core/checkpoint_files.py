@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
-from torch import Tensor
 
 from motion_platform import __version__
 from motion_platform.core import config, weight_files
 from motion_platform.core.config import ModelFile
 from motion_platform.core.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 CARD, WEIGHTS = "model.yaml", "model.safetensors"

@@ -17,7 +17,7 @@ from motion_platform.training import state as checkpoint
 from motion_platform.training import train
 
 HERE = Path(__file__).parent
-REFERENCE = np.load(HERE / "conductor_reference.npz")
+REFERENCE = np.load(HERE.parent / "diffusion" / "conductor_reference.npz")
 SPEC = MotionSpec("conductor", "coco_upper", 30.0, torch.full((26,), 0.5), torch.full((26,), 0.1))
 
 
