@@ -21,6 +21,7 @@ CATALOG: dict[str, dict[str, str]] = {
     },
     "generators": {
         "mdm": "motion_platform.generators.diffusion.mdm:MDM",
+        "masked_tokens": "motion_platform.generators.tokens.masked:MaskedTokens",
         "motion_lm": "motion_platform.generators.language.motion_lm:MotionLM",
         "conductor_ddpm": "motion_platform.generators.diffusion.conductor_ddpm:ConductorDDPM",
         "conductor_gan": "motion_platform.generators.conducting.gan:ConductorGAN",
@@ -97,6 +98,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "bvh_folder": "motion_platform.data.sources.bvh_folder:BVHFolder",
         "conductor_motion100": "motion_platform.data.sources.conductor_motion100:ConductorMotion100",
         "conductor_scores": "motion_platform.data.sources.conductor_scores:ConductorScores",
+        "open_motion": "motion_platform.data.sources.open_motion:OpenMotion",
         "sample": "motion_platform.data.sources.sample:Sample",
     },
 }

@@ -7,12 +7,18 @@ import numpy as np
 from motion_platform.motion.skeleton import get_skeleton
 
 
+UPRIGHT = 0.7
+"""Cosine of the trunk's angle to the vertical, at least."""
+
+
 def sides_swapped(joints: np.ndarray) -> bool:
     """True when "left" joints are on the right of the body: (T, 22, 3) joints in metres.
 
     Knees say where the front is, whatever the person does: they only bend forwards (toes point back in a sprint).
     With forward f and up u (pelvis to neck), left is u x f, and the vector from right hip to left hip must point there,
     summed over the clip so that well-bent knees count most. Files named after what a camera sees fail this.
+    Only frames with an upright trunk (within 45 degrees of the vertical) count: in a deep bend or on all fours the line from pelvis to
+    neck is no "up"; a clip without such frames is not judged.
     """
     at = get_skeleton("humanml3d").index
     forward = np.zeros_like(joints[:, 0])
@@ -20,8 +26,9 @@ def sides_swapped(joints: np.ndarray) -> bool:
         hip, knee, ankle = (joints[:, at(f"{side}_{joint}")] for joint in ("hip", "knee", "ankle"))
         forward = forward + knee - (hip + ankle) / 2
     up = joints[:, at("neck")] - joints[:, at("pelvis")]
+    upright = up[:, 1] > UPRIGHT * np.linalg.norm(up, axis=-1)
     across = joints[:, at("left_hip")] - joints[:, at("right_hip")]
-    return bool((np.cross(up, forward) * across).sum() < 0)
+    return bool((np.cross(up, forward) * across)[upright].sum() < 0)
 
 
 def contradicts(joints: np.ndarray, content: str) -> bool | None:

@@ -59,7 +59,9 @@ class Item:
     """One clip to be: a file, or the part ``start:end`` (frames at the representation's rate) of one.
 
     mirror_words: for the mirrored copy; None swaps the sides in ``words``. fps: of the file, where the format does not
-    say. repeats: any part of the clip shows what the words say, so that a long one may be cut into windows.
+    say. repeats: any part of the clip shows what the words say, so that a long one may be cut into windows. told_sides:
+    the content label names the side by Bandai-Namco's convention, which the motion must not contradict ("kick left" of
+    somebody else's clip may mean many things).
     """
 
     id: str
@@ -72,6 +74,7 @@ class Item:
     end: int | None = None
     fps: float | None = None
     repeats: bool = False
+    told_sides: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,7 +237,7 @@ def convert_file(item: Item, representation: str, mirror: bool, names: str | Non
             clip = clip.with_(joints=clip.joints[start : item.end])
         clip = clip.with_(joints=canonical(clip.joints))
         content = item.words.labels.get("content", "")
-        against = contradicts(clip.joints, content)
+        against = contradicts(clip.joints, content) if item.told_sides else None
         result.side_checked = True
         result.side_swapped = bool(against) or sides_swapped(clip.joints)
         if result.side_swapped:

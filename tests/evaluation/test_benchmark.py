@@ -13,7 +13,7 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
-from motion_platform.cli import app
+from motion_platform.cli.app import app
 from motion_platform.core import cards
 from motion_platform.core.config import MetricRecipe
 from motion_platform.core.errors import ConfigError, DataError, UsageError

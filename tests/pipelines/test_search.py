@@ -5,7 +5,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from motion_platform.cli import app
+from motion_platform.cli.app import app
 from motion_platform.core.config import ModelFile, ModelRecipe, SlotRecipe
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.seeding import seed_everything

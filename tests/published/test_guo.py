@@ -7,7 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from motion_platform.cli import app
+from motion_platform.cli.app import app
 from motion_platform.core.errors import UsageError, WeightsError
 from motion_platform.core.schema import Motion, MotionSpec
 from motion_platform.model.motion_model import MotionModel

@@ -64,6 +64,7 @@ class BandaiNamco(DataSource):
                     words=Words(tuple(high), tuple(low), labels_of(content, style)),
                     mirror_words=Words(tuple(mirror_high), tuple(mirror_low), labels_of(content, style, mirrored=True)),
                     repeats=content in REPEATS,
+                    told_sides=True,
                 )
             )
         return items

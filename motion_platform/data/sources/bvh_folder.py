@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class BVHFolder(DataSource):
         for name, _ in said:
             parts[name] += 1
         items = []
-        for (name, span), about in sorted(said.items()):
+        for (name, span), about in sorted(said.items(), key=_in_order):
             id = name.rsplit(".", 1)[0].replace("/", "_")
             if sum(other.rsplit(".", 1)[0] == name.rsplit(".", 1)[0] for other in files) > 1:
                 id = name.replace("/", "_")  # walk.bvh beside walk.npz
@@ -119,6 +120,12 @@ class BVHFolder(DataSource):
             return _beside(files)
         text = _text(path)
         return _from_json(path, text, files) if path.suffix.lower() == ".json" else _from_csv(path, text, files)
+
+
+def _in_order(entry: tuple[tuple[str, tuple[int, int | None]], _Said]) -> tuple[str, int, float]:
+    """By file, then by the part's place: a whole clip (no end) stands after the parts that begin where it does."""
+    (name, (start, end)), _ = entry
+    return name, start, math.inf if end is None else end
 
 
 def _text(path: Path) -> str:

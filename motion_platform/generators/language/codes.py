@@ -26,19 +26,19 @@ def find_tokenizer(tokenizer: str | Mapping[str, Any], spec: MotionSpec) -> tupl
         unknown = set(tokenizer) - {"name", "settings"}
         if unknown or "name" not in tokenizer:
             raise ConfigError(
-                f"motion_lm: tokenizer: got keys {sorted(tokenizer)}; give a checkpoint, or name, settings"
+                f"tokenizer: got keys {sorted(tokenizer)}; give a checkpoint, or name, settings"
             )
-        where = "motion_lm: tokenizer"
+        where = "tokenizer"
         return registry.build(
             "motion_tokens", tokenizer["name"], tokenizer.get("settings"), where=where, given=given
         ), None
     card, tensors = checkpoint_part(tokenizer, "")
     if card.model.kind != "motion_tokens":
-        raise ConfigError(f"motion_lm: tokenizer: {tokenizer} is a {card.model.name}, no motion tokenizer")
+        raise ConfigError(f"tokenizer: {tokenizer} is a {card.model.name}, no motion tokenizer")
     for key in ("representation", "skeleton", "fps"):
         if card.spec[key] != getattr(spec, key):
             raise ConfigError(
-                f"motion_lm: tokenizer: {tokenizer} has {key} {card.spec[key]!r}, this model {getattr(spec, key)!r}; "
+                f"tokenizer: {tokenizer} has {key} {card.spec[key]!r}, this model {getattr(spec, key)!r}; "
                 "they must be the same"
             )
     words = {key: card.spec[key] for key in ("representation", "skeleton", "fps", "units")}

@@ -48,6 +48,11 @@ class Representation(ABC):
         Joint 0 owns the root columns. All joints together own all columns. UsageError for a joint out of range.
         """
 
+    @property
+    def speeds(self) -> list[int]:
+        """The columns that are changes a frame: at twice the tempo they are twice as large. None by default."""
+        return []
+
     def part_columns(self, part: str) -> LongTensor:
         """The feature columns of a named body part of the skeleton. UnknownName when there is no such part."""
         return self.columns(self.skeleton.indices(part))

@@ -240,6 +240,12 @@ class GuoRepresentation(Representation):
             joints.append(joints[parent] + whole[j] @ offsets[j])
         return torch.stack(joints, dim=-2)
 
+    @property
+    def speeds(self) -> list[int]:
+        """The turn and the step of the root, and the joint velocities where they are kept."""
+        velocities = self.groups.get("velocities", slice(0, 0))
+        return [0, 1, 2, *range(velocities.start, velocities.stop)]
+
     def columns(self, joints: Sequence[int]) -> LongTensor:
         """The feature columns of these joints, ascending; joint 0 owns the root group, foot joints their contacts."""
         wanted = np.isin(self._owners, self.check_indices(joints))

@@ -39,7 +39,7 @@ def batch(rows=3, frames=90):
 
 def published_state(model):
     """The original's tensors, by their names, made by the formula that made the reference."""
-    spec = importlib.util.spec_from_file_location("make", HERE / "make_conductor_reference.py")
+    spec = importlib.util.spec_from_file_location("make", HERE.parent / "diffusion" / "make_conductor_reference.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     names = {}
@@ -130,7 +130,7 @@ def test_the_critic_and_the_generator_do_not_pull_at_each_other():
 def test_the_critic_goes_five_times_as_far_in_a_step(conductor_folder, tmp_path):
     """Resumed equals uninterrupted, and the learning rates are those of two time scales."""
     overrides = [f"data.folder={conductor_folder}", "train.steps=6", "data.mirror=false"]
-    place = config.load_recipe(HERE.parents[1] / "configs" / "smoke" / "conductor_gan.yaml", overrides)
+    place = config.load_recipe(HERE.parents[2] / "configs" / "smoke" / "conductor_gan.yaml", overrides)
     whole = train.run(place.model_copy(update={"output": str(tmp_path / "whole")}), "gan", device="cpu", quiet=True)
     part = place.model_copy(update={"output": str(tmp_path / "part")})
     stop, train.agreed = train.agreed, lambda wanted, accelerator, step, every: step == 2
@@ -152,7 +152,7 @@ def test_the_critic_goes_five_times_as_far_in_a_step(conductor_folder, tmp_path)
 def test_the_synchrony_loss_reads_a_trained_space(conductor_folder, tmp_path):
     """L1 of the features of the motion encoder of a checkpoint, which stays as it is and is not saved again."""
     overrides = [f"data.folder={conductor_folder}", "train.steps=1", f"output={tmp_path / 'sync'}"]
-    recipe = config.load_recipe(HERE.parents[1] / "configs" / "smoke" / "music_motion_sync.yaml", overrides)
+    recipe = config.load_recipe(HERE.parents[2] / "configs" / "smoke" / "music_motion_sync.yaml", overrides)
     folder = train.run(recipe, "sync", device="cpu", quiet=True)
     space = load_run(folder).model.trainable
     model = make(sync_loss=0.05, sync_weights=str(folder), adversarial_loss=0.0, gradient_penalty=0.0)

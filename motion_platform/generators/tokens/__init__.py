@@ -1,0 +1,1 @@
+"""Generators that write the codes of a motion tokenizer by masked modelling."""

@@ -1,0 +1,370 @@
+"""A masked transformer that writes the residual codes of a motion tokenizer from text.
+
+Source: MoMask (Guo et al., CVPR 2024, arXiv:2312.00063), section 3. A code is drawn, not averaged: a wave has a phase,
+where a regression of the mean over all phases stands still. What is ours: one network for all codebooks, told which
+one it writes; lengths as a distribution; training on other lengths and tempi of the same clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motion_platform.core.contracts import Generator, MotionTokenizer
+from motion_platform.core.errors import ConfigError, DataError, UsageError
+from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Tokens, length_mask
+from motion_platform.core.seeding import NoiseSource
+from motion_platform.generators.diffusion.guidance import (
+    Chain,
+    check_lengths,
+    guidance_chain,
+    known_slots,
+)
+from motion_platform.generators.diffusion.reading import ConditionReader
+from motion_platform.generators.language.codes import find_tokenizer
+from motion_platform.generators.tokens import varying, writing
+from motion_platform.generators.tokens.seams import paste
+from motion_platform.nn.transformer import Transformer, sinusoidal
+
+
+class MaskedTokens(Generator):
+    """A transformer over the steps of a motion tokenizer that reads the text by cross-attention.
+
+    tokenizer: the checkpoint of a motion tokenizer (not part of this model's weights: see :meth:`fingerprints`), or
+    {name, settings} for an untrained one that is. max_frames: the longest motion written at once; longer ones go on
+    from the last ``overlap`` seconds. text_layers, alignment_loss: see ``ConditionReader``.
+
+    Training: a row predicts the masked codes of the first codebook, or (``residual_share`` of the rows) those of a
+    later one from all before it. crop, tempo: the share of rows that are cut or made faster or slower
+    (generators/tokens/varying.py). Sampling: ``steps`` passes settle the first codebook, the most certain first, one
+    pass each later codebook; guidance is a weight on logits a slot. temperature, top_p: of the draw.
+    """
+
+    called = "masked_tokens"
+
+    def __init__(
+        self,
+        spec: MotionSpec,
+        slots: Sequence[str],
+        *,
+        tokenizer: str | dict[str, Any],
+        layers: int = 6,
+        width: int = 256,
+        heads: int = 4,
+        feed_forward: int = 1024,
+        dropout: float = 0.1,
+        text_layers: int = 1,
+        alignment_loss: float = 0.0,
+        max_frames: int = 196,
+        overlap: float = 2.0,
+        residual_share: float = 0.4,
+        crop: float = 0.35,
+        crop_frames: int = 60,
+        tempo: float = 0.3,
+        most_tempo: float = 1.15,
+        steps: int = 16,
+        temperature: float = 1.0,
+        top_p: float = 0.95,
+        guidance: dict[str, float] | None = None,
+        seam_seconds: float = 0.35,
+    ) -> None:
+        super().__init__()
+        self.spec, self.slots, self.width = spec, tuple(slots), width
+        found, self._tokenizer_print = find_tokenizer(tokenizer, spec)
+        self._outside = (found.requires_grad_(False).eval(),)  # in a tuple, no module sees it
+        if self._tokenizer_print is None:
+            self.own_tokenizer = found
+        for name, value in (("steps", steps), ("max_frames", max_frames // found.stride)):
+            if value < 1:
+                raise ConfigError(f"masked_tokens: {name}: got {value}; at least 1")
+        if temperature < 0 or not 0 < top_p <= 1:
+            raise ConfigError(f"masked_tokens: got temperature {temperature}, top_p {top_p}; allowed: >= 0, above 0 to 1")
+        self.stride, self.codes, self.codebooks = found.stride, found.codes, found.codebooks
+        self.max_steps, self.max_frames = -(-max_frames // found.stride), max_frames
+        self.overlap = max(1, round(overlap * spec.fps / found.stride))
+        if self.overlap >= self.max_steps:
+            raise ConfigError(f"masked_tokens: overlap: got {overlap} s; allowed: less than max_frames")
+        self.residual_share, self.crop, self.crop_frames = residual_share, crop, crop_frames
+        self.tempo, self.most_tempo = tempo, most_tempo
+        self.steps, self.temperature, self.top_p = steps, temperature, top_p
+        self.guidance = dict.fromkeys(self.slots, 2.5) | known_slots(guidance or {}, self.slots, "masked_tokens: guidance")
+        self.blend = round(seam_seconds * spec.fps)
+
+        self.register_buffer("positions", sinusoidal(self.max_steps + 1, width), persistent=False)
+        self.books = nn.Parameter(torch.randn(self.codebooks, self.codes + 1, width) * 0.02)  # the last is the mask
+        self.level = nn.Parameter(torch.randn(self.codebooks, width) * 0.02)
+        self.dropout = nn.Dropout(dropout)
+        self.transformer = Transformer(layers, width, heads, feed_forward, dropout, "pre", cross_attention=True)
+        self.heads = nn.Parameter(torch.randn(self.codebooks, self.codes, width) * width**-0.5)
+        self.biases = nn.Parameter(torch.zeros(self.codebooks, self.codes))
+        self.reader = ConditionReader(
+            self.slots,
+            width,
+            layers=text_layers,
+            heads=heads,
+            feed_forward=feed_forward,
+            dropout=dropout,
+            motion_dim=spec.dim,
+            patch=found.stride,
+            max_frames=max_frames,
+            natural_length=False,
+            alignment=alignment_loss,
+        )
+        self.length = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, self.max_steps)) if self.slots else None
+
+    # ---------------------------------------------------------------- the tokenizer stands outside
+
+    @property
+    def tokenizer(self) -> MotionTokenizer:
+        """The frozen motion tokenizer; a named one is no part of this module."""
+        return self._outside[0]
+
+    def fingerprints(self) -> dict[str, str]:
+        return {} if self._tokenizer_print is None else {"motion tokenizer": self._tokenizer_print}
+
+    def train(self, mode: bool = True) -> MaskedTokens:
+        """The tokenizer stays as it is."""
+        super().train(mode)
+        self.tokenizer.eval()
+        return self
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> MaskedTokens:
+        super()._apply(fn, recurse)
+        self.tokenizer._apply(fn)
+        return self
+
+    # ---------------------------------------------------------------- the network
+
+    def _memory(self, read: Mapping[str, Condition]) -> tuple[list, Tensor | None]:
+        """Keys and values of every layer, and the mask (B, N) of what they are of."""
+        tokens = torch.cat([read[slot].tokens for slot in self.slots], 1)
+        return self.transformer.keys_values(tokens), torch.cat([read[slot].mask for slot in self.slots], 1)
+
+    def logits(
+        self, seen: Tensor, book: Tensor, real: Tensor, memory: tuple[list, Tensor | None]
+    ) -> Tensor:
+        """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width) of which ``real`` (B, S) are there."""
+        first = self.level[book]
+        h = torch.cat([first[:, None], seen], 1)
+        h = h + self.positions[: h.shape[1]].to(h.dtype)
+        here = F.pad(real, (1, 0), value=True)
+        h = self.transformer(self.dropout(h), here, *memory)[:, 1:]
+        return torch.einsum("bsc,bkc->bsk", h, self.heads[book].to(h.dtype)) + self.biases[book][:, None].to(h.dtype)
+
+    def embed(self, ids: Tensor, upto: Tensor) -> Tensor:
+        """(B, S, Q) codes, the mask among them -> (B, S, width): the sum of the first ``upto`` (B,) codebooks' rows."""
+        books = torch.stack([F.embedding(ids[..., q], self.books[q]) for q in range(self.codebooks)], 2)
+        on = torch.arange(self.codebooks, device=ids.device)[None] < upto[:, None]
+        return (books * on[:, None, :, None]).sum(2)
+
+    # ---------------------------------------------------------------- training
+
+    def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
+        """{"loss", "first", "later", "length"[, "alignment"]}: cross-entropies a code, in nats, and accuracies."""
+        if batch.motion is None:
+            raise DataError("masked_tokens: the batch has no motion to learn from")
+        whole = batch.motion
+        varied = whole
+        if self.training:
+            varied = varying.crop(varied, self.crop, self.crop_frames)
+            varied = varying.change_tempo(varied, self.tempo, self.most_tempo, self.max_frames)
+        tokens = self.tokenizer.encode(varied)
+        ids, lengths = tokens.ids, tokens.lengths
+        real = length_mask(lengths, ids.shape[1])
+        rows = len(ids)
+        later = (torch.rand(rows, device=ids.device) < self.residual_share) & (self.codebooks > 1)
+        book = torch.where(later, torch.randint(1, max(self.codebooks, 2), (rows,), device=ids.device), 0)
+        masked = torch.where(later[:, None], real, writing.draw_mask(real))
+        seen = ids.clone()
+        hidden = writing.corrupt(ids[..., 0], masked, self.codes, self.codes)
+        seen[..., 0] = torch.where(later[:, None], ids[..., 0], hidden)
+        read = self.reader(given)
+        predicted = self.logits(self.embed(seen, book.clamp(min=1)), book, real, self._memory(read))
+        target = ids.gather(2, book[:, None, None].expand(-1, ids.shape[1], 1))[..., 0]
+        error = F.cross_entropy(predicted.float().transpose(1, 2), target, reduction="none", label_smoothing=0.05)
+        error = (error * masked).sum(1) / masked.sum(1)
+        right = ((predicted.argmax(-1) == target) & masked).sum(1) / masked.sum(1)
+        loss = error.mean()
+        parts = {"first": _of(error, ~later), "later": _of(error, later), "right": _of(right, ~later)}
+        if self.length is not None:
+            steps = (-(-whole.lengths // self.stride)).clamp(max=self.max_steps)
+            said = self.length(self.reader.pooled(read).detach()).float()
+            parts["length"] = F.cross_entropy(said, steps.to(said.device) - 1)
+            loss = loss + 0.1 * parts["length"]
+        x0 = torch.where(whole.mask[..., None], self.spec.normalise(whole.x), 0.0)
+        for name, extra in self.reader.losses(read, x0, batch).items():
+            parts[name] = extra
+            loss = loss + self.reader.weights[name] * extra
+        return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
+
+    # ---------------------------------------------------------------- sampling
+
+    def natural_lengths(self, given: Mapping[str, Condition]) -> Tensor | None:
+        """(B,) frames: the median of the lengths that clips of such a text have."""
+        if self.length is None:
+            return None
+        share = self.length(self.reader.pooled(self.reader(given))).float().softmax(-1).cumsum(-1)
+        steps = (share < 0.5).sum(-1) + 1
+        return (steps * self.stride).clamp(max=self.max_frames)
+
+    def seams(self, length: int) -> list[int]:
+        """Frames at which a longer motion goes on from what was written before."""
+        steps, fresh = -(-length // self.stride), self.max_steps - self.overlap
+        return [start * self.stride for start in range(self.max_steps, steps, fresh)]
+
+    def generate(
+        self,
+        given: Mapping[str, Condition],
+        lengths: Tensor,
+        *,
+        noise: NoiseSource,
+        sampling: Sampling | None = None,
+        edit: Edit | None = None,
+    ) -> Motion:
+        """Motions of the asked lengths (B,), raw units, zero after their end.
+
+        Guidance: the chain of ``Diffusion.generate``, on logits. ``sampling.steps``: passes for the first codebook.
+        ``edit``: whole frames are kept exactly; steps that lie in them are given, the others written around them, and
+        what is left at a seam is spread over ``seam_seconds``. Longer motions are written window after window, each
+        given the last ``overlap`` of the one before. UsageError for an edit that keeps parts of a frame.
+        """
+        sampling = sampling or Sampling()
+        check_lengths(lengths, noise.ids, self.called)
+        if sampling.sampler is not None:
+            raise UsageError(f"--sampler: {self.called} draws codes and has no samplers; --steps sets its passes")
+        asked = known_slots(sampling.guidance, self.slots, f"{self.called}: guidance")
+        chain = guidance_chain(self.slots, self.guidance | asked, given) if self.slots else [((), 1.0)]
+        device = self.books.device
+        lengths = lengths.to(device)
+        with torch.inference_mode():
+            steps = -(-lengths // self.stride)
+            known, kept = self._known(edit, lengths)
+            memory = self._passes(given, chain)
+            ids = self._write(steps, chain, memory, noise, sampling, known, kept)
+            made = self.tokenizer.decode(Tokens(ids, steps))
+            x = self._fit(made.x, lengths)
+            if edit is not None:
+                x = paste(x, lengths, edit, self.blend, self.spec.representation)
+        return Motion(x.clone(), lengths, self.spec)
+
+    def _fit(self, x: Tensor, lengths: Tensor) -> Tensor:
+        frames = int(lengths.max())
+        return x[:, :frames] * length_mask(lengths, frames)[..., None]
+
+    def _known(self, edit: Edit | None, lengths: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps; a step is given when all of its frames are."""
+        if edit is None:
+            return None, None
+        whole = edit.keep.all(-1)
+        if bool((edit.keep.any(-1) != whole).any()):
+            raise UsageError(
+                f"--keep: {self.called} keeps whole frames, not parts of the body; --model text_to_motion_diffusion does"
+            )
+        frames = edit.x.shape[1]
+        # Where nothing is given, the nearest given frame is held: the encoder sees a few frames to each side.
+        place = torch.arange(frames, device=edit.x.device)
+        far = torch.where(whole[:, None, :], (place[:, None] - place[None]).abs()[None], frames * 2)
+        near = far.argmin(-1)
+        filled = edit.x.gather(1, near[..., None].expand(-1, -1, edit.x.shape[-1]))
+        tokens = self.tokenizer.encode(Motion(filled.to(self.books), lengths, self.spec))
+        padded = F.pad(whole, (0, -frames % self.stride), value=False)
+        inside = length_mask(lengths, padded.shape[1]).to(padded.device)
+        kept = (padded | ~inside).unflatten(1, (-1, self.stride)).all(-1) & padded.unflatten(1, (-1, self.stride)).any(-1)
+        return tokens.ids, kept[:, : tokens.ids.shape[1]].to(tokens.ids.device)
+
+    def _passes(self, given: Mapping[str, Condition], chain: Chain) -> tuple[list, Tensor | None]:
+        stacked = {}
+        for slot in self.slots:
+            views = [given[slot] if slot in on else given[slot].drop() for on, _ in chain]
+            stacked[slot] = Condition(torch.cat([v.tokens for v in views]), torch.cat([v.mask for v in views]))
+        return self._memory(self.reader(stacked))
+
+    def _write(
+        self,
+        steps: Tensor,
+        chain: Chain,
+        memory: tuple[list, Tensor | None],
+        noise: NoiseSource,
+        sampling: Sampling,
+        known: Tensor | None,
+        kept: Tensor | None,
+    ) -> Tensor:
+        """(B, S, Q) codes of ``steps`` (B,) steps, window after window."""
+        total = int(steps.max())
+        ids = torch.zeros(len(steps), total, self.codebooks, dtype=torch.int64, device=steps.device)
+        given = torch.zeros(len(steps), total, dtype=torch.bool, device=steps.device)
+        if known is not None and kept is not None:
+            ids[kept], given = known[kept], kept.clone()
+        fresh = self.max_steps - self.overlap
+        starts = [0, *range(fresh, total - self.overlap, fresh)]
+        for number, start in enumerate(starts):
+            end = min(start + self.max_steps, total)
+            real = torch.arange(start, end, device=steps.device)[None] < steps[:, None]
+            if not bool(real.any()):
+                break
+            # A row that has ended is written once more over nothing: at least one of its steps must be looked at.
+            real = real | (torch.arange(end - start, device=steps.device)[None] == 0)
+            window = self._window(
+                ids[:, start:end], given[:, start:end], real, chain, memory, noise, f"window {number}", sampling
+            )
+            fill = ~given[:, start:end] & real
+            ids[:, start:end] = torch.where(fill[..., None], window, ids[:, start:end])
+            given[:, start:end] |= real
+            if sampling.progress is not None:
+                sampling.progress(number + 1, len(starts))
+        return ids
+
+    def _window(
+        self,
+        ids: Tensor,
+        given: Tensor,
+        real: Tensor,
+        chain: Chain,
+        memory: tuple[list, Tensor | None],
+        noise: NoiseSource,
+        name: str,
+        sampling: Sampling,
+    ) -> Tensor:
+        """Codes (B, S, Q) of one window: the first codebook in ``steps`` passes, one pass each later one."""
+        ids, steps = ids.clone(), sampling.steps or self.steps
+        weights = torch.tensor([c for _, c in chain], device=ids.device).view(-1, 1, 1, 1)
+        copies = len(chain)
+
+        def ask(codes: Tensor, q: int) -> Tensor:
+            book = torch.full((len(codes),), q, device=codes.device)
+            seen = self.embed(codes, book.clamp(min=1)).repeat(copies, 1, 1)
+            out = self.logits(seen, book.repeat(copies), real.repeat(copies, 1), memory).float()
+            return (weights * out.unflatten(0, (copies, -1)).log_softmax(-1)).sum(0)
+
+        def uniform(of: str) -> Tensor:
+            drawn = noise.normal((ids.shape[1],), name=f"{name} {of}", device=ids.device)
+            return torch.special.ndtr(drawn)
+
+        open_ = ~given & real
+        count = open_.sum(1)
+        masked = open_.clone()
+        ids[..., 0] = torch.where(masked, self.codes, ids[..., 0])
+        for step in range(steps):
+            if not bool(masked.any()):
+                break
+            chosen, score = writing.choose(ask(ids, 0), uniform(f"step {step}"), self.temperature, self.top_p)
+            ids[..., 0] = torch.where(masked, chosen, ids[..., 0])
+            left = writing.still_masked(step, steps, count)
+            gumbel = -torch.log(-torch.log(uniform(f"order {step}").clamp(1e-6, 1 - 1e-6)))
+            trust = score + gumbel * (1 - (step + 1) / steps)
+            order = trust.masked_fill(~masked, torch.inf).argsort(1).argsort(1)
+            masked = masked & (order < left[:, None])
+            ids[..., 0] = torch.where(masked, self.codes, ids[..., 0])
+        for q in range(1, self.codebooks):
+            chosen, _ = writing.choose(ask(ids, q), uniform(f"book {q}"), self.temperature, self.top_p)
+            ids[..., q] = torch.where(open_, chosen, ids[..., q])
+        return ids
+
+
+def _of(values: Tensor, rows: Tensor) -> Tensor:
+    """The mean over some rows; 0 where there are none."""
+    return (values * rows).sum() / rows.sum().clamp(min=1)

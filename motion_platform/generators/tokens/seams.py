@@ -1,0 +1,41 @@
+"""Given frames put back into a motion that was written around them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from motion_platform.core.schema import Edit
+from motion_platform.motion.representations import get_representation
+
+
+def paste(x: Tensor, lengths: Tensor, edit: Edit, blend: int, representation: str) -> Tensor:
+    """x (B, T, D) with the kept frames exactly as given, and what is left at each seam spread over ``blend`` frames.
+
+    At a seam the made frame beside the kept one is off by d, the difference of what was made and given in the kept
+    frame; d, fading as a raised cosine, is added to the made frames. Speeds are left as they are made.
+    """
+    keep = edit.keep.all(-1).to(x.device)
+    given = edit.x.to(x)
+    off = torch.where(keep[..., None], given - x, 0.0)
+    off[..., get_representation(representation).speeds] = 0.0
+    out = x.clone()
+    for b in range(len(x)):
+        n = int(lengths[b])
+        places = keep[b, :n].nonzero().flatten()
+        if not len(places):
+            continue
+        t = torch.arange(n, device=x.device)
+        after = torch.searchsorted(places, t, right=True) - 1  # the last kept frame at or before t
+        before = torch.searchsorted(places, t)  # the first kept one at or after it
+        move = torch.zeros_like(out[b, :n])
+        weight = torch.zeros(n, 1, device=x.device)
+        for index, there in ((after, after >= 0), (before, before < len(places))):
+            frame = places[index.clamp(0, len(places) - 1)]
+            far = (t - frame).abs()
+            fade = torch.where(there & (far <= blend), 0.5 + 0.5 * torch.cos(torch.pi * far / (blend + 1)), 0.0)
+            move += fade[:, None] * off[b, frame]
+            weight += fade[:, None]
+        out[b, :n] += move / weight.clamp(min=1)  # between two near seams the fades share
+        out[b, :n] = torch.where(keep[b, :n, None], given[b, :n], out[b, :n])
+    return out
