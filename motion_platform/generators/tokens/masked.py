@@ -82,7 +82,9 @@ class MaskedTokens(Generator):
             if value < 1:
                 raise ConfigError(f"masked_tokens: {name}: got {value}; at least 1")
         if temperature < 0 or not 0 < top_p <= 1:
-            raise ConfigError(f"masked_tokens: got temperature {temperature}, top_p {top_p}; allowed: >= 0, above 0 to 1")
+            raise ConfigError(
+                f"masked_tokens: got temperature {temperature}, top_p {top_p}; allowed: >= 0, above 0 to 1"
+            )
         self.stride, self.codes, self.codebooks = found.stride, found.codes, found.codebooks
         self.max_steps, self.max_frames = -(-max_frames // found.stride), max_frames
         self.overlap = max(1, round(overlap * spec.fps / found.stride))
@@ -91,7 +93,9 @@ class MaskedTokens(Generator):
         self.residual_share, self.crop, self.crop_frames = residual_share, crop, crop_frames
         self.tempo, self.most_tempo = tempo, most_tempo
         self.steps, self.temperature, self.top_p = steps, temperature, top_p
-        self.guidance = dict.fromkeys(self.slots, 2.5) | known_slots(guidance or {}, self.slots, "masked_tokens: guidance")
+        self.guidance = dict.fromkeys(self.slots, 2.5) | known_slots(
+            guidance or {}, self.slots, "masked_tokens: guidance"
+        )
         self.blend = round(seam_seconds * spec.fps)
 
         self.register_buffer("positions", sinusoidal(self.max_steps + 1, width), persistent=False)
@@ -144,10 +148,9 @@ class MaskedTokens(Generator):
         tokens = torch.cat([read[slot].tokens for slot in self.slots], 1)
         return self.transformer.keys_values(tokens), torch.cat([read[slot].mask for slot in self.slots], 1)
 
-    def logits(
-        self, seen: Tensor, book: Tensor, real: Tensor, memory: tuple[list, Tensor | None]
-    ) -> Tensor:
-        """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width) of which ``real`` (B, S) are there."""
+    def logits(self, seen: Tensor, book: Tensor, real: Tensor, memory: tuple[list, Tensor | None]) -> Tensor:
+        """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width) of which ``real`` (B, S) are
+        there."""
         first = self.level[book]
         h = torch.cat([first[:, None], seen], 1)
         h = h + self.positions[: h.shape[1]].to(h.dtype)
@@ -256,13 +259,14 @@ class MaskedTokens(Generator):
         return x[:, :frames] * length_mask(lengths, frames)[..., None]
 
     def _known(self, edit: Edit | None, lengths: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps; a step is given when all of its frames are."""
+        """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps; a step is given when all of its
+        frames are."""
         if edit is None:
             return None, None
         whole = edit.keep.all(-1)
         if bool((edit.keep.any(-1) != whole).any()):
             raise UsageError(
-                f"--keep: {self.called} keeps whole frames, not parts of the body; --model text_to_motion_diffusion does"
+                f"--keep: {self.called} keeps whole frames, not parts of the body; a diffusion model (mdm) does"
             )
         frames = edit.x.shape[1]
         # Where nothing is given, the nearest given frame is held: the encoder sees a few frames to each side.
@@ -273,7 +277,9 @@ class MaskedTokens(Generator):
         tokens = self.tokenizer.encode(Motion(filled.to(self.books), lengths, self.spec))
         padded = F.pad(whole, (0, -frames % self.stride), value=False)
         inside = length_mask(lengths, padded.shape[1]).to(padded.device)
-        kept = (padded | ~inside).unflatten(1, (-1, self.stride)).all(-1) & padded.unflatten(1, (-1, self.stride)).any(-1)
+        kept = (padded | ~inside).unflatten(1, (-1, self.stride)).all(-1) & padded.unflatten(1, (-1, self.stride)).any(
+            -1
+        )
         return tokens.ids, kept[:, : tokens.ids.shape[1]].to(tokens.ids.device)
 
     def _passes(self, given: Mapping[str, Condition], chain: Chain) -> tuple[list, Tensor | None]:
