@@ -59,7 +59,7 @@ _PLACES = {
 }
 """Public name -> the module that defines it."""
 
-__all__ = [*sorted(_PLACES), "__version__"]  # noqa: PLE0604 - the names are the table's keys
+__all__ = [*sorted(_PLACES), "__version__"]
 
 if TYPE_CHECKING:
     from motion_platform.motion.clip import Clip as Clip

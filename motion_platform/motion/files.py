@@ -8,6 +8,9 @@ from pathlib import Path
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
 
+PICTURES = (".html", ".mp4", ".png")
+"""Formats that show a conductor flat and in space; the others hold what they are given."""
+
 
 def read(path: str | Path, *, fps: float | None = None, skeleton: str | None = None) -> Clip:
     """The first motion of a file of any readable format. fps, skeleton: where the file does not say. DataError."""
@@ -22,11 +25,11 @@ def read_all(path: str | Path, *, fps: float | None = None, skeleton: str | None
 def write(clips: Clip | Sequence[Clip], path: str | Path) -> list[Path]:
     """Write motions; the ending says the format (.html .bvh .glb .mp4 .png .npz). The files written.
 
-    Bodies that a conductor has in the image plane are shown flat and in space in pictures. Errors: UsageError for an ending that no
-    writer has; OutputError.
+    Bodies that a conductor has in the image plane are shown flat and in space in pictures. Errors: UsageError for an ending
+    that no writer has; OutputError.
     """
     from motion_platform.motion.conducting import lift
 
     several = [clips] if isinstance(clips, Clip) else list(clips)
-    pictures = Path(path).suffix.lower() in io.PICTURES
+    pictures = Path(path).suffix.lower() in PICTURES
     return io.save(lift.views(several, "both") if pictures else several, Path(path))

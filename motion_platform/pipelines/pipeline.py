@@ -30,7 +30,7 @@ def load(task: str, model: str | Path | None = None, *, device: str = "cpu") -> 
 
 
 def best_device() -> str:
-    """"cuda" or "mps" where there is one, else "cpu"."""
+    """ "cuda" or "mps" where there is one, else "cpu"."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -83,7 +83,9 @@ class Pipeline:
         if motion is not None:
             if self.run.task.keep is None:
                 raise UsageError(f"--motion: task {self.run.task.task} completes no motion; use edit")
-            return self.edit(motion, text=_one(text), low_text=_one(low_text), samples=samples, seed=seed, guidance=guidance)
+            return self.edit(
+                motion, text=_one(text), low_text=_one(low_text), samples=samples, seed=seed, guidance=guidance
+            )
         given, count = generate.inputs_of(
             self.run,
             texts=_several(text),
@@ -137,7 +139,9 @@ class Pipeline:
             sampling=self._sampling(guidance, sampler, steps, 1.0),
         )
 
-    def caption(self, clips: Clip | str | Path | Sequence[Clip | str | Path], *, samples: int = 1, seed: int = 0) -> list[str]:
+    def caption(
+        self, clips: Clip | str | Path | Sequence[Clip | str | Path], *, samples: int = 1, seed: int = 0
+    ) -> list[str]:
         """What motions show: a sentence for each, sample by sample. UsageError for a model that has no words."""
         from motion_platform.pipelines import caption
 

@@ -24,10 +24,10 @@ from motion_platform.data.loader import Collate
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.model.run import Run, load_run
+from motion_platform.motion.bodies import features_of
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.motion.bodies import features_of
 from motion_platform.pipelines import texts
 
 log = logging.getLogger("motion_platform")
