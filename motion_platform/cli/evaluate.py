@@ -82,11 +82,11 @@ def evaluate(
         data = data or (run.data.folder if run.data else None)
         weights = weights_of(guidance, list(run.model.card.slots))
         entry = engine.Entry(model=model, name=run.model.card.name, guidance=weights, **settings)
-    recipes = recipes_of(metrics) or list(card.metrics)
+    recipes = recipes_of(metrics, card) or list(card.metrics)
     if space is not None:
         recipes = [m.model_copy(update={"space": space}) if in_text_space(m.name) else m for m in recipes]
     described = engine.Benchmark(
-        tasks=[card.task],
+        tasks=[task or card.task],
         entries=[entry],
         seeds=[seed],
         data=name,
@@ -98,7 +98,8 @@ def evaluate(
         metrics=recipes,
         bounds=[] if no_bounds else None,
     )
-    job = engine.Job(described, None, cli._device(device), cache)
+    own = {card.task: card} if task is None else {}
+    job = engine.Job(described, None, cli._device(device), cache, cards=own)
     cells = engine.run(job, process_count(processes, device))
     print(report.text_table([cell.row for cell in cells]))
     for path in output:
@@ -212,14 +213,16 @@ def check_precision(precision: str) -> None:
         raise UsageError(f"--precision: got {precision!r}; allowed: bf16, fp32")
 
 
-def recipes_of(metrics: list[str]) -> list[Any]:
-    """``frechet=text_motion,foot_skating`` as recipes; a name alone takes the space of the text_to_motion card."""
+def recipes_of(metrics: list[str], card: Any = None) -> list[Any]:
+    """``frechet=text_motion,foot_skating`` as recipes; a name alone takes the space and settings that the task's card
+    gives it, else those of the text_to_motion card."""
     from motion_platform.core import registry
     from motion_platform.core import tasks as cards
     from motion_platform.core.config import MetricRecipe
     from motion_platform.core.errors import UnknownName
 
     known = {metric.name: metric for metric in cards.load("text_to_motion").metrics}
+    known |= {metric.name: metric for metric in (card.metrics if card is not None else ())}
     recipes = []
     for each in [part for value in metrics for part in split_list(value)]:
         name, equals, space = each.partition("=")

@@ -264,8 +264,7 @@ def _explain(model: type[BaseModel], problem: Mapping[str, Any], where: str | Pa
     if problem["type"] == "missing":
         return f"{where}: {key}: is missing; the recipe or card must say it"
     if problem["type"] == "literal_error":
-        parent = _schema_at(model, location[:-1])
-        allowed = [str(v) for v in get_args(parent.model_fields[location[-1]].annotation)]
+        allowed = [str(v) for v in get_args(_schema_at(model, location))]  # of a field, or in a table or list
         return f"{where}: {key}: got {got}; {suggest(problem.get('input'), allowed)}"
     if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return f"{where}: {key}: got {got}; a table of key: value is needed here"

@@ -52,13 +52,17 @@ class Keep(Strict):
 class Task(Strict):
     """``tasks/<task>.yaml``. reads: slot -> kind of input; ``optional`` lists the slots that may be left out.
 
-    keep: what of the motion in the slot that reads ``motion`` stays, for a task that completes a motion.
+    A slot may also be written ``speech: {kind: audio, column: wav, option: --speech}``: column is what it reads of a
+    prepared row (data/slots.py), option its short name in messages. keep: what of the motion in the slot that reads
+    ``motion`` stays, for a task that completes a motion.
     """
 
     task: str
     title: str
     source: str
     reads: dict[str, Literal["text", "audio", "label", "motion"]]
+    columns: dict[str, str] = Field(default_factory=dict)
+    options: dict[str, str] = Field(default_factory=dict)
     optional: list[str] = Field(default_factory=list)
     writes: Literal["motion", "captions", "lengths", "tokens", "labels", "embedding"]
     keep: Keep | None = None
@@ -66,6 +70,27 @@ class Task(Strict):
     metrics: list[MetricRecipe] = Field(default_factory=list)
     protocol: Protocol = Field(default_factory=Protocol)
     default_model: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _slots(cls, values: Any) -> Any:
+        """Slots that are written as a mapping, taken apart."""
+        if not isinstance(values, dict) or not isinstance(values.get("reads"), dict):
+            return values
+        reads, parts = {}, {"column": dict(values.get("columns") or {}), "option": dict(values.get("options") or {})}
+        for slot, said in values["reads"].items():
+            if isinstance(said, dict):
+                wrong = sorted(set(said) - {"kind", *parts})
+                if wrong or "kind" not in said:
+                    got = wrong[0] if wrong else "no kind"
+                    raise ValueError(f"slot {slot}: got {got}; a slot is a kind, or {{kind, column, option}}")
+                for part, found in parts.items():
+                    if part in said:
+                        found[slot] = str(said[part])
+                reads[slot] = said["kind"]
+            else:
+                reads[slot] = said
+        return {**values, "reads": reads, "columns": parts["column"], "options": parts["option"]}
 
     def texts(self) -> list[str]:
         """The slots that read text, those that must be filled first: --text is for the first, --low-text the second."""

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from motion_platform.core.errors import DataError, UnknownName, UsageError
+from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.core.seeding import seed_of
-from motion_platform.data.prepared import AUDIO_SLOTS, SLOTS, PreparedDataset
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.slots import Slot, slots_of
 
 BATCHES_A_BUCKET = 16
 """Clips are sorted by length within so many batches: little padding, and still a different mixture every epoch."""
@@ -35,7 +36,7 @@ class Collate:
         self,
         dataset: PreparedDataset,
         spec: MotionSpec,
-        slots: Sequence[str],
+        slots: Sequence[str] | Mapping[str, Slot],
         *,
         max_frames: int | None = 196,
         seed: int | None = None,
@@ -43,14 +44,13 @@ class Collate:
         written_beats: bool = False,
     ) -> None:
         self.written_beats = written_beats
-        self.dataset, self.spec, self.slots = dataset, spec, tuple(slots)
+        self.dataset, self.spec = dataset, spec
+        self.slots = dict(slots) if isinstance(slots, Mapping) else slots_of(slots)
         self.columns = dataset.columns(spec.representation)
         self.max_frames = max_frames or np.iinfo(np.int64).max
         self.seed, self.captions_per_clip = seed, captions_per_clip
-        for slot in self.slots:
-            if slot not in SLOTS:
-                raise UnknownName("slot", slot, SLOTS, "this data set")
-            if slot in AUDIO_SLOTS and not dataset.streams:
+        for slot, wanted in self.slots.items():
+            if wanted.kind == "audio" and not dataset.streams:
                 raise UsageError(f"slot {slot}: data set {dataset.name} ({dataset.folder}) holds no music")
 
     def __call__(self, rows: Sequence[int], epoch: int = 0) -> Batch:
@@ -71,12 +71,14 @@ class Collate:
         captions = [dataset.captions(row) for row in rows]
         labels = [dataset.labels(row) for row in rows]
         raw: dict[str, list[Any]] = {}
-        for slot in self.slots:
-            if slot in AUDIO_SLOTS:
+        for slot, wanted in self.slots.items():
+            if wanted.kind == "audio":
                 raw[slot] = [dataset.audio(*window, written_beats=self.written_beats) for window in windows]
-                continue
-            said = [(row, self.inputs(row, slot)) for row in rows]
-            raw[slot] = [all_[self._choose(len(all_), epoch, row, slot)] if all_ else "" for row, all_ in said]
+            elif wanted.kind == "motion":
+                raw[slot] = [torch.from_numpy(x[b, : int(lengths[b])].copy()) for b in range(len(rows))]
+            else:
+                said = [(row, self.inputs(row, slot)) for row in rows]
+                raw[slot] = [all_[self._choose(len(all_), epoch, row, slot)] if all_ else "" for row, all_ in said]
         counts = torch.from_numpy(lengths.astype(np.int64))
         return Batch(
             ids=[dataset.id(row) for row in rows],
@@ -90,7 +92,7 @@ class Collate:
 
     def inputs(self, row: int, slot: str) -> list[str]:
         """Every text that a batch can hold in this slot for this row."""
-        return self.dataset.inputs(row, slot, self.captions_per_clip)
+        return self.dataset.inputs(row, self.slots[slot], self.captions_per_clip)
 
     def _choose(self, count: int, epoch: int, row: int, what: str) -> int:
         """0 .. count-1, from (seed, epoch, id); 0 for evaluation."""
@@ -204,7 +206,7 @@ def make_loader(
     dataset: PreparedDataset,
     split: str,
     spec: MotionSpec,
-    slots: Sequence[str],
+    slots: Sequence[str] | Mapping[str, Slot],
     batch_size: int,
     seed: int = 0,
     max_frames: int | None = 196,
@@ -220,7 +222,8 @@ def make_loader(
 ) -> Loader:
     """A loader over one split.
 
-    slots: of ``prepared.SLOTS``. batch_size: over all processes in training, of this process in evaluation. max_frames:
+    slots: the usual names, or name -> Slot (data/slots.py).
+    batch_size: over all processes in training, of this process in evaluation. max_frames:
     longer clips give a random window (evaluation: their start); shorter ones than ``min_frames`` are left out of
     training. mirror False leaves mirrored copies out. balance: see :func:`balanced`. captions_per_clip: only the first
     so many captions of a clip are used (None: all). written_beats: see :class:`Collate`; of training only. Errors:

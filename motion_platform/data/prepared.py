@@ -22,14 +22,11 @@ import torch
 
 from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.core.schema import Audio, Batch, MotionSpec
+from motion_platform.data.slots import ALL_LABELS, Slot, slot_of
 from motion_platform.motion.representations import get_representation
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")
-AUDIO_SLOTS = ("music", "rhythm")
-"""What :meth:`PreparedDataset.audio` fills."""
-SLOTS = ("text", "text_high", "text_low", "label", "content", "style", *AUDIO_SLOTS)
-"""What a prepared dataset can fill: see :meth:`PreparedDataset.inputs`."""
 
 
 class PreparedDataset:
@@ -202,31 +199,28 @@ class PreparedDataset:
             self._said[i] = self._value("captions_high", i), self._value("captions_low", i)
         return self._said[i]
 
-    def inputs(self, i: int, slot: str, limit: int | None = None) -> list[str]:
-        """Everything that clip ``i`` can give a slot, the first of it for evaluation; [] switches the slot off.
+    def inputs(self, i: int, slot: str | Slot, limit: int | None = None) -> list[str]:
+        """Everything that clip ``i`` can give a slot that reads text or a label, the first of it for evaluation; []
+        switches the slot off.
 
-        ``text`` and ``text_high`` read the captions, ``text_low`` the action sequences, ``content`` and ``style`` that
-        label, ``label`` all labels together ("walk tired"). limit: at most so many texts. ``music`` is no text: []; see
-        :meth:`audio`. UnknownName for another slot.
+        slot: one of the usual names, or what a card says of it (data/slots.py). limit: at most so many texts.
+        Recordings and motions are no words: []; see :meth:`audio`, :meth:`features`. UnknownName for another name.
         """
-        if slot not in SLOTS:
-            raise UnknownName("slot", slot, SLOTS, "this data set")
-        if slot in AUDIO_SLOTS:
-            return []
-        if slot in ("label", "content", "style"):
+        wanted = slot_of(slot) if isinstance(slot, str) else slot
+        if wanted.kind == "label":
             labels = self.labels(i)
-            said = " ".join(labels[key] for key in sorted(labels)) if slot == "label" else labels.get(slot, "")
+            every = " ".join(labels[key] for key in sorted(labels))
+            said = every if wanted.column == ALL_LABELS else labels.get(wanted.column, "")
             return [said] if said else []
-        return self.captions(i)[slot == "text_low"][:limit]
+        if wanted.kind == "text":
+            return self.captions(i)[wanted.column == "low"][:limit]
+        return []
 
-    def texts(self, split: str) -> dict[str, list[str]]:
-        """Slot -> every different text that a split can give it, sorted: what a frozen encoder may encode ahead."""
-        rows = self.indices(split)
-        return {
-            slot: sorted({text for i in rows for text in self.inputs(i, slot)})
-            for slot in SLOTS
-            if slot not in AUDIO_SLOTS
-        }
+    def fills(self, rows: Sequence[int], slot: Slot) -> bool:
+        """Whether any of the rows gives a slot something."""
+        if slot.kind == "audio":
+            return bool(self.streams) and bool(rows)
+        return bool(rows) if slot.kind == "motion" else any(self.inputs(i, slot) for i in rows)
 
     def labels(self, i: int) -> dict[str, str]:
         """Labels of clip ``i``, {} where the source has none."""

@@ -7,8 +7,8 @@ everything that decides its numbers; a benchmark that was interrupted goes on wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ from motion_platform.evaluation.judges import Judges
 from motion_platform.evaluation.outside import OutsideMotions
 from motion_platform.evaluation.protocol import Plan, Row, Say
 from motion_platform.evaluation.sources import Source, source_for
-from motion_platform.evaluation.testset import TestSet
+from motion_platform.evaluation.testset import TestSet, slots_of_task
 from motion_platform.model.run import Run, load_run, open_data, why_not
 
 
@@ -85,13 +85,19 @@ class Benchmark(Strict):
 
 @dataclass(frozen=True)
 class Job:
-    """A benchmark and how it is run. out: folder of the cells (None: nothing is kept)."""
+    """A benchmark and how it is run. out: folder of the cells (None: nothing is kept). cards: by name, task cards
+    that a model carries and no file of this machine holds."""
 
     benchmark: Benchmark
     out: Path | None = None
     device: str = "cpu"
     cache: Path | None = None
     quiet: bool = False
+    cards: Mapping[str, Task] = field(default_factory=dict)
+
+    def task(self, name: str) -> Task:
+        """A task of the benchmark. Errors: UnknownName, ConfigError."""
+        return self.cards[name] if name in self.cards else tasks.load(name)
 
 
 @dataclass
@@ -108,7 +114,7 @@ def read(name: str) -> Benchmark:
     return check(config.check(Benchmark, config.read_yaml(path), path), str(path))
 
 
-def check(benchmark: Benchmark, where: str) -> Benchmark:
+def check(benchmark: Benchmark, where: str, known: Mapping[str, Task] = {}) -> Benchmark:
     """Everything that can be known to be wrong before any work is done. Errors: ConfigError, UnknownName."""
     names = [entry.called for entry in benchmark.entries]
     for i, entry in enumerate(benchmark.entries):
@@ -123,7 +129,8 @@ def check(benchmark: Benchmark, where: str) -> Benchmark:
         if entry.called in {"real motion", "real captions", "real lengths", *(bound.name for bound in BOUNDS.values())}:
             raise ConfigError(f"{place}: {entry.called!r} is the name of another row; give it a name")
     for task in benchmark.tasks:
-        tasks.load(task)
+        if task not in known:
+            tasks.load(task)
     for bound in benchmark.bounds or ():
         if bound not in BOUNDS:
             raise UnknownName("bound", bound, BOUNDS, f"{where}: bounds")
@@ -138,7 +145,7 @@ def run(job: Job, count: int = 1) -> list[Cell]:
 
     Errors: one line, of whatever is wrong with the request, the data or a model; cells measured so far are kept.
     """
-    check(job.benchmark, "benchmark")
+    check(job.benchmark, "benchmark", job.cards)
     if job.out is not None:
         (job.out / "cells").mkdir(parents=True, exist_ok=True)
     return processes.launch(work, (job,), count)
@@ -150,7 +157,7 @@ def work(job: Job, rank: int, world: int) -> list[Cell]:
     say = _say if rank == 0 and not job.quiet else (lambda line: None)
     cells = []
     for name in job.benchmark.tasks:
-        task = tasks.load(name)
+        task = job.task(name)
         test = test_set(job.benchmark, task)
         loader = Loader(job, task, device)
         for source, judges, about in plan_rows(job, task, test, loader, say):
@@ -182,6 +189,7 @@ def test_set(benchmark: Benchmark, task: Task) -> TestSet:
         benchmark.batch_size,
         task.protocol.max_frames,
         task.keep,
+        slots_of_task(task),
     )
 
 
@@ -216,13 +224,13 @@ def plan_rows(
             continue
         about = provenance.model_hashes(run.model, weight_files.find_checkpoint(entry.model)) if run else {}
         if run is not None and isinstance(run.model.trainable, Space):
-            judges = Judges(metrics, test, own=run.model, device=loader.device)
+            judges = Judges(metrics, test, own=run.model, device=loader.device, lenient=True)
             for source in [RealMotion(), *([ShuffledCaptions()] if "shuffled_captions" in bounds else [])]:
                 source.name = entry.called if source.kind == "truth" else f"{entry.called}: {source.name}"
                 yield source, judges, about
             continue
         if shared is None:
-            shared = Judges(metrics, test, device=loader.device, writes=task.writes)
+            shared = Judges(metrics, test, device=loader.device, writes=task.writes, lenient=True)
             for source in [truth_for(task), *map(make_bound, bounds)]:
                 yield source, shared, {}
         if run is None:
@@ -261,7 +269,7 @@ def facts_of(job: Job, task: Task, judges: Judges, device: str) -> dict[str, Any
     """Where the numbers of a row come from."""
     return {
         "task": task.task,
-        "task_card": provenance.task_hash(task.task),
+        "task_card": provenance.task_hash(task),
         "data": {"name": judges.test.dataset.name, "sha256": judges.test.fingerprint},
         "spaces": provenance.spaces(judges),
         "versions": provenance.versions(),
@@ -274,7 +282,7 @@ def cell_key(task: Task, source: Source, judges: Judges, plan: Plan) -> str:
     return provenance.digest(
         {
             "library": __version__,
-            "task": provenance.task_hash(task.task),
+            "task": provenance.task_hash(task),
             "data": judges.test.fingerprint,
             "metrics": [judge.recipe.model_dump() for judge in judges.all],
             "spaces": provenance.spaces(judges),

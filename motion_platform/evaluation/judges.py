@@ -11,7 +11,7 @@ from torch import Tensor
 from motion_platform.core import registry
 from motion_platform.core.config import MetricRecipe
 from motion_platform.core.contracts import Embeddings, Metric, Space, clip_of
-from motion_platform.core.errors import ConfigError, DataError, UsageError
+from motion_platform.core.errors import ConfigError, DataError, UsageError, WeightsError
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.evaluation.sources import Source
 from motion_platform.evaluation.testset import Item, TestSet
@@ -66,8 +66,10 @@ class Judges:
     """All metrics of an evaluation and their spaces. own: the model that is measured, when it is a space. writes: what
     is judged. Captions are also judged by metrics of motion and text in a space, with the real motion beside them.
 
-    Errors: those of the registry; UsageError for a metric that needs a space and names none, or one of another kind;
-    ConfigError for one that is named twice.
+    lenient: a metric that does not fit is left out, and ``refused`` says why; else it is an error.
+
+    Errors: those of the registry; UsageError for a metric that needs a space and names none, or one of another kind or
+    skeleton; ConfigError for one that is named twice.
     """
 
     def __init__(
@@ -78,45 +80,67 @@ class Judges:
         own: MotionModel | None = None,
         device: str = "cpu",
         writes: str = "motion",
+        lenient: bool = False,
     ) -> None:
         self.test, self.spaces = test, {}
+        self.refused: dict[str, str] = {}
         kind = {"captions": "caption", "lengths": "length"}.get(writes, "motion")
         names = [metric.name for metric in metrics]
         self.all: list[Judge] = []
         for metric in metrics:
-            space = metric.space
-            needs = registry.get("metrics", metric.name).needs
-            if needs is not None and space is None:
-                if own is None or not isinstance(own.trainable, Space):
-                    raise UsageError(f"metric {metric.name}: needs a {needs}; write space: NAME_OR_FOLDER beside it")
-                space = ITSELF
-            if needs is None and space is not None:
-                raise UsageError(f"metric {metric.name}: looks at motions themselves; leave out its space {space}")
-            label = f"{metric.name}@{space}" if names.count(metric.name) > 1 and space else metric.name
-            if label in [judge.label for judge in self.all]:
+            label = f"{metric.name}@{metric.space}" if names.count(metric.name) > 1 and metric.space else metric.name
+            if label in [*(judge.label for judge in self.all), *self.refused]:
                 raise ConfigError(f"metrics: {label} is there twice")
-            judge = Judge(metric, label, space)
-            if judge.metric.judges != kind and not (kind == "caption" and needs == "text"):
-                raise UsageError(f"metric {metric.name}: judges {judge.metric.judges}s, and these are {kind}s")
-            self.all.append(judge)
-            if space is not None and space not in self.spaces:
-                self.spaces[space] = own if space == ITSELF else load_run(space, device=device).model
-                if not isinstance(self.spaces[space].trainable, Space):
-                    raise UsageError(f"metric {metric.name}: {space} is no space that embeds motion")
-        for judge in self.all:
-            if judge.needs == "text" and not self.spaces[judge.space].card.slots:
-                raise UsageError(f"metric {judge.recipe.name}: space {judge.space or 'itself'} does not embed text")
-            if judge.needs == "recogniser" and not hasattr(self.spaces[judge.space].trainable, "classify"):
-                raise UsageError(f"metric {judge.recipe.name}: space {judge.space} does not classify")
-            if judge.needs == "sync" and not hasattr(self.spaces[judge.space].trainable, "sync_scores"):
-                raise UsageError(f"metric {judge.recipe.name}: space {judge.space or 'itself'} does not hear music")
-            if judge.needs == "beats" and not hasattr(self.spaces[judge.space].trainable, "track"):
-                raise UsageError(f"metric {judge.recipe.name}: space {judge.space or 'itself'} does not track beats")
+            try:
+                self.all.append(self._judge(metric, label, kind, own, device))
+            except (UsageError, WeightsError) as error:
+                if not lenient:
+                    raise
+                self.refused[label] = str(error)
+        if not self.all and self.refused:
+            raise UsageError("; ".join(self.refused.values()))
         self._truth: dict[str, dict[int, Tensor]] = {}
         self._text: dict[str, dict[int, Tensor]] = {}
         self._captions: dict[str, dict[int, str]] = {}
         self._fixed: dict[tuple[str, str], dict[str, Tensor]] = {}
         self._batch_of = {row: items for items in test.batches for row, _ in items}
+
+    def _judge(self, metric: MetricRecipe, label: str, kind: str, own: MotionModel | None, device: str) -> Judge:
+        """The metric with its space, looked at once. Errors: UsageError for one that does not fit."""
+        space, needs = metric.space, registry.get("metrics", metric.name).needs
+        if needs is not None and space is None:
+            if own is None or not isinstance(own.trainable, Space):
+                raise UsageError(f"metric {metric.name}: needs a {needs}; write space: NAME_OR_FOLDER beside it")
+            space = ITSELF
+        if needs is None and space is not None:
+            raise UsageError(f"metric {metric.name}: looks at motions themselves; leave out its space {space}")
+        judge = Judge(metric, label, space)
+        if judge.metric.judges != kind and not (kind == "caption" and needs == "text"):
+            raise UsageError(f"metric {metric.name}: judges {judge.metric.judges}s, and these are {kind}s")
+        if space is None:
+            return judge
+        model = self.spaces.get(space)
+        if model is None:
+            model = own if space == ITSELF else load_run(space, device=device).model
+            if not isinstance(model.trainable, Space):
+                raise UsageError(f"metric {metric.name}: {space} is no space that embeds motion")
+        theirs, ours = model.spec, self.test.spec
+        if theirs.skeleton != ours.skeleton:
+            raise UsageError(
+                f"metric {metric.name}: space {space or 'itself'} sees skeleton {theirs.skeleton}, these motions have "
+                f"{ours.skeleton}; name a space of theirs: --metrics {metric.name}=SPACE"
+            )
+        if needs == "text" and not model.card.slots:
+            raise UsageError(f"metric {metric.name}: space {space or 'itself'} does not embed text")
+        for needed, can, what in (
+            ("recogniser", "classify", "does not classify"),
+            ("sync", "sync_scores", "does not hear music"),
+            ("beats", "track", "does not track beats"),
+        ):
+            if needs == needed and not hasattr(model.trainable, can):
+                raise UsageError(f"metric {metric.name}: space {space or 'itself'} {what}")
+        self.spaces[space] = model
+        return judge
 
     def slots(self) -> set[str]:
         """Slots of all spaces."""

@@ -19,7 +19,7 @@ from motion_platform.evaluation.bounds.motion import RealMotion
 from motion_platform.evaluation.judges import Judge, Judges
 from motion_platform.evaluation.processes import gather
 from motion_platform.evaluation.sources import Prediction, Source, source_for
-from motion_platform.evaluation.testset import Item, TestSet
+from motion_platform.evaluation.testset import Item, TestSet, slots_of_task
 from motion_platform.model.run import Run
 from motion_platform.motion.representations import get_representation
 
@@ -147,6 +147,7 @@ def run(
         batch_size,
         data.max_frames if data else None,
         run.task.keep,
+        slots_of_task(run.task),
     )
     judges = Judges(
         run.task.metrics if metrics is None else metrics,

@@ -69,7 +69,7 @@ def row(
     source.prepare(test, rank, world)
     values: dict[str, list[float]] = {}
     who: dict[str, tuple[Judge, str]] = {}
-    refused: dict[str, str] = {}
+    refused: dict[str, str] = dict(judges.refused)
     points: dict[str, dict[str, np.ndarray]] = {}
     arrays: dict[str, np.ndarray] = {}
     seconds, made = 0.0, 0

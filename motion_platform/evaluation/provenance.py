@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from motion_platform import __version__
-from motion_platform.core import cards
+from motion_platform.core.tasks import Task
 from motion_platform.evaluation.judges import ITSELF, Judges
 from motion_platform.evaluation.processes import cores, gather
 from motion_platform.model.motion_model import CARD, MotionModel
@@ -82,9 +82,9 @@ def spaces(judges: Judges) -> dict[str, Any]:
     }
 
 
-def task_hash(name: str) -> str:
-    """The sha256 of a task card."""
-    return hashlib.sha256(cards.find("tasks", name).read_bytes()).hexdigest()
+def task_hash(task: Task) -> str:
+    """The sha256 of what a task's card says, wherever the card lies."""
+    return hashlib.sha256(task.model_dump_json().encode()).hexdigest()
 
 
 def digest(values: Any) -> str:

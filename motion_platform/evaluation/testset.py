@@ -12,9 +12,10 @@ import numpy as np
 from motion_platform.core.contracts import generation_id
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import Batch, MotionSpec
-from motion_platform.core.tasks import Keep
-from motion_platform.data.loader import AUDIO_SLOTS, SLOTS, Collate
+from motion_platform.core.tasks import Keep, Task
+from motion_platform.data.loader import Collate
 from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.slots import USUAL, Slot, slot_of
 from motion_platform.model.keeping import edit_for
 
 Item = tuple[int, int | None]
@@ -24,7 +25,7 @@ Item = tuple[int, int | None]
 @dataclass
 class TestSet:
     """``samples``: that many clips, spread evenly over the sorted ids (None: all). keep: what of a clip is given
-    to those who complete it, for tasks that say so.
+    to those who complete it, for tasks that say so. slots: what a task's card says of its slots.
 
     Errors: UsageError for an empty split.
     """
@@ -37,6 +38,7 @@ class TestSet:
     batch_size: int = 64
     max_frames: int | None = 196
     keep: Keep | None = None
+    slots: dict[str, Slot] = field(default_factory=dict)
     rows: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,12 +81,12 @@ class TestSet:
     def batch(self, items: Sequence[Item], slots: Sequence[str], asked: Sequence[int] | None = None) -> Batch:
         """The batch of these items; ``asked``: the rows whose captions and labels stand in it (default: their own)."""
         rows = [row for row, _ in items]
-        slots = tuple(slot for slot in slots if slot in SLOTS)
-        batch = Collate(self.dataset, self.spec, slots, max_frames=self.max_frames)(rows)
+        wanted = self._wanted(slots)
+        batch = Collate(self.dataset, self.spec, wanted, max_frames=self.max_frames)(rows)
         ids = [i if g is None else generation_id(i, g) for i, (_, g) in zip(batch.ids, items, strict=True)]
         batch = replace(batch, ids=ids)
         if asked is not None:
-            other = Collate(self.dataset, self.spec, slots, max_frames=self.max_frames)(list(asked))
+            other = Collate(self.dataset, self.spec, wanted, max_frames=self.max_frames)(list(asked))
             batch = replace(batch, raw=other.raw, captions=other.captions, labels=other.labels)
         if self.keep is not None:
             batch = replace(batch, edit=edit_for(self.keep, batch.motion, ids))
@@ -92,9 +94,14 @@ class TestSet:
 
     def texts(self, slots: Sequence[str]) -> dict[str, list[str]]:
         """slot -> every different text that a batch can hold there."""
-        slots = tuple(slot for slot in slots if slot in SLOTS and slot not in AUDIO_SLOTS)
-        raw = Collate(self.dataset, self.spec, slots, max_frames=1)(self.rows).raw
+        wanted = {name: slot for name, slot in self._wanted(slots).items() if slot.kind in ("text", "label")}
+        raw = Collate(self.dataset, self.spec, wanted, max_frames=1)(self.rows).raw
         return {slot: sorted({value for value in values if value}) for slot, values in raw.items()}
+
+    def _wanted(self, names: Sequence[str]) -> dict[str, Slot]:
+        """What the slots read, by the card or by their usual names; a name that is neither is left out."""
+        known = {**USUAL, **self.slots}
+        return {name: known[name] for name in names if name in known}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -106,6 +113,11 @@ class TestSet:
         for row in self.rows:
             digest.update(f"{self.dataset.id(row)}:{self.frames(row)}\n".encode())
         return digest.hexdigest()
+
+
+def slots_of_task(task: Task) -> dict[str, Slot]:
+    """What a task's card says of its slots, as far as a prepared row can fill them."""
+    return {name: slot_of(name, kind, task.columns.get(name)) for name, kind in task.reads.items() if kind != "motion"}
 
 
 def training_rows(test: TestSet) -> list[int]:

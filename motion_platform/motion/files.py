@@ -25,8 +25,8 @@ def read_all(path: str | Path, *, fps: float | None = None, skeleton: str | None
 def write(clips: Clip | Sequence[Clip], path: str | Path) -> list[Path]:
     """Write motions; the ending says the format (.html .bvh .glb .mp4 .png .npz). The files written.
 
-    Bodies that a conductor has in the image plane are shown flat and in space in pictures. Errors: UsageError for an ending
-    that no writer has; OutputError.
+    Bodies that a conductor has in the image plane are shown flat and in space in pictures.
+    Errors: UsageError for an ending that no writer has; OutputError.
     """
     from motion_platform.motion.conducting import lift
 

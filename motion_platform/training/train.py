@@ -24,9 +24,10 @@ from accelerate.state import AcceleratorState
 from torch import nn
 
 from motion_platform.core.config import Recipe, TrainRecipe
-from motion_platform.core.errors import MotionPlatformError, UsageError
+from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
 from motion_platform.core.seeding import seed_everything, seed_of
 from motion_platform.data.loader import Loader, make_loader
+from motion_platform.data.slots import Slot, slots_of
 from motion_platform.evaluation import passes as evaluate
 from motion_platform.model.feature_cache import FeatureCache
 from motion_platform.model.motion_model import CARD, MotionModel
@@ -82,7 +83,7 @@ def run(
         built.dataset,
         recipe.data.split,
         built.model.spec,
-        tuple(recipe.slots),
+        slots_to_fill(built, recipe, name),
         batch_size=train.batch_size // micro,
         seed=recipe.seed,
         min_frames=recipe.data.min_frames,
@@ -134,6 +135,22 @@ def run(
         save()
     reporter.end(output)
     return output
+
+
+def slots_to_fill(built: Run, recipe: Recipe, name: str) -> dict[str, Slot]:
+    """What the slots of a recipe read of the data. DataError for one that no training row fills: a model
+    would have a condition that it has never seen."""
+    slots = slots_of(recipe.slots, built.task.reads, built.task.columns, where=name)
+    rows = built.dataset.indices(recipe.data.split)
+    for slot, wanted in slots.items():
+        if not built.dataset.fills(rows, wanted):
+            what = f"{wanted.kind} {wanted.column}".strip()
+            raise DataError(
+                f"{name}: slots.{slot}: no row of split {recipe.data.split} of data set {recipe.data.name} holds a "
+                f"{what}; "
+                f"leave the slot out, or prepare data that fills it"
+            )
+    return slots
 
 
 def check_output(output: Path) -> None:

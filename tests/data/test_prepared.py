@@ -64,16 +64,6 @@ def test_statistics_are_of_the_training_split_only(sample_dataset):
     assert normal[:, 4:67].std().item() == pytest.approx(1, abs=0.35)
 
 
-def test_texts_are_all_that_a_split_can_say(sample_dataset):
-    texts = sample_dataset.texts("train")
-    said = [sample_dataset.captions(i) for i in sample_dataset.indices("train")]
-    assert texts["text_high"] == sorted({t for high, _ in said for t in high})
-    assert texts["text_low"] == sorted({t for _, low in said for t in low})
-    labels = [sample_dataset.labels(i) for i in sample_dataset.indices("train")]
-    assert texts["style"] == sorted({of["style"] for of in labels if "style" in of})
-    assert {"walk tired", "bow angry"} <= set(texts["label"])
-
-
 def test_what_a_slot_can_read_of_a_clip(sample_dataset):
     row = sample_dataset.index("dataset-1_bow_angry_001")
     high, low = sample_dataset.captions(row)

@@ -50,5 +50,7 @@ def test_its_music_encoder_is_found_by_its_folder(trained: Path) -> None:
 
 def test_a_space_that_does_not_listen_is_refused(trained: Path) -> None:
     assert SyncAccuracy.needs == "sync"
-    with pytest.raises(UsageError, match="sync_accuracy: space recogniser does not hear music"):
+    with pytest.raises(
+        UsageError, match="sync_accuracy: space recogniser sees skeleton humanml3d, these motions have coco_upper"
+    ):
         evaluate.run(load_run(trained), metrics=[MetricRecipe(name="sync_accuracy", space="recogniser")])

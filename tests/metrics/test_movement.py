@@ -1,0 +1,133 @@
+"""How much a body moves: closed forms, and wrong motions that the number must see."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Motion
+from motion_platform.metrics.movement import Movement, features_of, score
+from motion_platform.motion.skeleton import get_skeleton
+
+FPS = 20.0
+SKELETON = get_skeleton("humanml3d")
+pytestmark = pytest.mark.usefixtures("joints_as_features")
+
+
+def waving(oracles, frames: int, hertz: float = 1.5, size: float = 0.1, phase: float = 0.0) -> torch.Tensor:
+    """A standing person whose right wrist swings sideways as a sine of ``size`` metres."""
+    joints = oracles.standing(frames)
+    t = torch.arange(frames) / FPS
+    joints[:, SKELETON.index("right_wrist"), 0] += size * torch.sin(2 * math.pi * hertz * t + phase)
+    return joints
+
+
+def walking(oracles, frames: int, speed: float = 1.0, stride: float = 0.7) -> torch.Tensor:
+    """Everything glides forward at ``speed``, the ankles swing against each other."""
+    joints = oracles.standing(frames)
+    t = torch.arange(frames) / FPS
+    swing = stride / 2 * torch.sin(2 * math.pi * 0.9 * t)
+    for side, sign in (("left", 1), ("right", -1)):
+        for joint in ("ankle", "foot", "knee"):
+            joints[:, SKELETON.index(f"{side}_{joint}"), 2] += sign * swing * (0.5 if joint == "knee" else 1)
+    return joints + (speed * t)[:, None, None] * torch.tensor([0.0, 0.0, 1.0])
+
+
+def test_features_are_what_the_formulas_say(oracles) -> None:
+    found = features_of(waving(oracles, 80), FPS, SKELETON)
+    assert found["swing"] == pytest.approx(0.1 / math.sqrt(2), rel=0.02)
+    assert found["rhythm"] > 0.98
+    assert found["travel"] == pytest.approx(0, abs=1e-6)
+    assert found["turn"] == pytest.approx(0, abs=1e-6)
+    walk = features_of(walking(oracles, 100), FPS, SKELETON)
+    assert walk["travel"] == pytest.approx(1.0, rel=1e-4)
+    # ankles 0.3 m apart sideways and up to 0.7 m forwards
+    assert walk["stride"] == pytest.approx(math.hypot(0.3, 0.7) - 0.3, abs=0.03)
+    slow = waving(oracles, 80, hertz=0.25)
+    assert features_of(slow, FPS, SKELETON)["swing"] < 0.5 * found["swing"]  # slower than SLOWEST
+    turned = oracles.turned(oracles.standing(40), torch.linspace(0, 1.5, 40))
+    assert features_of(turned, FPS, SKELETON)["turn"] == pytest.approx(1.5, rel=1e-3)
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(1, 1), (0.5, 0.5), (2, 0.5), (0.25, 0), (5, 0), (0, 0)])
+def test_the_score_of_a_ratio(ratio: float, expected: float) -> None:
+    assert score(ratio) == pytest.approx(expected)
+
+
+def judged(oracles, made: list[torch.Tensor], real: list[torch.Tensor], contents: list[str]) -> dict[str, float]:
+    motion = oracles.motion_of(made)
+    batch = oracles.batch_of(motion, [{"content": c, "style": "normal"} for c in contents])
+    batch.motion = oracles.motion_of(real)
+    return Movement().state(motion, batch).compute()
+
+
+@pytest.fixture
+def real(oracles):
+    waves = [waving(oracles, 80, phase=0.4 * k) for k in range(4)]
+    walks = [walking(oracles, 80, speed=0.9 + 0.05 * k) for k in range(4)]
+    return [*waves, *walks], ["wave"] * 4 + ["walk"] * 4
+
+
+def test_real_motion_scores_one_and_a_statue_nothing(oracles, real) -> None:
+    clips, contents = real
+    same = judged(oracles, clips, clips, contents)
+    assert same["movement"] == pytest.approx(1.0)
+    assert same["movement_within"] == 1.0
+    statue = judged(oracles, [oracles.standing(80)] * 8, clips, contents)
+    assert statue["movement"] == 0.0
+    assert statue["movement_within"] == 0.0
+
+
+@pytest.mark.parametrize("wrong", ["half amplitude", "half speed", "wave as its mean over phases", "feet that glide"])
+def test_wrong_motions_are_seen(oracles, real, wrong: str) -> None:
+    clips, contents = real
+    made = list(clips)
+    if wrong == "half amplitude":
+        made[:4] = [waving(oracles, 80, size=0.05) for _ in range(4)]
+    elif wrong == "half speed":
+        made[4:] = [walking(oracles, 80, speed=0.47) for _ in range(4)]
+    elif wrong == "wave as its mean over phases":
+        mean = torch.stack([waving(oracles, 80, phase=2 * math.pi * k / 12) for k in range(12)]).mean(0)
+        made[:4] = [mean] * 4
+    else:
+        made[4:] = [walking(oracles, 80, stride=0.05) for _ in range(4)]
+    found = judged(oracles, made, clips, contents)
+    assert found["movement"] < 0.95
+    assert found["movement_within"] < 1
+    if wrong == "half speed":
+        assert found["movement_travel"] == pytest.approx(0.48, abs=0.03)
+
+
+def test_labels_with_few_real_clips_say_nothing(oracles, real) -> None:
+    clips, _ = real
+    with pytest.raises(DataError, match="no label has 3 real clips"):
+        judged(oracles, clips, clips, [f"kind {k}" for k in range(8)])
+
+
+def test_states_merge_and_refuse_a_clip_counted_twice(oracles, real) -> None:
+    clips, contents = real
+    motion = oracles.motion_of(clips)
+    batch = oracles.batch_of(motion, [{"content": c, "style": "normal"} for c in contents])
+    batch.motion = motion
+    whole = Movement().state(motion, batch)
+    parts = []
+    for rows in (slice(0, 3), slice(3, 8)):
+        part = oracles.motion_of(clips[rows])
+        own = oracles.batch_of(part, [{"content": c, "style": "normal"} for c in contents[rows]])
+        own.ids, own.motion = batch.ids[rows], part
+        parts.append(Movement().state(part, own))
+    assert parts[1].merge(parts[0]).compute() == whole.compute()
+    with pytest.raises(DataError, match="counted twice"):
+        whole.merge(parts[0])
+
+
+def test_without_labels_or_real_motion_it_says_what_it_needs(oracles, real) -> None:
+    motion = oracles.motion_of(real[0])
+    batch = oracles.batch_of(motion)
+    with pytest.raises(DataError, match="needs a data set with both"):
+        Movement().state(Motion(motion.x, motion.lengths, motion.spec), batch)
+    assert np.isfinite(score(1.3))
