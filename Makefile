@@ -1,8 +1,9 @@
-# make demo: a sentence becomes a moving body, from a bare machine. make test, make lint: what a change must pass.
+# make demo: a sentence becomes a moving body, from a bare machine. make test, make lint: what a change must pass;
+# make quick: contracts and units alone.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test quick lint format clean
 
 demo: .venv/.ready
 	@mkdir -p out
@@ -11,6 +12,13 @@ demo: .venv/.ready
 
 test: .venv/.ready-dev
 	$(BIN)/python -m pytest
+
+# Contracts and units: everything but whole commands, trainings, documents and what is marked slow.
+QUICK := tests/audio tests/core tests/data tests/encoders tests/generators tests/metrics tests/motion tests/motion_tokens tests/nn \
+	tests/spaces tests/texts tests/test_layers.py
+
+quick: .venv/.ready-dev
+	$(BIN)/python -m pytest -m "not slow" $(QUICK)
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check .

@@ -3,6 +3,9 @@ needs no weights, so that tests of whole runs take seconds."""
 
 from __future__ import annotations
 
+import os
+import random
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +21,26 @@ from motion_platform.data.writer import PreparedWriter
 from motion_platform.generators.diffusion.mdm import MDM
 
 PLUGIN = Path(__file__).resolve().parent / "fixtures" / "plugin"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--shuffle SEED``: the tests in another order, to find those that lean on one another."""
+    parser.addoption("--shuffle", type=int, default=None, metavar="SEED", help="an order drawn with SEED")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        random.Random(seed).shuffle(items)
+
+
+@pytest.fixture(autouse=True)
+def seeded(request: pytest.FixtureRequest) -> None:
+    """Every test draws the same numbers, whatever ran before: seeded by its name (MOTION_TEST_SEED adds to it)."""
+    seed = zlib.crc32(f"{os.environ.get('MOTION_TEST_SEED', '')}{request.node.nodeid}".encode())
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 @pytest.fixture(scope="session")

@@ -71,3 +71,34 @@ def test_a_broken_plug_in_fails_only_when_it_is_asked_for(motion, sample_folder:
     assert done.returncode == 1
     assert "this plug-in is broken on purpose" in done.stderr
     assert "broken.py" in done.stderr  # its own traceback
+
+
+def test_a_plug_in_that_repeats_a_name_harms_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from motion_platform.core import registry
+
+    registry.plugins.cache_clear()
+    clash = (("jerk", "somebody.metrics:Jerk", "somebody"),)
+    monkeypatch.setattr(registry, "plugins", lambda kind: clash if kind == "metrics" else ())
+    assert registry.table("metrics")["jerk"][1] == "motion_platform"
+    assert registry.table("metrics")["jerk@somebody"] == ("somebody.metrics:Jerk", "somebody")
+    assert registry.get("metrics", "jerk").__name__ == "Jerk"
+
+
+def test_a_class_that_is_not_of_its_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from motion_platform.core import registry
+    from motion_platform.core.errors import ConfigError
+
+    monkeypatch.setattr(registry, "plugins", lambda kind: (("odd", "pathlib:Path", "somebody"),))
+    with pytest.raises(
+        ConfigError, match=r"odd \(pathlib:Path\): is no Encoder; what stands under encoders must be one"
+    ):
+        registry.get("encoders", "odd")
+
+
+def test_everything_in_the_table_is_of_its_kind() -> None:
+    from motion_platform.core import registry
+    from motion_platform.core.catalog import CATALOG
+
+    for kind, names in CATALOG.items():
+        for name in names:
+            assert issubclass(registry.get(kind, name), registry.base_of(kind))

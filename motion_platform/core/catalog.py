@@ -6,6 +6,17 @@ from outside add to a kind with an entry point in the group ``motion_platform.<k
 
 from __future__ import annotations
 
+BASES = {
+    "encoders": "motion_platform.core.contracts:Encoder",
+    "generators": "motion_platform.core.contracts:Generator",
+    "motion_tokens": "motion_platform.core.contracts:MotionTokenizer",
+    "spaces": "motion_platform.core.contracts:Space",
+    "metrics": "motion_platform.core.contracts:Metric",
+    "representations": "motion_platform.motion.representations.base:Representation",
+    "data": "motion_platform.data.source:DataSource",
+}
+"""kind -> the class that everything under it is a subclass of; checked when a name is looked up."""
+
 CATALOG: dict[str, dict[str, str]] = {
     "encoders": {
         "sentence": "motion_platform.encoders.sentence:SentenceEncoder",

@@ -1,34 +1,45 @@
 """Look up and build the things of :mod:`motion_platform.core.catalog` and of installed plug-ins.
 
 A plug-in is an entry point in the group ``motion_platform.<kind>``. It is listed without being imported, it fails
-only when it is asked for (with its own traceback), and a name defined twice is an error that says by whom.
+only when it is asked for (with its own traceback), and one that repeats a name is listed as ``name@package``.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-from motion_platform.core.catalog import CATALOG
-from motion_platform.core.errors import ConfigError, UnknownName, UsageError, suggest
+from motion_platform.core.catalog import BASES, CATALOG
+from motion_platform.core.errors import ConfigError, UnknownName, suggest
+
+
+@functools.cache
+def plugins(kind: str) -> tuple[tuple[str, str, str], ...]:
+    """(name, "module:Class", package) of every entry point of a kind; looked up once: all packages are read for it."""
+    found = []
+    for point in entry_points(group=f"motion_platform.{kind}"):
+        found.append((point.name, point.value, point.dist.name if point.dist else "an unnamed package"))
+    return tuple(found)
 
 
 def table(kind: str) -> dict[str, tuple[str, str]]:
-    """Name -> ("module:Class", who defines it) for one kind, plug-ins included."""
+    """Name -> ("module:Class", who defines it) for one kind, plug-ins included.
+
+    A plug-in that repeats a name of this package or of an earlier plug-in is in it under ``name@package``: it
+    harms itself alone.
+    """
     if kind not in CATALOG:
         raise UnknownName("kind", kind, CATALOG)
     found = {name: (target, "motion_platform") for name, target in CATALOG[kind].items()}
-    for point in entry_points(group=f"motion_platform.{kind}"):
-        owner = point.dist.name if point.dist else "an unnamed package"
-        if point.name in found and found[point.name][0] != point.value:
-            raise UsageError(
-                f"{kind} {point.name!r} is defined twice: by {found[point.name][1]} ({found[point.name][0]}) "
-                f"and by {owner} ({point.value}); uninstall one of them or rename its entry point"
-            )
-        found[point.name] = (point.value, owner)
+    for name, value, owner in plugins(kind):
+        if name in found and found[name][0] != value:
+            found[f"{name}@{owner}"] = (value, owner)
+        else:
+            found[name] = (value, owner)
     return found
 
 
@@ -43,6 +54,19 @@ def get(kind: str, name: str, *, where: str = "") -> type:
     if name not in entries:
         raise UnknownName(kind.rstrip("s") if kind != "data" else "data set", name, entries, where)
     module, _, attribute = entries[name][0].partition(":")
+    cls = getattr(importlib.import_module(module), attribute)
+    if not (isinstance(cls, type) and issubclass(cls, base_of(kind))):
+        raise ConfigError(
+            f"{where + ': ' if where else ''}{name} ({entries[name][0]}): is no {base_of(kind).__name__}; "
+            f"what stands under {kind} must be one"
+        )
+    return cls
+
+
+@functools.cache
+def base_of(kind: str) -> type:
+    """The class that everything of a kind is a subclass of (``catalog.BASES``)."""
+    module, _, attribute = BASES[kind].partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 

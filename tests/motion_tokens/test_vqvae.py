@@ -83,7 +83,8 @@ def test_a_dead_code_is_put_on_a_vector_of_the_batch() -> None:
     made.train()
     z = torch.randn(1, 50, 4)
     made(z)
-    assert torch.cdist(made.book.codebook[2:3], z[0]).min() < 1e-5
+    # Exact differences: torch.cdist goes through a matrix product, which near zero is off by 3e-4 on some processors.
+    assert (made.book.codebook[2] - z[0]).abs().amax(-1).min() < 1e-5
 
 
 def spec() -> MotionSpec:

@@ -22,10 +22,10 @@ from motion_platform.core.schema import Audio, Condition, Motion, MotionSpec, Sa
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.core.tasks import Task
 from motion_platform.encoders.label import LabelEncoder
+from motion_platform.generators.conducting.rest import at_rest
 from motion_platform.model.conditioning import Conditioning
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.model.run import Run
-from motion_platform.motion.conducting.rest import at_rest
 from motion_platform.pipelines import events, generate, music, texts
 
 RATE = 22_050

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from motion_platform.core.errors import DataError
 from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, Sampling
+from motion_platform.generators.conducting.rest import at_rest
 from motion_platform.generators.diffusion.base import Diffusion
 from motion_platform.generators.diffusion.geometry import row_mean
 from motion_platform.generators.diffusion.guidance import Chain
 from motion_platform.generators.diffusion.windows import Windows
 from motion_platform.motion.conducting.keypoints import ARMS, BODY, HEAD, columns_of, on_frames, resize_gestures
-from motion_platform.motion.conducting.rest import at_rest
 from motion_platform.nn.diffusion import Prediction, Weighting
 from motion_platform.nn.linear_transformer import AttentionKind, LinearTransformer, Memory, StepEmbedding
 
