@@ -123,6 +123,8 @@ def _mono(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
         raise DataError(f"{path}: is empty")
     with path.open("rb") as file:
         head = file.read(4096)
+    if head.startswith(b"version https://git-lfs"):
+        raise DataError(f"{path}: is a Git LFS pointer, not the file; in its repository run: git lfs pull")
     if head.startswith(b"MThd"):
         raise DataError(f"{path}: is a score (MIDI), not a recording; render it first")
     if _is_text(head):  # the decoders would say so in many lines of their own, past every error of ours

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from motion_platform.cli.common import Progress, given_slots
+from motion_platform.cli.common import Asf, BodyFile, Progress, Units, Up, given_slots, show_notes
 from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate, weights_of
 from motion_platform.cli.language import caption, complete, length, without_text
@@ -251,6 +251,10 @@ def convert(
     names: Names = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate of IN, where the file does not say.")] = None,
     skeleton: Annotated[str | None, typer.Option(help="Skeleton of IN, where the file does not say.")] = None,
+    units: Units = None,
+    up: Up = None,
+    asf: Asf = None,
+    body: BodyFile = None,
 ):
     """Turn a motion file into another format."""
     _check_outputs([target])
@@ -258,11 +262,12 @@ def convert(
         raise UsageError("--names: is for --retarget")
     from motion_platform.motion import io
 
-    clips = io.load_all(source, skeleton=skeleton, fps=fps)
+    clips = io.load_all(source, skeleton=skeleton, fps=fps, units=units, up=up, asf=asf, body=body)
     if retarget:
         from motion_platform.motion.retarget import to_humanml3d
 
         clips = [to_humanml3d(clip, names=names) for clip in clips]
+    show_notes(clips)
     _save(io, clips, [target])
 
 
@@ -274,12 +279,18 @@ def render(
     skeleton: Annotated[str | None, typer.Option(help="Skeleton, where a file does not say.")] = None,
     music: Annotated[Path | None, typer.Option(help="A recording to hear with them.")] = None,
     view: View = "both",
+    units: Units = None,
+    up: Up = None,
+    asf: Asf = None,
+    body: BodyFile = None,
 ):
     """Show motions, side by side, as a web page (.html), film (.mp4), strip of pictures (.png) or .glb."""
     _check_outputs(output, view)
     from motion_platform.motion import io
 
-    clips = [clip for path in source for clip in io.load_all(path, skeleton=skeleton, fps=fps)]
+    how = {"skeleton": skeleton, "fps": fps, "units": units, "up": up, "asf": asf, "body": body}
+    clips = [clip for path in source for clip in io.load_all(path, **how)]
+    show_notes(clips)
     if music is not None:
         _check_recording(music)
         clips = [clip.with_(audio=music) for clip in clips]
@@ -291,11 +302,15 @@ def info(
     path: Annotated[str, typer.Argument(metavar="FILE", help="A motion file, a checkpoint, or a prepared data set.")],
     fps: Annotated[float | None, typer.Option(help="Frame rate, where a file does not say.")] = None,
     skeleton: Annotated[str | None, typer.Option(help="Skeleton, where a file does not say.")] = None,
+    units: Units = None,
+    up: Up = None,
+    asf: Asf = None,
+    body: BodyFile = None,
 ):
     """Say what a file or folder holds."""
     from motion_platform.pipelines import inventory as listing
 
-    listing.show(path, fps=fps, skeleton=skeleton)
+    listing.show(path, fps=fps, skeleton=skeleton, units=units, up=up, asf=asf, body=body)
 
 
 @app.command()

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from motion_platform.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from motion_platform.motion.clip import Clip
+
+Units = Annotated[str | None, typer.Option(help="Unit of the file, where a guess is wrong: m, dm, cm, mm, inch, cmu.")]
+Up = Annotated[str | None, typer.Option(help="The file's up axis, where a guess is wrong: y or z.")]
+Asf = Annotated[Path | None, typer.Option(help="The skeleton file of an .amc.")]
+BodyFile = Annotated[Path | None, typer.Option("--body", help="Rest joints of an AMASS file's body (.npy or .npz).")]
 
 PATIENCE = 2.0
 """Seconds that work may last before a line says how far it is."""
@@ -29,6 +41,13 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self.shown:
             print(f"\r{'':<{self.shown}}\r", end="", file=sys.stderr, flush=True)
+
+
+def show_notes(clips: Iterable[Clip]) -> None:
+    """What a reader took for granted or left out, a line a file on standard error."""
+    for clip in clips:
+        for note in clip.info.get("notes", []):
+            print(f"note: {clip.info.get('source', clip.name)}: {note}", file=sys.stderr)
 
 
 def given_slots(pairs: Sequence[str]) -> dict[str, list[str]]:

@@ -27,6 +27,7 @@ from motion_platform.data.report import Report
 from motion_platform.data.writer import PreparedWriter
 from motion_platform.motion import io, retarget
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.reference_pose import starts_with_reference_pose, without_reference_pose
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.representations.guo import canonical
 from motion_platform.texts.sides import swap_labels, swap_sides
@@ -35,9 +36,6 @@ MIN_FRAMES = 10
 WINDOW = 196
 MAX_FAILED = 0.2
 """A preparation in which more than this share of the files fails is refused: the folder is not what it should be."""
-REFERENCE_SPEED = 7.5
-"""Metres a second (0.25 m in a frame at 30 fps), the mean of all joints: see :func:`starts_with_reference_pose`."""
-REFERENCE_RATIO = 3.0
 IN_PROCESS = 200
 """Fewer clips than this are not worth the start of worker processes."""
 
@@ -262,29 +260,6 @@ def convert_file(item: Item, representation: str, mirror: bool, names: str | Non
         result.rows = []
         result.error = f"{type(error).__name__}: {error}"
     return result
-
-
-def starts_with_reference_pose(clip: Clip) -> bool:
-    """Whether the first frame is not of the motion: exporters put a T-pose, often at the origin, in front of it.
-
-    So it is when, from the first frame to the second, the joints move on average faster than ``REFERENCE_SPEED`` and
-    ``REFERENCE_RATIO`` times as far as between any two of the next five: nobody's whole body does both. (In the
-    CMU trials used here such frames are at 13 m/s or more, the fastest runner at 4 m/s.)
-    """
-    if len(clip) < 3:
-        return False
-    steps = np.linalg.norm(np.diff(clip.joints[:6].astype(np.float64), axis=0), axis=-1).mean(axis=1)
-    return bool(steps[0] * clip.fps > REFERENCE_SPEED and steps[0] > REFERENCE_RATIO * steps[1:].max())
-
-
-def without_reference_pose(clip: Clip) -> Clip:
-    """The clip with its second frame also in the place of the first."""
-    joints = clip.joints.copy()
-    joints[0] = joints[1]
-    rotations = None if clip.rotations is None else clip.rotations.copy()
-    if rotations is not None:
-        rotations[0] = rotations[1]
-    return clip.with_(joints=joints, rotations=rotations)
 
 
 def _windows(clip: Clip, id: str, count: int) -> Iterable[tuple[Clip, str]]:

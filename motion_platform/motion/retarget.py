@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from motion_platform.core.errors import DataError, UsageError
+from motion_platform.motion.body_structure import Body, locate_by_structure
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io.euler import quaternion_multiply, quaternion_to_matrix
-from motion_platform.motion.joint_names import TARGET, locate
+from motion_platform.motion.joint_names import TARGET, Place, locate
+from motion_platform.motion.reference_pose import starts_with_reference_pose
 from motion_platform.motion.representations.guo import canonical, uniform_skeleton
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
@@ -30,9 +32,14 @@ def to_humanml3d(
     resampled in time to ``fps``, given HumanML3D's common bone lengths (``uniform``; the source's are kept otherwise),
     then put on the floor, with the first pelvis above the origin, the first frame facing Z+ (left is X+).
     ``info`` gains "convention" and "source_fps". Errors: DataError for a joint not found or a body without
-    length or heading; ConfigError for ``names``.
+    length or heading; ConfigError for ``names``. A reference pose in front is left out (motion/reference_pose.py).
     """
     target = get_skeleton(TARGET)
+    notes = list(clip.info.get("notes", []))
+    if starts_with_reference_pose(clip):
+        rotations = None if clip.rotations is None else clip.rotations[1:]
+        clip = clip.with_(joints=clip.joints[1:], rotations=rotations)
+        notes.append("left out: the first frame, a reference pose")
     if names is None and clip.skeleton.joints == target.joints:
         convention, joints = "humanml3d", clip.joints.astype(np.float64)
     else:
@@ -41,7 +48,7 @@ def to_humanml3d(
     if uniform:
         joints = uniform_skeleton(joints)
     joints = canonical(joints)
-    info = {**clip.info, "convention": convention, "source_fps": float(clip.fps)}
+    info = {**clip.info, "convention": convention, "source_fps": float(clip.fps), **({"notes": notes} if notes else {})}
     for key in ("end_sites", "stretching"):  # they speak of the source's skeleton
         info.pop(key, None)
     return Clip(joints.astype(np.float32), float(fps), target, None, clip.name, clip.captions, info)
@@ -53,7 +60,14 @@ def _map_joints(clip: Clip, names: str | Path | Mapping[str, Any] | None) -> tup
         f"{joint}_end": tip[0] for joint, tip in clip.info.get("end_sites", {}).items() if clip.rotations is not None
     }
     sources = [*clip.skeleton.joints, *tips]
-    convention, places = locate(sources, names, f"motion {clip.name!r}")
+    where = f"motion {clip.name!r}"
+    try:
+        convention, places = locate(sources, names, where)
+    except DataError as unnamed:
+        try:
+            convention, places = "structure", _by_structure(clip, tips, where)
+        except DataError as unseen:
+            raise DataError(f"{unnamed} (and by its structure: {str(unseen).removeprefix(where + ': ')})") from unseen
     joints = clip.joints.astype(np.float64)
     used = {name for place in places.values() for name in place[:2]}
     world = {}
@@ -65,6 +79,19 @@ def _map_joints(clip: Clip, names: str | Path | Mapping[str, Any] | None) -> tup
         world[a] + share * (world[b] - world[a]) for a, b, share in (places[t] for t in get_skeleton(TARGET).joints)
     ]
     return convention, np.stack(mapped, axis=1)
+
+
+def _by_structure(clip: Clip, tips: Mapping[str, list[float]], where: str) -> dict[str, Place]:
+    """The places that names of no known convention and the bones' lengths tell. DataError."""
+    frames = np.unique(np.linspace(0, len(clip) - 1, 12).astype(int))
+    some = clip.with_(
+        joints=clip.joints[frames],
+        rotations=None if clip.rotations is None else clip.rotations[frames],
+        events={},
+    )
+    ends = {name.removesuffix("_end"): _tip(some, name.removesuffix("_end"), tip) for name, tip in tips.items()}
+    body = Body(clip.skeleton.joints, clip.skeleton.parents, some.joints.astype(np.float64), ends)
+    return locate_by_structure(body, where)
 
 
 def _tip(clip: Clip, joint: str, offset: list[float]) -> np.ndarray:

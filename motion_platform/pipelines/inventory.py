@@ -44,9 +44,19 @@ def show_rows(kind: str, indent: str = "") -> None:
         print(f"{indent}{name:<{width}}  {about}".rstrip())
 
 
-def show(path: str, *, fps: float | None = None, skeleton: str | None = None) -> None:
+def show(
+    path: str,
+    *,
+    fps: float | None = None,
+    skeleton: str | None = None,
+    units: str | None = None,
+    up: str | None = None,
+    asf: Path | None = None,
+    body: Path | None = None,
+) -> None:
     """Print what :func:`describe` says."""
-    for key, value in describe(path, fps=fps, skeleton=skeleton).items():
+    found = describe(path, fps=fps, skeleton=skeleton, units=units, up=up, asf=asf, body=body)
+    for key, value in found.items():
         print(f"{key:<12} {value}")
 
 
@@ -61,10 +71,20 @@ def models() -> list[tuple[str, str]]:
     return lines
 
 
-def describe(path: str, *, fps: float | None = None, skeleton: str | None = None) -> dict[str, Any]:
+def describe(
+    path: str,
+    *,
+    fps: float | None = None,
+    skeleton: str | None = None,
+    units: str | None = None,
+    up: str | None = None,
+    asf: Path | None = None,
+    body: Path | None = None,
+) -> dict[str, Any]:
     """Facts about a motion file, a checkpoint folder (or shipped name), or a prepared data set.
 
-    fps, skeleton: of a motion file that does not say. Errors: DataError, UsageError, those of the file's reader.
+    fps, skeleton, units, up, asf, body: of a motion file that does not say. Errors: DataError, UsageError, those of the
+    file's reader.
     """
     place = Path(path)
     if (place / "meta.json").is_file():
@@ -78,7 +98,7 @@ def describe(path: str, *, fps: float | None = None, skeleton: str | None = None
         raise DataError(f"{path}: no such file or folder, and no model that came with the package ({models})")
     from motion_platform.motion import io
 
-    clips = io.load_all(place, fps=fps, skeleton=skeleton)
+    clips = io.load_all(place, fps=fps, skeleton=skeleton, units=units, up=up, asf=asf, body=body)
     facts = _clip(clips[0])
     return facts if len(clips) == 1 else {"motions": f"{len(clips)}; the first:"} | facts
 
@@ -92,6 +112,8 @@ def _clip(clip: Any) -> dict[str, Any]:
         "rotations": "yes" if clip.rotations is not None else "no, positions only",
         "extent": " x ".join(f"{side:.2f}" for side in size) + " m (x, y, z)",
     }
+    for number, note in enumerate(clip.info.get("notes", []), 1):
+        facts["note" if number == 1 else f"note {number}"] = note
     if clip.captions:
         facts["captions"] = " | ".join(clip.captions)
     return facts | {key: value for key, value in clip.info.items() if isinstance(value, (str, int, float, bool))}

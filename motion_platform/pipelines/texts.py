@@ -68,7 +68,7 @@ def check_text(text: str, language: str, option: str = "--text") -> None:
 def read_texts(path: Path) -> tuple[list[str], list[str | None]]:
     """A file of texts: one a line, a low-level text after a tab; empty lines are skipped. Errors: UsageError."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as text: {' '.join(str(error).split())}") from error
     pairs = [line.partition("\t") for line in lines if line.strip()]

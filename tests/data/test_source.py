@@ -9,9 +9,10 @@ import pytest
 from motion_platform.core.errors import DataError, OutputError
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.report import Report
-from motion_platform.data.source import WINDOW, Item, Words, convert_file, starts_with_reference_pose
+from motion_platform.data.source import WINDOW, Item, Words, convert_file
 from motion_platform.data.sources.bandai_namco import BandaiNamco
 from motion_platform.motion import io, retarget
+from motion_platform.motion.reference_pose import starts_with_reference_pose
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
 

@@ -77,11 +77,17 @@ def find_asf(path: Path) -> Path:
     for name in (path.stem, subject, subject.lstrip("0")):
         if f"{name.lower()}.asf" in there:
             return there[f"{name.lower()}.asf"]
+    # HDM05: HDM_mm.asf beside HDM_mm_depositFloorR_019_120.amc, the longest name that the recording's begins with.
+    begun = [name for name in there if path.stem.lower().startswith(name.removesuffix(".asf"))]
+    longest = max(begun, key=len, default=None)
+    if longest is not None:
+        return there[longest]
     if len(there) == 1 and not re.fullmatch(r"\d+", subject):  # a numbered subject is somebody else's skeleton
         return next(iter(there.values()))
     listing = ", ".join(f.name for f in list(there.values())[:8]) or "none"
     raise DataError(
-        f"{path}: its skeleton {subject}.asf is not beside it (ASF files there: {listing}); give it with asf="
+        f"{path}: its skeleton {subject}.asf is not beside it (ASF files there: {listing}); "
+        "give it: --asf FILE (asf= in Python)"
     )
 
 

@@ -23,6 +23,7 @@ from motion_platform.motion.skeleton import Skeleton
 
 CHANNELS = {f"{axis}{kind}": (kind, k) for k, axis in enumerate("xyz") for kind in ("position", "rotation")}
 MAX_JOINTS = 1000
+COMMON_RATES = (30, 60, 120, 24, 25, 50, 100, 240, 20, 15, 10, 72, 90, 144, 200)
 STRETCH = 0.005
 """Metres by which a bone may change its length before it is reported in ``info["stretching"]``."""
 
@@ -55,11 +56,49 @@ def read(
     found = re.search(r"(?<=[\r\n])[ \t]*MOTION\b", text, re.IGNORECASE)
     if found is None:
         raise DataError(f"{path}: no MOTION section; the file is truncated or is no BVH")
-    nodes = _hierarchy(text[: found.start()], path)
-    values, frame_time = _motion(text, found.end(), sum(len(n.channels or ()) for n in nodes), path)
+    nodes = _hierarchy(_points(text[: found.start()]), path)
+    body = _points(text[found.end() :])
+    notes: list[str] = []
+    values, frame_time = _motion(
+        text[: found.end()] + body, found.end(), sum(len(n.channels or ()) for n in nodes), path, notes
+    )
+    nodes, values = _largest_body(nodes, values, notes)
     rate = _fps(frame_time) if fps is None else fps
     with np.errstate(over="ignore", invalid="ignore"):  # a value like 1e300 ends in Clip's check for infinity
-        return _clip(path, nodes, values, rate, skeleton, units, up)
+        return _clip(path, nodes, values, rate, skeleton, units, up, notes)
+
+
+def _points(text: str) -> str:
+    """Numbers written with decimal commas, as exporters of some countries do, with points; other text as it is."""
+    if "," not in text or re.search(r"\d\.\d", text):
+        return text
+    return re.sub(r"(?<=\d),(?=\d)", ".", text)
+
+
+def _new_name(name: str, nodes: list[_Node]) -> str:
+    """The name, or ``name_2``, ``name_3`` ... where it is taken."""
+    taken, number = {node.name for node in nodes}, 2
+    found = name
+    while found in taken:
+        found, number = f"{name}_{number}", number + 1
+    return found
+
+
+def _largest_body(nodes: list[_Node], values: np.ndarray, notes: list[str]) -> tuple[list[_Node], np.ndarray]:
+    """The tree with the most joints, where a file has several roots (props, a second actor), and its columns."""
+    roots = [j for j, node in enumerate(nodes) if node.parent < 0]
+    if len(roots) == 1:
+        return nodes, values
+    ends = [*roots[1:], len(nodes)]
+    first, last = max(zip(roots, ends, strict=True), key=lambda span: span[1] - span[0])
+    left = [nodes[root].name for root in roots if root != first]
+    notes.append(f"left out: {', '.join(left)} (other roots of the file)")
+    start = sum(len(node.channels or ()) for node in nodes[:first])
+    count = sum(len(node.channels or ()) for node in nodes[first:last])
+    kept = nodes[first:last]
+    for node in kept:
+        node.parent = node.parent - first if node.parent >= 0 else -1
+    return kept, values[:, start : start + count]
 
 
 def _hierarchy(text: str, path: Path) -> list[_Node]:
@@ -103,15 +142,13 @@ def _hierarchy(text: str, path: Path) -> list[_Node]:
         word, line = take("a keyword")
         key = word.upper()
         if key in ("ROOT", "JOINT"):
-            if key == "ROOT" and nodes:
-                raise fail("a second ROOT; only files with one body are read")
             if key == "JOINT" and not stack:
                 raise fail("JOINT outside of ROOT")
             if stack and stack[-1] < 0:
                 raise fail("JOINT inside End Site")
             if len(nodes) >= MAX_JOINTS:
                 raise fail(f"more than {MAX_JOINTS} joints")
-            nodes.append(_Node(name(), stack[-1] if stack else -1))
+            nodes.append(_Node(_new_name(name(), nodes), stack[-1] if stack else -1))
             stack.append(len(nodes) - 1)
             if take("{")[0] != "{":
                 raise fail(f"expected {{ after joint {nodes[-1].name!r}")
@@ -170,8 +207,9 @@ def _hierarchy(text: str, path: Path) -> list[_Node]:
 _HEADER = re.compile(r"\s*Frames\s*:?\s*(\S+)\s+Frame\s+Time\s*:?\s*(\S+)[ \t]*", re.IGNORECASE)
 
 
-def _motion(text: str, start: int, channels: int, path: Path) -> tuple[np.ndarray, str]:
-    """Values (T, channels) and the text of the frame time."""
+def _motion(text: str, start: int, channels: int, path: Path, notes: list[str]) -> tuple[np.ndarray, str]:
+    """Values (T, channels) and the text of the frame time. A row too many, or a recording that was cut off, is read as
+    far as it goes, with a note."""
     line = _line(text, start)
     header = _HEADER.match(text, start)
     if header is None:
@@ -194,7 +232,15 @@ def _motion(text: str, start: int, channels: int, path: Path) -> tuple[np.ndarra
             values = np.fromstring(block, dtype=np.float64, sep=" ")
     except (DeprecationWarning, ValueError):
         values = np.empty(0)
-    if len(values) != frames * channels or not np.isfinite(values).all():
+    whole = len(values) // channels
+    if whole >= 1 and np.isfinite(values).all() and len(values) != frames * channels:
+        rows = [len(line.split()) for line in LINE_END.split(block) if line.strip()]
+        if rows and all(count == channels for count in rows[:-1]) and rows[-1] <= channels:
+            notes.append(
+                f"{frames} frames declared, {len(rows)} rows there: {min(whole, MAX_FRAMES)} whole frames read"
+            )
+            values, frames = values[: whole * channels], whole
+    if len(values) != frames * channels or frames > MAX_FRAMES or not np.isfinite(values).all():
         raise DataError(f"{path}: {_what_is_wrong(text, header.end(), frames, channels)}")
     return values.reshape(frames, channels), frame_time
 
@@ -223,14 +269,27 @@ def _what_is_wrong(text: str, start: int, frames: int, channels: int) -> str:
 def _fps(frame_time: str) -> float:
     """Frames a second; a whole number where the frame time is one rounded: 0.0333333 -> 30."""
     seconds = float(frame_time)
+    decimals = len(frame_time.partition(".")[2]) if "e" not in frame_time.lower() else 15
+    exact = round(1 / seconds)
+    if exact >= 1 and abs(1 / seconds / exact - 1) < 1e-4:
+        return float(exact)
+    for usual in COMMON_RATES:  # 0.017 is 1/60 rounded; 1/59 rounds to it as well, and is nobody's rate
+        if decimals >= 2 and round(1 / usual, decimals) == seconds:
+            return float(usual)
     rate, whole = 1 / seconds, max(1, round(1 / seconds))
     decimals = len(frame_time.lower().partition("e")[0].partition(".")[2]) if "e" not in frame_time.lower() else 15
     return float(whole) if abs(rate / whole - 1) < 1e-4 or round(1 / whole, decimals) == seconds else rate
 
 
+def _no_shift(node: _Node, values: np.ndarray, column: int) -> bool:
+    """Whether the position channels of a joint are all zero while its OFFSET is not: they mean "no shift from it"."""
+    own = [column + k for k, (kind, _) in enumerate(node.channels or ()) if kind == "position"]
+    return node.offset is not None and bool(np.any(node.offset)) and not np.any(values[:, own])
+
+
 def _clip(
     path: Path, nodes: list[_Node], values: np.ndarray, fps: float, skeleton: Skeleton | None, units: str | None,
-    up: str | None,
+    up: str | None, notes: list[str],
 ) -> Clip:  # fmt: skip
     """Rotations, units, axes and forward kinematics."""
     frames, count = len(values), len(nodes)
@@ -242,9 +301,11 @@ def _clip(
     for j, node in enumerate(nodes):
         turns = []
         for k, (kind, axis) in enumerate(node.channels or ()):
-            if kind == "position":
+            if kind == "position" and not (node.parent >= 0 and _no_shift(node, values, column)):
                 positions[:, j, axis] = values[:, column + k]
                 moving.add(j)
+            elif kind == "position":
+                continue
             else:
                 turns.append((axis, column + k))
         if turns:
@@ -267,7 +328,10 @@ def _clip(
     offsets[0] = 0.0
     tips = [(j, tip) for j, found in enumerate(ends) for tip in found]
     lengths = [*np.linalg.norm(offsets, axis=-1), *(float(np.linalg.norm(tip)) for _, tip in tips)]
-    unit_name, metres = unit.find_unit(unit.body_height(lengths, parents + [j for j, _ in tips]), units, str(path))
+    height = unit.body_height(lengths, parents + [j for j, _ in tips])
+    unit_name, metres = unit.find_unit(height, units, str(path))
+    if units is None and (note := unit.size_note(height, unit_name)):
+        notes.append(note)
     positions, offsets = positions * metres, offsets * metres
 
     joints = forward_kinematics(rotations, positions, parents)
@@ -282,6 +346,8 @@ def _clip(
     info |= {"unit": unit_name, "up": axis, "end_sites": {}}
     for j, tip in tips:
         info["end_sites"].setdefault(names[j], []).append([float(v) for v in tip * metres])  # type: ignore[attr-defined]
+    if notes:
+        info["notes"] = notes
     if (stretch > STRETCH).any():
         info["stretching"] = [names[j + 1] for j in np.flatnonzero(stretch > STRETCH)]
     if skeleton is None:

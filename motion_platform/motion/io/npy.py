@@ -13,6 +13,8 @@ from motion_platform.motion.io.units import body_height, find_unit
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 FEATURES = {263: "humanml3d", 67: "humanml3d_essential", 251: "kit_ml"}
+SMPL_JOINTS = (24, 52, 55, 127)
+"""SMPL, SMPL-H and SMPL-X: the first 22 are the joints of HumanML3D."""
 JOINTS = {22: ("humanml3d", 20.0), 21: ("kit", 12.5)}
 
 
@@ -36,6 +38,10 @@ def read(
         return _features(path, array, skeleton, fps, units)
     if array.ndim == 2 or array.shape[2] != 3:
         raise DataError(f"{path}: has shape {array.shape}; {_allowed(skeleton)}")
+    notes = []
+    if skeleton is None and array.shape[1] in SMPL_JOINTS:
+        notes = [f"the first 22 of {array.shape[1]} joints are read, as the body joints of SMPL"]
+        array = array[:, :22]
     if skeleton is None:
         if array.shape[1] not in JOINTS:
             raise DataError(f"{path}: has shape {array.shape}; {_allowed(None)}, or give skeleton=")
@@ -51,9 +57,11 @@ def read(
         height = body_height([0.0, *lengths], skeleton.parents)
         units = "mm" if skeleton.name == "kit" and height > 100 else "m"
         if units == "m" and not 0.3 <= height <= 4:
-            raise DataError(f"{path}: a body of {height:.4g} m is no person; say the unit with units=")
+            raise DataError(
+                f"{path}: a body of {height:.4g} m is no person; say the unit: --units UNIT (units= in Python)"
+            )
     name, metres = find_unit(0.0, units, str(path))
-    info = {"source": path.name, "unit": name, "up": "y"}
+    info = {"source": path.name, "unit": name, "up": "y", **({"notes": notes} if notes else {})}
     return Clip((array * metres).astype(np.float32), fps, skeleton, None, path.stem, (), info)
 
 

@@ -13,7 +13,13 @@ from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io import arrays
-from motion_platform.motion.io.euler import axis_angle_to_quaternion, forward_kinematics, quaternion_multiply, unroll
+from motion_platform.motion.io.euler import (
+    axis_angle_to_quaternion,
+    forward_kinematics,
+    quaternion_multiply,
+    quaternion_to_matrix,
+    unroll,
+)
 from motion_platform.motion.io.units import Z_UP_TO_Y_UP, z_to_y
 from motion_platform.motion.skeleton import Skeleton, get_skeleton, skeleton_names
 
@@ -165,6 +171,9 @@ def _read_amass(path: Path, fps: float | None, up: str | None, body: str | Path 
     rest = _t_pose() if body is None else _rest_joints(Path(body))
     smpl = get_skeleton("humanml3d")  # the 22 body joints of SMPL, in its order
     offsets = rest - rest[[max(p, 0) for p in smpl.parents]]
+    notes: list[str] = []
+    if up is None and _stands_along_y(poses, trans):
+        up, notes = "y", ["read as Y up: its bodies stand along Y (AMASS is Z up); say --up z if that is wrong"]
     rotations = axis_angle_to_quaternion(poses[:, :66].reshape(-1, 22, 3))
     positions = np.tile(offsets, (len(poses), 1, 1))
     positions[:, 0] = rest[0] + trans
@@ -175,7 +184,20 @@ def _read_amass(path: Path, fps: float | None, up: str | None, body: str | Path 
         joints = forward_kinematics(rotations, positions, smpl.parents)
     skeleton = Skeleton("smpl", smpl.joints, smpl.parents, offsets, smpl.parts, smpl.mirror)
     info = {"source": path.name, "unit": "m", "up": up or "z", "body": "stand-in" if body is None else Path(body).name}
+    if notes:
+        info["notes"] = notes
     return Clip(joints.astype(np.float32), fps, skeleton, unroll(rotations).astype(np.float32), path.stem, (), info)
+
+
+def _stands_along_y(poses: np.ndarray, trans: np.ndarray) -> bool:
+    """Whether the roots turn bodies along Y in most frames, and the height is in Y: files of BEAT2 and its like.
+
+    A root without turn stands along Y; in a Z-up world one who stands has a root turned by 90 degrees about X.
+    """
+    turned = axis_angle_to_quaternion(poses[:, :3])
+    upright = quaternion_to_matrix(turned)[..., 1]  # (T, 3): where the body's own Y points
+    along = np.abs(upright[:, 1]) > 0.8
+    return bool(along.mean() > 0.6 and np.median(upright[:, 1]) > 0)
 
 
 def _t_pose() -> np.ndarray:

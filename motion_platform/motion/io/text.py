@@ -7,12 +7,29 @@ from pathlib import Path
 
 import numpy as np
 
+from motion_platform.core.errors import DataError
+
 LINE_END = re.compile(r"\r\n|\r|\n")
 
 
+LFS_POINTER = b"version https://git-lfs"
+"""How a file begins that Git LFS left in the place of the real one."""
+
+
 def read_text(path: Path) -> str:
-    """A file as text; bytes that are no UTF-8 become U+FFFD, which no number and no keyword contains."""
-    return path.read_bytes().decode("utf-8-sig", errors="replace")
+    """A file as text: UTF-16 by its byte-order mark, else UTF-8, of which bytes that are none become U+FFFD, which no
+    number and no keyword contains. DataError for a Git LFS pointer."""
+    data = path.read_bytes()
+    check_pointer(path, data[:64])
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    return data.decode("utf-8-sig", errors="replace")
+
+
+def check_pointer(path: Path, head: bytes) -> None:
+    """DataError where a file begins as a Git LFS pointer does."""
+    if head.startswith(LFS_POINTER):
+        raise DataError(f"{path}: is a Git LFS pointer, not the file; in its repository run: git lfs pull")
 
 
 def number(word: str) -> float:

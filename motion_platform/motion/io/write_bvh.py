@@ -113,7 +113,7 @@ def _tips(clip: Clip, offsets: np.ndarray) -> dict[int, list[np.ndarray]]:
 def _unique_names(skeleton: Skeleton) -> list[str]:
     names: list[str] = []
     for joint in skeleton.joints:
-        name = re.sub(r"[\s{}]+", "_", joint).strip("_") or "joint"
+        name = re.sub(r"[\s{}]+", "_", joint.strip()) or "joint"
         while name in names:
             name += "_"
         names.append(name)

@@ -134,7 +134,7 @@ def test_the_frame_rate_is_assumed_and_told(tmp_path: Path) -> None:
 def test_finding_the_skeleton(tmp_path: Path) -> None:
     path = write(tmp_path, amc_text(motion()))
     assert amc.find_asf(path).name == "35.asf"
-    with pytest.raises(DataError, match=r"36\.asf is not beside it \(ASF files there: 35\.asf\); give it with asf="):
+    with pytest.raises(DataError, match=r"36\.asf is not beside it \(ASF files there: 35\.asf\); give it: --asf FILE"):
         amc.find_asf(tmp_path / "36_01.amc")
     (tmp_path / "36_01.amc").write_text(amc_text(motion()))
     assert len(amc.read(tmp_path / "36_01.amc", asf=tmp_path / "35.asf")) == 4

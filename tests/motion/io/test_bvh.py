@@ -184,8 +184,6 @@ def _row(text: str, n: int, change: object) -> str:
         (lambda t: t.replace("Frames: 5", "Frames: 0"), rf"line {MOTION_LINE + 1}: Frames must be 1 to 1000000, got"),
         (lambda t: t.replace("Frames: 5", "Frames: 2000000"), "got '2000000'"),
         (lambda t: t.replace("Frames: 5", "Frames: -1"), "got '-1'"),
-        (lambda t: t.replace("Frames: 5", "Frames: 6"), "6 frames declared, but 5"),
-        (lambda t: t.replace("Frames: 5", "Frames: 4"), "4 frames declared, but 5"),
         (lambda t: t.replace("0.0333333", "0"), rf"line {MOTION_LINE + 2}: Frame Time"),
         (lambda t: t.replace("0.0333333", "-0.1"), "Frame Time"),
         (lambda t: t.replace("0.0333333", "nan"), "Frame Time"),
@@ -205,9 +203,7 @@ def _row(text: str, n: int, change: object) -> str:
         (lambda t: t.replace("MOTION", "}\nMOTION"), "a } too many"),
         (lambda t: t.replace("OFFSET 0.000000 12", "OFFSET x 12", 1), "three numbers of OFFSET"),
         (lambda t: t.replace("\tOFFSET 0.000000 12.000000 0.000000\n", "", 1), "has no OFFSET"),
-        (lambda t: t.replace("JOINT Spine1", "JOINT Spine"), "different from each other"),
         (lambda t: t.replace("JOINT Spine1", "JOINT"), "without a name"),
-        (lambda t: t.replace("JOINT Spine1", "ROOT Spine1"), "second ROOT"),
         (lambda t: "solid cube\n" + t, "starts with HIERARCHY"),
     ],
 )  # fmt: skip

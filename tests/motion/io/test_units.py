@@ -24,7 +24,7 @@ def test_every_unit_is_found(unit: str) -> None:
         assert units.find_unit(height / units.UNITS[unit], None, "x")[0] == unit
 
 
-@pytest.mark.parametrize("height", [0.0, 1e-9, 1e9, float("nan"), float("inf"), 8.0])
+@pytest.mark.parametrize("height", [0.0, 1e-9, 1e9, float("nan"), float("inf"), 0.2])
 def test_no_person_in_any_unit_is_an_error(height: float) -> None:
     with pytest.raises(DataError, match="units="):
         units.find_unit(height, None, "x")
