@@ -30,6 +30,10 @@ class Encoder(nn.Module, ABC):
     frozen: bool = True
     hears_whole: bool = False
 
+    def train(self, mode: bool = True) -> Encoder:
+        """A frozen encoder stays in evaluation mode, whatever its owner does: no dropout, no moving statistics."""
+        return super().train(mode and not self.frozen)
+
     @abstractmethod
     def forward(self, raw: Sequence[Any]) -> Condition:
         """B raw inputs -> Condition with tokens (B, N, C), without a null token."""

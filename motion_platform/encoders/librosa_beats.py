@@ -41,10 +41,6 @@ class LibrosaBeats(Encoder):
         self.tempo = tempo
         self.eval()
 
-    def train(self, mode: bool = True) -> LibrosaBeats:
-        """Nothing in it is trained."""
-        return super().train(False)
-
     def forward(self, raw: Sequence[Audio | None]) -> Condition:
         """B recordings -> tokens (B, N, 2), N = 30 x seconds, rounded up; mask (B, N)."""
         rows = []

@@ -30,10 +30,6 @@ class Mel(Encoder):
         super().__init__()
         self.eval()
 
-    def train(self, mode: bool = True) -> Mel:
-        """Always as after training: it is frozen."""
-        return super().train(False)
-
     def forward(self, raw: Sequence[Audio | None]) -> Condition:
         """B recordings -> tokens (B, N, 128), mask (B, N); None has no token."""
         rows = [torch.zeros(0, BANDS) if audio is None else mel_tensor(audio, i) for i, audio in enumerate(raw)]

@@ -67,10 +67,6 @@ class MusicBeats(Encoder):
             at += size
         return found
 
-    def train(self, mode: bool = True) -> MusicBeats:
-        """Always as after training: it is frozen."""
-        return super().train(False)
-
     @torch.no_grad()
     def forward(self, raw: Sequence[Audio | None]) -> Condition:
         """B recordings -> tokens (B, N, dim), N = mel frames / 3 rounded up, mask (B, N); None has no token."""

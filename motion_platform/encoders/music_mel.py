@@ -50,10 +50,6 @@ class MusicMel(Encoder):
         if self.frozen:
             self.eval()
 
-    def train(self, mode: bool = True) -> MusicMel:
-        """Frozen stays frozen: its batch normalisation must not move."""
-        return super().train(mode and not self.frozen)
-
     def forward(self, raw: Sequence[Audio | None]) -> Condition:
         """B recordings -> tokens (B, N, dim) at 30 Hz, N = ceil(mel frames / 3), mask (B, N); None has no token."""
         device = self.network.out.weight.device

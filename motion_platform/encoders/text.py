@@ -48,10 +48,6 @@ class TextEncoder(Encoder):
         self.requires_grad_(not self.frozen)
         self.train(not self.frozen)
 
-    def train(self, mode: bool = True) -> TextEncoder:
-        """A frozen encoder stays in evaluation mode, whatever its owner does: no dropout."""
-        return super().train(mode and not self.frozen)
-
     def fingerprint(self) -> str:
         return hashlib.sha256(self._identity.encode()).hexdigest()
 
