@@ -76,7 +76,6 @@ def test_a_broken_plug_in_fails_only_when_it_is_asked_for(motion, sample_folder:
 def test_a_plug_in_that_repeats_a_name_harms_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     from motion_platform.core import registry
 
-    registry.plugins.cache_clear()
     clash = (("jerk", "somebody.metrics:Jerk", "somebody"),)
     monkeypatch.setattr(registry, "plugins", lambda kind: clash if kind == "metrics" else ())
     assert registry.table("metrics")["jerk"][1] == "motion_platform"

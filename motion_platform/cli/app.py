@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from motion_platform.cli.common import Asf, BodyFile, Progress, Units, Up, given_slots, show_notes
+from motion_platform.cli.common import Asf, BodyFile, Progress, Units, Up, check_recording, given_slots, show_notes
 from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate, weights_of
 from motion_platform.cli.language import caption, complete, length, without_text
@@ -126,7 +126,7 @@ def generate(
     if len(seconds) > 1 and music:
         raise UsageError(f"--seconds: got {len(seconds)} values; music takes one, for all recordings")
     for path in music:
-        _check_recording(path)
+        check_recording(path)
     run = engine.load(task, model, _device(device))
     sampling = _sampling(guidance, steps, sampler, run, 1.0 if amplitude is None else amplitude)
     if motion is not None:
@@ -292,7 +292,7 @@ def render(
     clips = [clip for path in source for clip in io.load_all(path, **how)]
     show_notes(clips)
     if music is not None:
-        _check_recording(music)
+        check_recording(music)
         clips = [clip.with_(audio=music) for clip in clips]
     _save(io, clips, output, view)
 
@@ -320,13 +320,6 @@ def doctor():
 
     for key, value in listing.doctor().items():
         print(f"{key:<22} {value}")
-
-
-def _check_recording(path: Path) -> None:
-    """Say what is wrong with a recording before any work is done."""
-    from motion_platform.audio import reading
-
-    next(reading.blocks(path))
 
 
 def _check_outputs(paths: list[Path], view: str = "both") -> None:

@@ -59,3 +59,10 @@ def given_slots(pairs: Sequence[str]) -> dict[str, list[str]]:
             raise UsageError(f"--give: got {pair!r}; write SLOT=VALUE, a slot of the task's card and what it takes")
         found.setdefault(slot.strip(), []).append(value)
     return found
+
+
+def check_recording(path: Path) -> None:
+    """Say what is wrong with a recording before any work is done."""
+    from motion_platform.audio import reading
+
+    next(reading.blocks(path))

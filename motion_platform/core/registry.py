@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
@@ -17,9 +18,14 @@ from motion_platform.core.catalog import BASES, CATALOG
 from motion_platform.core.errors import ConfigError, UnknownName, suggest
 
 
-@functools.cache
 def plugins(kind: str) -> tuple[tuple[str, str, str], ...]:
     """(name, "module:Class", package) of every entry point of a kind; looked up once: all packages are read for it."""
+    return _plugins(kind, tuple(sys.path))
+
+
+@functools.lru_cache(maxsize=64)
+def _plugins(kind: str, path: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+    """The same for one search path: another one may hold other packages."""
     found = []
     for point in entry_points(group=f"motion_platform.{kind}"):
         found.append((point.name, point.value, point.dist.name if point.dist else "an unnamed package"))

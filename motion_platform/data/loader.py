@@ -45,7 +45,8 @@ class Collate:
     ) -> None:
         self.written_beats = written_beats
         self.dataset, self.spec = dataset, spec
-        self.slots = dict(slots) if isinstance(slots, Mapping) else slots_of(slots)
+        known = isinstance(slots, Mapping) and all(isinstance(slot, Slot) for slot in slots.values())
+        self.slots: dict[str, Slot] = dict(slots) if known else slots_of(slots)  # type: ignore[arg-type]
         self.columns = dataset.columns(spec.representation)
         self.max_frames = max_frames or np.iinfo(np.int64).max
         self.seed, self.captions_per_clip = seed, captions_per_clip
