@@ -14,9 +14,10 @@ from typing import Annotated, Any
 
 import typer
 
-from motion_platform.cli.common import Asf, BodyFile, Progress, Units, Up, check_recording, given_slots, show_notes
+from motion_platform.cli.common import Names, Output, Progress, View, check_recording, given_slots, show_version
 from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate, weights_of
+from motion_platform.cli.files import convert, info, render
 from motion_platform.cli.language import caption, complete, length, without_text
 from motion_platform.cli.search import import_guo, import_m2s, search
 from motion_platform.cli.tokens import detokenize, tokenize, tokenizer_report
@@ -25,11 +26,22 @@ from motion_platform.core.errors import MotionPlatformError, UnknownName, UsageE
 app = typer.Typer(
     help="Words into human motion. Start with: motion generate text_to_motion --text 'a person waves' -o out.html",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     epilog="--debug, anywhere, shows the traceback of an error.",
 )
+
+
+@app.callback()
+def main_options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the version and stop.", is_eager=True, callback=show_version)
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 
@@ -37,9 +49,6 @@ VIEWS = ("2d", "3d", "both")
 PICTURES = (".html", ".mp4", ".png")
 """Formats that show a conductor flat, in space, or both; the others hold what they are given."""
 
-Output = Annotated[
-    list[Path], typer.Option("--output", "-o", help="File to write; repeat for several: .html .bvh .glb .mp4 .png .npz")
-]
 Text = Annotated[list[str], typer.Option("--text", "-t", help="What the body does; repeat for several motions.")]
 LowText = Annotated[list[str], typer.Option(help="The actions one after the other: one for all texts, or one each.")]
 Seed = Annotated[int, typer.Option(help="The same seed and text give the same motion.", min=0)]
@@ -51,10 +60,6 @@ Steps = Annotated[int | None, typer.Option(help="Denoising steps (default: the m
 Sampler = Annotated[str | None, typer.Option(help="Name of the sampler (default: the model's).")]
 Model = Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")]
-View = Annotated[
-    str, typer.Option(help="A conductor in pictures: 2d (as made, in the image plane), 3d (lifted) or both.")
-]
-Names = Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")]
 
 
 @app.command("list")
@@ -243,74 +248,9 @@ weights_app.command("import-guo")(import_guo)
 weights_app.command("import-m2s")(import_m2s)
 
 
-@app.command()
-def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Any motion file.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The extension says the format.")],
-    retarget: Annotated[bool, typer.Option("--retarget", help="To the 22-joint skeleton at 20 fps first.")] = False,
-    names: Names = None,
-    fps: Annotated[float | None, typer.Option(help="Frame rate of IN, where the file does not say.")] = None,
-    skeleton: Annotated[str | None, typer.Option(help="Skeleton of IN, where the file does not say.")] = None,
-    units: Units = None,
-    up: Up = None,
-    asf: Asf = None,
-    body: BodyFile = None,
-):
-    """Turn a motion file into another format."""
-    _check_outputs([target])
-    if names is not None and not retarget:
-        raise UsageError("--names: is for --retarget")
-    from motion_platform.motion import io
-
-    clips = io.load_all(source, skeleton=skeleton, fps=fps, units=units, up=up, asf=asf, body=body)
-    if retarget:
-        from motion_platform.motion.retarget import to_humanml3d
-
-        clips = [to_humanml3d(clip, names=names) for clip in clips]
-    show_notes(clips)
-    _save(io, clips, [target])
-
-
-@app.command()
-def render(
-    source: Annotated[list[Path], typer.Argument(metavar="IN...", help="One or more motion files.")],
-    output: Output,
-    fps: Annotated[float | None, typer.Option(help="Frame rate, where a file does not say.")] = None,
-    skeleton: Annotated[str | None, typer.Option(help="Skeleton, where a file does not say.")] = None,
-    music: Annotated[Path | None, typer.Option(help="A recording to hear with them.")] = None,
-    view: View = "both",
-    units: Units = None,
-    up: Up = None,
-    asf: Asf = None,
-    body: BodyFile = None,
-):
-    """Show motions, side by side, as a web page (.html), film (.mp4), strip of pictures (.png) or .glb."""
-    _check_outputs(output, view)
-    from motion_platform.motion import io
-
-    how = {"skeleton": skeleton, "fps": fps, "units": units, "up": up, "asf": asf, "body": body}
-    clips = [clip for path in source for clip in io.load_all(path, **how)]
-    show_notes(clips)
-    if music is not None:
-        check_recording(music)
-        clips = [clip.with_(audio=music) for clip in clips]
-    _save(io, clips, output, view)
-
-
-@app.command()
-def info(
-    path: Annotated[str, typer.Argument(metavar="FILE", help="A motion file, a checkpoint, or a prepared data set.")],
-    fps: Annotated[float | None, typer.Option(help="Frame rate, where a file does not say.")] = None,
-    skeleton: Annotated[str | None, typer.Option(help="Skeleton, where a file does not say.")] = None,
-    units: Units = None,
-    up: Up = None,
-    asf: Asf = None,
-    body: BodyFile = None,
-):
-    """Say what a file or folder holds."""
-    from motion_platform.pipelines import inventory as listing
-
-    listing.show(path, fps=fps, skeleton=skeleton, units=units, up=up, asf=asf, body=body)
+app.command()(convert)
+app.command()(render)
+app.command()(info)
 
 
 @app.command()

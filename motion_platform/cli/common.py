@@ -15,6 +15,13 @@ from motion_platform.core.errors import UsageError
 if TYPE_CHECKING:
     from motion_platform.motion.clip import Clip
 
+Output = Annotated[
+    list[Path], typer.Option("--output", "-o", help="File to write; repeat for several: .html .bvh .glb .mp4 .png .npz")
+]
+Names = Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")]
+View = Annotated[
+    str, typer.Option(help="A conductor in pictures: 2d (as made, in the image plane), 3d (lifted) or both.")
+]
 Units = Annotated[str | None, typer.Option(help="Unit of the file, where a guess is wrong: m, dm, cm, mm, inch, cmu.")]
 Up = Annotated[str | None, typer.Option(help="The file's up axis, where a guess is wrong: y or z.")]
 Asf = Annotated[Path | None, typer.Option(help="The skeleton file of an .amc.")]
@@ -66,3 +73,12 @@ def check_recording(path: Path) -> None:
     from motion_platform.audio import reading
 
     next(reading.blocks(path))
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop, where it was asked for."""
+    if wanted:
+        from motion_platform import __version__
+
+        print(f"motion-platform {__version__}")
+        raise typer.Exit

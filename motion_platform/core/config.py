@@ -6,6 +6,8 @@ called. The line of an error says which file, which key, what was got, what is a
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -161,7 +163,11 @@ Checked = TypeVar("Checked", bound=Strict)
 
 
 def read_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """A YAML file with ``key=value`` overrides (dotted keys) as plain values. ConfigError with the file's name."""
+    """A YAML file with overrides as plain values. ConfigError with the file's name.
+
+    ``key=value`` (dotted keys) sets, a table as value (``model.settings={}``) replaces the table, ``~key`` deletes.
+    Another encoder in a slot, or another model, starts without the settings of the one before, and a line says so.
+    """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
@@ -173,7 +179,7 @@ def read_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     try:
         loaded = OmegaConf.create(text)
         for override in overrides:
-            loaded = OmegaConf.merge(loaded, OmegaConf.from_dotlist([override]))
+            loaded = _overridden(loaded, override, path)
         plain = OmegaConf.to_container(loaded, resolve=False)
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: is not a readable recipe or card: {_one_line(error)}") from error
@@ -181,6 +187,37 @@ def read_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
         raise ConfigError(f"{path}: got {type(plain).__name__}; a recipe or card is a table of key: value")
     _refuse_interpolation(plain, path, "")
     return plain
+
+
+def _overridden(loaded: Any, override: str, path: Path) -> Any:
+    """The values with one override. ConfigError for a key to delete that is not there."""
+    from omegaconf import OmegaConf
+
+    if override.startswith("~"):
+        return _deleted(loaded, override[1:].strip(), path)
+    key = override.partition("=")[0].strip()
+    made = OmegaConf.from_dotlist([override])
+    if OmegaConf.is_dict(value := OmegaConf.select(made, key)):
+        OmegaConf.update(loaded, key, value, merge=False, force_add=True)
+        return loaded
+    owner, _, last = key.rpartition(".")
+    chosen = re.fullmatch(r"slots\.[^.]+", owner) if last == "encoder" else owner == "model" and last == "name"
+    if chosen and OmegaConf.select(loaded, f"{owner}.settings") and OmegaConf.select(loaded, key) not in (None, value):
+        print(f"note: {override}: the settings of {OmegaConf.select(loaded, key)} are dropped", file=sys.stderr)
+        loaded = _deleted(loaded, f"{owner}.settings", path)
+    return OmegaConf.merge(loaded, made)
+
+
+def _deleted(loaded: Any, key: str, path: Path) -> Any:
+    from omegaconf import OmegaConf
+
+    owner, _, last = key.rpartition(".")
+    table = OmegaConf.select(loaded, owner) if owner else loaded
+    if not OmegaConf.is_dict(table) or last not in table:
+        there = [str(name) for name in table] if OmegaConf.is_dict(table) else []
+        raise ConfigError(f"{path}: ~{key}: there is no such key to delete; {suggest(last, there)}")
+    del table[last]
+    return loaded
 
 
 def settings_from(overrides: Sequence[str]) -> dict[str, Any]:
@@ -231,8 +268,12 @@ def to_yaml(values: Mapping[str, Any] | BaseModel) -> str:
 def _check_overrides(overrides: Sequence[str]) -> None:
     for override in overrides:
         key, equals, _ = override.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(f"override {override!r}: write it as key=value, for example train.steps=100")
+        if override.startswith("~") and override[1:].strip() and not equals:
+            continue
+        if not equals or not key.strip() or override.startswith("~"):
+            raise ConfigError(
+                f"override {override!r}: write it as key=value, for example train.steps=100, or ~key to delete"
+            )
 
 
 def _known(kind: str, name: str, where: str) -> None:

@@ -126,3 +126,34 @@ def test_unknown_names_list_what_is_there() -> None:
     with pytest.raises(UnknownName) as caught:
         config.load_recipe(SMOKE, ["model.kind=spaces", "model.name=x"])
     assert "recogniser" in str(caught.value)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        "model: {name: mdm, settings: {layers: 2, width: 64}}\n"
+        "slots:\n  text_high: {encoder: sentence, settings: {output: tokens}, dropout: 0.1}\n"
+        "train: {steps: 10}\n"
+    )
+    return path
+
+
+def test_an_override_can_delete_and_replace(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "dropout" not in config.read_yaml(small, ["~slots.text_high.dropout"])["slots"]["text_high"]
+    assert "slots" not in config.read_yaml(small, ["~slots"])
+    assert config.read_yaml(small, ["model.settings={}"])["model"]["settings"] == {}
+    assert config.read_yaml(small, ["model.settings={heads: 2}"])["model"]["settings"] == {"heads": 2}
+    assert config.read_yaml(small, ["model.settings.width=32"])["model"]["settings"] == {"layers": 2, "width": 32}
+    assert capsys.readouterr().err == ""
+    swapped = config.read_yaml(small, ["slots.text_high.encoder=hf_text", "slots.text_high.settings.model=x"])
+    assert swapped["slots"]["text_high"] == {"encoder": "hf_text", "dropout": 0.1, "settings": {"model": "x"}}
+    assert "the settings of sentence are dropped" in capsys.readouterr().err
+    assert config.read_yaml(small, ["model.name=mdm"])["model"]["settings"] == {"layers": 2, "width": 64}
+
+
+def test_a_key_to_delete_that_is_not_there_is_one_line(small: Path) -> None:
+    with pytest.raises(ConfigError, match=r"~train\.step: there is no such key to delete; did you mean 'steps'"):
+        config.read_yaml(small, ["~train.step"])
+    with pytest.raises(ConfigError, match="write it as key=value"):
+        config.read_yaml(small, ["~train.steps=3"])
