@@ -136,6 +136,13 @@ def _mono(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
         start += len(piece) / rate
 
 
+FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,opus,"
+    "tta,voc,w64,wav,wv,mpc,mpc8,rm,s16le,truehd,dts,gsm,adts"
+)
+"""Containers that ffmpeg may open: sound and film, never a list of other files (concat, hls, image sequences)."""
+
+
 def _is_text(head: bytes) -> bool:
     """Is the beginning of a file UTF-8 without control characters? No recording begins so: each counts in bytes."""
     if any(byte < 32 and byte not in b"\t\n\r\f" for byte in head):
@@ -180,6 +187,7 @@ def _by_ffmpeg(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
     import imageio_ffmpeg
 
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe"]
+    command += ["-format_whitelist", FORMATS]
     command += ["-i", f"file:{path}", "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     with tempfile.TemporaryFile() as messages:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages)

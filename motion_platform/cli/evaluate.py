@@ -46,6 +46,9 @@ def evaluate(
     sampler: Annotated[str | None, typer.Option(help="Name of the sampler (default: the model's).")] = None,
     slot: Annotated[list[str], typer.Option(help="Give only these conditions (default: all); repeatable.")] = [],
     precision: Precision = "fp32",
+    lengths: Annotated[
+        str | None, typer.Option(help="Of what the model makes: natural (its own), or true (the clip's).")
+    ] = None,
     data: DataFolder = None,
     cache: Cache = None,
     no_bounds: NoBounds = False,
@@ -67,6 +70,8 @@ def evaluate(
     from motion_platform.model.run import load_run, why_not
 
     folder = Path(model).expanduser()
+    if lengths not in (None, "natural", "true"):
+        raise UsageError(f"--lengths: got {lengths!r}; allowed: natural, true")
     settings: dict[str, Any] = {"sampler": sampler, "steps": steps, "slots": slot or None, "precision": precision}
     name: str | None
     if is_results(folder):
@@ -81,7 +86,7 @@ def evaluate(
                 raise UsageError(f"--task: {why}")
         data = data or (run.data.folder if run.data else None)
         weights = weights_of(guidance, list(run.model.card.slots))
-        entry = engine.Entry(model=model, name=run.model.card.name, guidance=weights, **settings)
+        entry = engine.Entry(model=model, name=run.model.card.name, guidance=weights, lengths=lengths, **settings)
     recipes = recipes_of(metrics, card) or list(card.metrics)
     if space is not None:
         recipes = [m.model_copy(update={"space": space}) if in_text_space(m.name) else m for m in recipes]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from motion_platform.core.checkpoint_files import CARD, FORMAT, WEIGHTS, read_card  # noqa: F401
 from motion_platform.core.errors import OutputError, UsageError
 
 
@@ -51,6 +50,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{path}: could not be written: {error.strerror or error}") from error
     finally:
+        _remove(temporary)
+
+
+def _remove(temporary: Path) -> None:
+    """Take a temporary file away; a disk that refuses this has refused the work before, and that is what is said."""
+    with suppress(OSError):
         temporary.unlink(missing_ok=True)
 
 
@@ -67,4 +72,4 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
         raise OutputError(f"{folder}: could not be written: {error.strerror or error}") from error
     finally:
         for name in files:
-            (folder / f".{name}.{mark}.tmp").unlink(missing_ok=True)
+            _remove(folder / f".{name}.{mark}.tmp")

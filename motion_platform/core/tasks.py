@@ -17,6 +17,7 @@ class Protocol(Strict):
     """How the numbers are taken: the split, how often it is repeated, and at most how many clips (None: all).
 
     several_repeats: how often for metrics that want several motions of a clip. max_frames: what is longer is cut.
+    lengths: of what a model makes, its own choice ("natural", as a user gets it) or the true clip's, which tells its kind.
     """
 
     split: str = "test"
@@ -24,6 +25,7 @@ class Protocol(Strict):
     several_repeats: int = Field(default=5, ge=1, le=1000)
     samples: int | None = Field(default=None, ge=1)
     max_frames: int | None = Field(default=196, ge=1)
+    lengths: Literal["natural", "true"] = "true"
 
 
 class Keep(Strict):

@@ -11,6 +11,7 @@ Both start with the first frame of the motion.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -92,6 +93,12 @@ class PreparedDataset:
             except (OSError, pa.ArrowInvalid) as error:
                 raise DataError(f"{file}: cannot be read as Arrow ({error}); prepare the data again") from error
         return cls(folder, meta, [b for b in batches if b.num_rows])
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of meta.json: another one where the set was prepared anew from other clips or settings."""
+        meta = {key: value for key, value in self.meta.items() if key != "report"}
+        return hashlib.sha256(json.dumps(meta, sort_keys=True, default=str).encode()).hexdigest()
 
     def __len__(self) -> int:
         return len(self._ids)

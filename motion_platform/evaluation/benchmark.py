@@ -44,6 +44,7 @@ class Entry(Strict):
 
     sampler, steps, guidance: how it samples (default: as the model says); guidance: one number for all conditions, or
     one a slot. slots: the conditions that are given (default: all that the model has and the task reads).
+    lengths: of what it makes, natural or true (default: as the task's protocol says).
     """
 
     name: str | None = None
@@ -54,6 +55,7 @@ class Entry(Strict):
     guidance: float | dict[str, float] | None = None
     slots: list[str] | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
+    lengths: Literal["natural", "true"] | None = None
 
     @property
     def called(self) -> str:
@@ -247,6 +249,7 @@ def plan_rows(
                 given=entry.slots,
                 precision=entry.precision,
                 cache=job.cache,
+                lengths=entry.lengths,
             ),
             shared,
             about,

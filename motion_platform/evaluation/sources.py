@@ -74,7 +74,10 @@ class Source(ABC):
 
 
 class ModelSource(Source):
-    """A generator. given: the slots that are filled (None: all it has). cache: folder where motions are kept."""
+    """A generator. given: the slots that are filled (None: all it has). cache: folder where motions are kept. lengths:
+    "natural", as long as the model itself makes such a motion, which is what a user gets (the true length tells much
+    of the kind), or "true", as long as the clip that the condition came from; always true where something is kept.
+    """
 
     kind = "model"
     varied = True
@@ -88,6 +91,7 @@ class ModelSource(Source):
         given: Sequence[str] | None = None,
         precision: Precision = "fp32",
         cache: Path | None = None,
+        lengths: Literal["natural", "true"] = "true",
     ) -> None:
         if not isinstance(model.trainable, Generator):
             raise UsageError(f"{model.card.name} is a {model.card.model.name}: it does not generate motion")
@@ -96,6 +100,7 @@ class ModelSource(Source):
                 raise UsageError(f"{model.card.name} has no condition {slot!r}; {suggest(slot, model.card.slots)}")
         self.model, self.name = model, name or model.card.name
         self.sampling, self.precision, self.cache = sampling or Sampling(), precision, cache
+        self.lengths = lengths
         self.slots = tuple(model.card.slots if given is None else given)
         self._data = ""
         self._columns: slice | None = None
@@ -108,10 +113,13 @@ class ModelSource(Source):
             self.model.conditioning.precompute(test.texts(self.slots))
 
     def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
+        raw = {slot: batch.raw[slot] for slot in self.slots}
+        if self.lengths == "natural" and batch.edit is None:
+            natural = self.model.natural_lengths(raw)
+            batch = batch if natural is None else replace(batch, lengths=torch.tensor(natural))
         path = self._path(batch, seed)
         if path is not None and path.is_file():
             return self._read(path, batch)
-        raw = {slot: batch.raw[slot] for slot in self.slots}
         half = torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16")
         with stopwatch(self.model.device) as watch, half:
             motion = self.model.generate(
@@ -141,6 +149,7 @@ class ModelSource(Source):
             "guidance": dict(sorted(self.sampling.guidance.items())),
             "given": list(self.slots),
             "precision": self.precision,
+            "lengths": self.lengths,
         }
 
     def _path(self, batch: Batch, seed: int) -> Path | None:
@@ -240,8 +249,10 @@ def source_for(
     given: Sequence[str] | None = None,
     precision: Precision = "fp32",
     cache: Path | None = None,
+    lengths: Literal["natural", "true"] | None = None,
 ) -> Source:
-    """The model at work on a task. given: the slots that are filled (None: all that it has and the task reads)."""
+    """The model at work on a task. given: the slots that are filled (None: all that it has and the task reads).
+    lengths: see :class:`ModelSource` (None: as the task's protocol says)."""
     if isinstance(model.trainable, MotionTokenizer):
         return ReconstructionSource(model, name=name)
     if task.writes == "captions":
@@ -250,7 +261,8 @@ def source_for(
         given = [slot for slot in model.card.slots if slot in task.reads]
     if task.writes == "lengths":
         return LengthSource(model, name=name, given=given)
-    return ModelSource(model, name=name, sampling=sampling, given=given, precision=precision, cache=cache)
+    how = lengths or task.protocol.lengths
+    return ModelSource(model, name=name, sampling=sampling, given=given, precision=precision, cache=cache, lengths=how)
 
 
 @contextlib.contextmanager

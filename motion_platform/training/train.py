@@ -75,10 +75,21 @@ def run(
     micro = micro_batches(train, world)
     state = checkpoint.load_state(output, recipe) if resume else None
     built = assemble(recipe, name=name)
+    prepared = built.dataset.fingerprint
+    if state is not None and state.get("prepared", prepared) != prepared:
+        raise UsageError(
+            f"{output}: data set {recipe.data.name} ({built.dataset.folder}) is not what this run began with; "
+            "it was prepared anew. Start again with --overwrite, or put the old data back"
+        )
     reporter = Reporter(output, train.steps, quiet=quiet or not accelerator.is_main_process)
     if recipe.initial is not None and state is None:
         reporter.initial(recipe.initial, *start_from(built, recipe.initial))
     built.model.to(accelerator.device)
+    if recipe.validation.every and not built.dataset.indices(recipe.validation.split):
+        raise UsageError(
+            f"{name}: validation.split: {recipe.validation.split!r} of data set {recipe.data.name} is empty; "
+            "name another split, or validation.every=0"
+        )
     loader = make_loader(
         built.dataset,
         recipe.data.split,
@@ -108,8 +119,10 @@ def run(
 
     def save() -> None:
         accelerator.wait_for_everyone()
+        refuse_nan(built.model, step)
         if accelerator.is_main_process:
-            checkpoint.save_state(output, recipe, snapshot(step, built.model, ema, optimiser, accelerator))
+            now = snapshot(step, built.model, ema, optimiser, accelerator)
+            checkpoint.save_state(output, recipe, {**now, "prepared": prepared})
             with ema.applied(built.model):
                 checkpoint.save(built.model, output, recipe, header, step=step)
         accelerator.wait_for_everyone()
@@ -151,6 +164,16 @@ def slots_to_fill(built: Run, recipe: Recipe, name: str) -> dict[str, Slot]:
                 f"leave the slot out, or prepare data that fills it"
             )
     return slots
+
+
+def refuse_nan(model: MotionModel, step: int) -> None:
+    """MotionPlatformError for a weight that is not finite, before anything is saved that a run could resume from."""
+    for name, value in model.own_state().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise MotionPlatformError(
+                f"step {step}: weight {name} is not finite; nothing was saved, the state of the last save stands; "
+                "lower train.learning_rate, or use train.precision=no"
+            )
 
 
 def check_output(output: Path) -> None:
@@ -198,6 +221,9 @@ def optimise(
             accelerator.backward(losses["loss"] / own)
         for key, value in losses.items():
             total[key] = total.get(key, 0) + value.detach() / own
+    if world > 1 and total:  # what is logged is the loss of all processes' clips, as the gradients are
+        together = accelerator.reduce(torch.stack([v.float() for v in total.values()]), reduction="mean")
+        total = dict(zip(total, together.unbind(), strict=True))
     if train.gradient_clip:
         total["gradient_norm"] = accelerator.clip_grad_norm_(model.parameters(), train.gradient_clip)
     optimiser.step()

@@ -128,3 +128,16 @@ def test_blocks_are_lazy_and_small(tmp_path: Path) -> None:
     assert sum(sizes) == 5 * 22_050
     with pytest.raises(UsageError, match="lasts more than 0"):
         next(reading.blocks(path, 0))
+
+
+def test_a_list_of_other_files_is_never_followed(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "secret.wav", np.zeros(reading.RATE, np.float32), reading.RATE)
+    (tmp_path / "list.wav").write_bytes(b"ffconcat version 1.0\n# \x01\nfile secret.wav\n")
+    with pytest.raises(DataError, match="is not a recording that can be read"):
+        reading.load(tmp_path / "list.wav")
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
+    (tmp_path / "piece.mp3").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n")
+    with pytest.raises(DataError, match="is a Git LFS pointer, not the file"):
+        reading.load(tmp_path / "piece.mp3")

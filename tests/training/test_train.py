@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from motion_platform.core.errors import ConfigError, MotionPlatformError, UsageError, WeightsError
 from motion_platform.data.loader import make_loader
+from motion_platform.data.prepared import PreparedDataset
 from motion_platform.model.run import load_run
 from motion_platform.training import build, train
 from motion_platform.training import state as checkpoint
@@ -276,3 +277,40 @@ def test_an_output_that_cannot_be_a_folder_is_refused_first(recipe, tmp_path: Pa
         train.run(recipe(output="taken"), "toy", **QUIET)
     with pytest.raises(UsageError, match=r"below: .*taken is a file; give a folder"):
         train.run(recipe(output="taken/below"), "toy", **QUIET)
+
+
+def test_a_run_is_not_resumed_over_other_data(recipe, toy_data: Path) -> None:
+    made = recipe("train.steps=1", base="smoke/recogniser")
+    train.run(made, "rec", **QUIET)
+    meta = toy_data / "meta.json"
+    before = meta.read_text()
+    try:
+        meta.write_text(before.replace('"name": "toy"', '"name": "toy2"'))
+        with pytest.raises(UsageError, match="is not what this run began with"):
+            train.run(recipe("train.steps=2", base="smoke/recogniser"), "rec", resume=True, **QUIET)
+    finally:
+        meta.write_text(before)
+    train.run(recipe("train.steps=2", base="smoke/recogniser"), "rec", resume=True, **QUIET)
+
+
+def test_what_is_not_finite_is_never_saved_as_a_state(recipe) -> None:
+    wild = recipe(
+        "train.steps=60", "train.learning_rate=1e30", "train.log_every=50", "train.save_every=2", output="nan"
+    )
+    with pytest.raises(MotionPlatformError, match=r"is not finite; nothing was saved|the loss is"):
+        train.run(wild, "toy", **QUIET)
+    path = Path(wild.output) / checkpoint.RESUME
+    if path.is_file():
+        state = torch.load(path, weights_only=True)
+        assert all(torch.isfinite(t).all() for t in state["model"].values() if t.is_floating_point())
+
+
+def test_an_empty_validation_split_is_found_before_training(recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = PreparedDataset.indices
+    monkeypatch.setattr(
+        PreparedDataset, "indices", lambda self, split=None: [] if split == "val" else whole(self, split)
+    )
+    made = recipe("train.steps=3", "validation.every=2", "validation.split=val")
+    with pytest.raises(UsageError, match=r"validation\.split: 'val' of data set \w+ is empty"):
+        train.run(made, "toy", **QUIET)
+    assert not (Path(made.output) / "log.jsonl").exists()

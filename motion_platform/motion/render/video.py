@@ -185,7 +185,7 @@ def _encode(
         command += [*sound.source(recording), "-map", "0:v", "-map", "1:a:0", "-t", f"{seconds:.6f}"]
         command += ["-c:a", "aac", "-b:a", "192k", "-ac", "2", "-ar", "48000"]
     command += ["-c:v", "libx264"]
-    command += ["-pix_fmt", "yuv420p", "-crf", "20", "-preset", "veryfast", "-movflags", "+faststart", str(target)]
+    command += ["-pix_fmt", "yuv420p", "-crf", "20", "-preset", "veryfast", "-movflags", "+faststart", f"file:{target}"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stderr is not None
@@ -203,4 +203,5 @@ def _encode(
     process.stderr.close()
     if process.wait() != 0:
         said = words[-1] if words else f"ffmpeg ended with status {process.returncode}"
-        raise OutputError(f"{shown}: could not be written: {said.replace(str(target), shown)}")
+        said = said.replace(f"file:{target}", shown).replace(str(target), shown)
+        raise OutputError(f"{shown}: could not be written: {said}")
