@@ -104,12 +104,10 @@ def test_a_head_nods_the_way_the_nose_is_seen(rise: float) -> None:
 
 def test_the_feet_stand_apart_and_point_outward() -> None:
     clip = lift(flat(body()))
+    x = {joint: clip.joints[:, j, 0] for j, joint in enumerate(clip.skeleton.joints)}
     for side, outward in (("left", 1), ("right", -1)):  # facing Z+, the body's left is X+
-        hip, ankle, foot = (
-            clip.joints[:, clip.skeleton.index(f"{side}_{joint}"), 0] for joint in ("hip", "ankle", "foot")
-        )
-        assert (outward * (ankle - hip) > 0.01).all()
-        assert (outward * (foot - ankle) > 0.01).all()
+        assert (outward * (x[f"{side}_ankle"] - x[f"{side}_hip"]) > 0.01).all()
+        assert (outward * (x[f"{side}_foot"] - x[f"{side}_ankle"]) > 0.01).all()
 
 
 def test_shoulders_that_sink_are_no_leaning_and_a_bow_is() -> None:
