@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from motion_platform.data.geometry import contradicts, sides_swapped
@@ -37,3 +38,16 @@ def test_names_agree_with_motions_and_contradict_mirror_images(clips):
         else:
             assert found is None
     assert checked >= 10
+
+
+@pytest.mark.parametrize("degrees", [60, 170, 200, 340, 500])
+def test_a_turn_beyond_half_a_circle_is_still_to_its_side(degrees):
+    swap = get_skeleton("humanml3d").mirror_indices
+    angle = np.radians(np.linspace(0, degrees, 100))
+    joints = np.zeros((100, 22, 3))
+    for side, sign in (("left", 0.1), ("right", -0.1)):  # facing Z+, left is X+; about Y+ is to the left
+        hip = get_skeleton("humanml3d").index(f"{side}_hip")
+        joints[:, hip] = sign * np.stack([np.cos(angle), 0 * angle, -np.sin(angle)], -1)
+    assert contradicts(joints, "walk-turn-left") is False
+    assert contradicts(joints, "walk-turn-right") is True
+    assert contradicts(joints[:, swap] * [-1, 1, 1], "walk-turn-right") is False

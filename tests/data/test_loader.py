@@ -153,6 +153,28 @@ def test_mirrored_and_short_clips_can_be_left_out(sample_dataset, spec):
     assert all(sample_dataset.frames[sample_dataset.index(id)] >= 40 for id in ids)
 
 
+def test_a_clip_of_exactly_the_least_length_is_kept(sample_dataset, spec):
+    rows = [row for row in sample_dataset.indices("train") if not sample_dataset.mirrored(row)]
+    least = sorted(int(sample_dataset.frames[row]) for row in rows)[len(rows) // 2]
+    for min_frames in (least, least + 1):
+        found = loader(sample_dataset, spec, mirror=False, min_frames=min_frames, batch_size=1).rows.tolist()
+        assert found == [row for row in rows if int(sample_dataset.frames[row]) in range(min_frames, 10_000)]
+    assert any(int(sample_dataset.frames[row]) == least for row in rows)
+
+
+@pytest.mark.parametrize("spare", [1, 2])
+def test_every_window_of_a_long_clip_is_drawn_the_last_as_well(sample_dataset, spec, spare):
+    row = sample_dataset.indices("train")[0]
+    x = sample_dataset.features(row)[:, :67]
+    frames = len(x) - spare
+    collate = Collate(sample_dataset, spec, SLOTS, max_frames=frames, seed=3)
+    starts = set()
+    for epoch in range(60):
+        piece = collate([row], epoch).motion.x[0].numpy()
+        starts |= {start for start in range(spare + 1) if np.array_equal(x[start : start + frames], piece)}
+    assert starts == set(range(spare + 1))
+
+
 def test_a_set_smaller_than_a_batch_still_makes_one(sample_dataset, spec):
     batches = loader(sample_dataset, spec, split="val", batch_size=16)
     assert len(batches) >= 1

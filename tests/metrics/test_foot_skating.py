@@ -52,6 +52,13 @@ def test_a_foot_in_the_air_may_move(oracles, values, sliding):
     assert values([joints], height=0.07)["foot_skating"] == 1.0
 
 
+def test_a_foot_that_touches_the_floor_in_one_frame_alone_carries_nothing(oracles, values, sliding):
+    joints = sliding(30, 0.04)
+    joints[1::2, [oracles.LEFT_FOOT, oracles.RIGHT_FOOT], 1] += 0.2
+    got = values([joints])
+    assert (got["foot_contact"], got["foot_skating"]) == (0.0, 0.0)
+
+
 def test_half_of_the_frames(oracles, values):
     joints = oracles.standing(41)
     joints[20:, oracles.LEFT_FOOT, 2] += 0.05 * torch.arange(21)  # slides in the steps 20 -> 40

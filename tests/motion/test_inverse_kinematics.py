@@ -57,6 +57,16 @@ def test_noise_on_positions_does_not_add_up_along_limbs() -> None:
     assert error[:, 20:].mean() < 0.006
 
 
+def test_rotations_may_be_interpolated_through_whole_turns() -> None:
+    """q and -q are one rotation, but between them lies a whole turn: neighbours must have one sign."""
+    skeleton = get_skeleton("humanml3d")
+    turned = Rotation.from_rotvec(np.linspace(0, 4 * np.pi, 120)[:, None] * [0, 1, 0]).as_matrix()
+    joints = np.einsum("tik,tjk->tji", turned, smooth_motion(skeleton, size=0.2))
+    local, _ = rotations_from_joints(joints, skeleton)
+    assert (local[1:] * local[:-1]).sum(-1).min() > 0.9
+    assert local[:, 0, 3].min() < -0.9  # the turn did pass to the other sign
+
+
 def test_end_joints_have_no_rotation_of_their_own() -> None:
     skeleton = get_skeleton("humanml3d")
     local, _ = rotations_from_joints(smooth_motion(skeleton), skeleton)

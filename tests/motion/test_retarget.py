@@ -119,6 +119,14 @@ def test_mirroring_swaps_sides_and_is_its_own_inverse(person: Clip) -> None:
     np.testing.assert_allclose(again.skeleton.offsets, person.skeleton.offsets)
 
 
+def test_end_sites_are_mirrored_with_their_joints(person: Clip) -> None:
+    ends = {"LeftHand": [[0.1, 0.2, 0.3]], "RightHand": [[-0.4, 0.5, 0.6]], "Head": [[0.07, 0.1, 0.0]]}
+    twin = mirror(person.with_(info={**person.info, "end_sites": ends}))
+    assert twin.info["end_sites"] == {
+        "RightHand": [[-0.1, 0.2, 0.3]], "LeftHand": [[0.4, 0.5, 0.6]], "Head": [[-0.07, 0.1, 0.0]]
+    }  # fmt: skip
+
+
 def test_mirrored_rotations_give_the_mirrored_joints(person: Clip) -> None:
     twin = mirror(person)
     positions = np.tile(twin.skeleton.offsets, (len(twin), 1, 1))

@@ -108,6 +108,18 @@ def test_the_losses_are_means_over_real_frames(monkeypatch: pytest.MonkeyPatch) 
     torch.testing.assert_close(parts["loss"], wanted)
 
 
+def test_the_position_loss_is_of_the_pose_and_not_of_where_the_body_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = VQVAE(spec(), width=16, codes=8, code_width=4, depth=1, position_loss=2.0)
+    lengths, x = torch.tensor([8]), torch.randn(1, 8, 67) * 0.3
+    exact = 1e-3  # the square root of the constant that keeps its slope finite
+    for columns, alike in ((slice(1, 3), True), (slice(4, 67), False)):  # the root's steps; the other joints
+        moved = x / 0.5
+        moved[..., columns] += 0.7
+        monkeypatch.setattr(model, "_decoded", lambda z, mask, moved=moved: moved)
+        position = model.loss(Batch(["a"], {}, lengths, Motion(x, lengths, spec())), {})["position"].item()
+        assert (position < exact * 1.01) == alike
+
+
 def test_bfloat16_chooses_the_same_codes_for_the_same_latents() -> None:
     torch.manual_seed(0)
     model = VQVAE(spec(), width=16, codes=64, code_width=16, depth=1)

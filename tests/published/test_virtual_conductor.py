@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,25 @@ def test_every_published_tensor_has_its_place(saved: Path, reference: dict[str, 
     assert sum(value.numel() for value in floats) + unused == sum(
         value.numel() for value in state.values() if value.is_floating_point()
     )
+
+
+class Runs:
+    """A pickle of this makes a folder when it is read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_a_file_that_would_run_code_is_refused_before_it_does(tmp_path: Path) -> None:
+    torch.save({"head.weight": Runs(tmp_path / "ran")}, tmp_path / "weights.pt")
+    with pytest.raises(WeightsError, match="cannot be read as weights"):
+        published_conductor.read_m2s(tmp_path / "weights.pt")
+    assert not (tmp_path / "ran").exists()
+    torch.load(tmp_path / "weights.pt", weights_only=False)  # the trap itself works
+    assert (tmp_path / "ran").exists()
 
 
 def test_what_is_not_the_file(saved: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from torch import nn
 
 from motion_platform.core.errors import ConfigError, MotionPlatformError, UsageError, WeightsError
 from motion_platform.data.loader import make_loader
@@ -24,6 +25,16 @@ from motion_platform.training.progress import Reporter
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = {"device": "cpu", "quiet": True}
+
+
+class Runs:
+    """A pickle of this makes a folder when it is read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.folder),)
 
 
 def state_of(folder: Path) -> dict:
@@ -155,6 +166,17 @@ def test_resuming_another_run_or_a_broken_one_is_refused(recipe) -> None:
         train.run(made, "rec", resume=True, **QUIET)
 
 
+def test_a_state_that_would_run_code_is_refused_before_it_does(recipe, tmp_path: Path) -> None:
+    path = tmp_path / "run" / checkpoint.RESUME
+    path.parent.mkdir(parents=True)
+    torch.save({"format": checkpoint.RESUME_FORMAT, "recipe": Runs(tmp_path / "ran")}, path)
+    with pytest.raises(WeightsError, match="cannot be read"):
+        checkpoint.load_state(tmp_path / "run", recipe())
+    assert not (tmp_path / "ran").exists()
+    torch.load(path, weights_only=False)  # the trap itself works
+    assert (tmp_path / "ran").exists()
+
+
 def test_low_precision_and_a_lost_run(recipe) -> None:
     folder = train.run(recipe("train.steps=2", "train.precision=bf16"), "toy", **QUIET)
     assert all(t.dtype == torch.float32 for t in load_file(folder / "model.safetensors").values())
@@ -174,6 +196,24 @@ def test_learning_rate_follows_its_formula(recipe) -> None:
     linear = plan.model_copy(update={"schedule": "linear"})
     assert train.learning_rate(linear, 10 + 25) == pytest.approx(1.5)
     assert train.learning_rate(plan.model_copy(update={"schedule": "constant"}), 99) == 2.0
+
+
+def test_weight_decay_shrinks_matrices_and_leaves_biases_and_norms(recipe) -> None:
+    """A step of AdamW without gradients is the decay alone: p (1 - rate * decay), Loshchilov & Hutter 2019, alg. 2."""
+    network = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Conv1d(4, 2, 3), nn.Embedding(5, 2))
+    network.paces = {}
+    model = nn.ModuleDict({"trainable": network})
+    model.trainable = network
+    made = recipe("train.weight_decay=0.1", "train.learning_rate=0.5").train
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    optimiser = train.make_optimiser(model, made)
+    for value in network.parameters():
+        value.grad = torch.zeros_like(value)
+    optimiser.step()
+    for name, value in network.named_parameters():
+        factor = 0.95 if name in ("0.weight", "2.weight", "3.weight") else 1.0
+        torch.testing.assert_close(value.detach(), factor * before[name], msg=name)
+    assert {name for name in before if before[name].ndim < 2} == {"0.bias", "1.weight", "1.bias", "2.bias"}
 
 
 def test_micro_batches_are_shared_out_evenly(recipe) -> None:

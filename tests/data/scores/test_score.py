@@ -79,6 +79,20 @@ def test_notes_of_one_key_struck_again_and_parts_of_one_track(tmp_path):
     assert [(read.programs[p], read.drums[p]) for p in read.part] == [(73, False), (0, True), (73, False)]
 
 
+def test_a_rest_after_a_note_that_velocity_zero_ended_is_no_note(tmp_path):
+    """MIDI 1.0, "Note-On with velocity 0": it ends a note, as most files do, and never starts one."""
+    made = mido.MidiFile(ticks_per_beat=480)
+    track = mido.MidiTrack()
+    made.tracks.append(track)
+    for velocity, wait in ((90, 0), (0, 480), (70, 960), (0, 480)):  # a quarter, two quarters of rest, a quarter
+        track.append(mido.Message("note_on", note=60, velocity=velocity, time=wait))
+    made.save(str(tmp_path / "a.mid"))
+    read = score.read(tmp_path / "a.mid")
+    np.testing.assert_allclose(read.onset, [0, 3])
+    np.testing.assert_allclose(read.duration, [1, 1])
+    assert read.velocity.tolist() == [90, 70]
+
+
 def test_an_excerpt_is_whole_bars_of_about_the_length(tmp_path):
     read = score.read(midi(tmp_path / "a.mid", quarters=80))
     starts = set()

@@ -8,6 +8,7 @@ import pytest
 
 from motion_platform.core.errors import DataError, MotionPlatformError, UnknownName
 from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.report import Report
 from motion_platform.data.sources.bvh_folder import BVHFolder
 
 
@@ -79,6 +80,23 @@ def test_parts_of_a_file_are_clips_of_one_split(own, tmp_path):
     assert [id for id in dataset.ids() if not id.endswith("_m")] == ["walk_0-30", "walk_30-60"]
     assert dataset.captions(dataset.index("walk_30-60"))[0] == ["second half", "half two"]
     assert len({dataset.split(i) for i in range(len(dataset))}) == 1
+
+
+def test_clips_of_one_group_are_in_one_split(tmp_path, sample_root):
+    """A person must not be learnt and tested on: 10 persons with 4 files each."""
+    walk = (sample_root / "bandai-namco" / "dataset-1_walk_normal_001.bvh").read_bytes()
+    rows = ["file,caption,group"]
+    for k in range(40):
+        (tmp_path / f"clip{k:02d}.bvh").write_bytes(walk)
+        rows.append(f"clip{k:02d}.bvh,a person walks,person {k % 10}")
+    (tmp_path / "captions.csv").write_text("\n".join(rows) + "\n")
+    items = BVHFolder().items(tmp_path, Report("own"))
+    splits = {}
+    for item in items:
+        splits.setdefault(int(item.id[4:6]) % 10, set()).add(item.split)
+    assert len(items) == 40
+    assert all(len(found) == 1 for found in splits.values())
+    assert len(set().union(*splits.values())) > 1
 
 
 def test_two_files_of_one_name_have_two_ids(own, tmp_path, sample_root):

@@ -84,6 +84,23 @@ def test_guidance_by_hand():
         sample(model, told(a=[1.0], b=[1.0]), [4], guidance={"c": 1.0})
 
 
+@pytest.mark.parametrize("sampler", ["ddpm", "dpm++sde"])
+def test_the_noise_of_every_step_is_another(sampler, monkeypatch):
+    drawn = []
+    normal = NoiseSource.normal
+
+    def noted(self, *args, **options):
+        drawn.append(normal(self, *args, **options))
+        return drawn[-1]
+
+    monkeypatch.setattr(NoiseSource, "normal", noted)
+    sample(Told(), told(a=[1.0], b=[0.0]), [6], sampler=sampler, steps=5)
+    assert len(drawn) == 5  # the start, and every step but the last
+    for k, one in enumerate(drawn):
+        for other in drawn[:k]:
+            assert abs(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1]) < 0.95
+
+
 def test_long_motions_go_through_windows_and_report_progress():
     model, seen = Told(), []
     given = told(a=[1.0, 2.0], b=[0.0, 0.0])

@@ -92,6 +92,24 @@ def test_a_turned_trunk_turns_towards_the_nose() -> None:
         assert found == pytest.approx(angle, abs=0.1)
 
 
+@pytest.mark.parametrize("rise", [0.06, -0.06])
+def test_a_head_nods_the_way_the_nose_is_seen(rise: float) -> None:
+    truth = body()
+    truth[:, AT("nose"), 1] = truth[:, [AT("left_ear"), AT("right_ear")], 1].mean(1) + rise
+    clip = lift(flat(truth))
+    ears = [clip.skeleton.index(f"{side}_ear") for side in ("left", "right")]
+    found = clip.joints[:, clip.skeleton.index("nose"), 1] - clip.joints[:, ears, 1].mean(1)
+    assert found == pytest.approx(rise, abs=0.02)
+
+
+def test_the_feet_stand_apart_and_point_outward() -> None:
+    clip = lift(flat(body()))
+    x = {joint: clip.joints[:, j, 0] for j, joint in enumerate(clip.skeleton.joints)}
+    for side, outward in (("left", 1), ("right", -1)):  # facing Z+, the body's left is X+
+        assert (outward * (x[f"{side}_ankle"] - x[f"{side}_hip"]) > 0.01).all()
+        assert (outward * (x[f"{side}_foot"] - x[f"{side}_ankle"]) > 0.01).all()
+
+
 def test_shoulders_that_sink_are_no_leaning_and_a_bow_is() -> None:
     for sunk, forward in ((0.045, 0.0), (0.15, 0.2)):  # metres of 0.51: 9 %, as generated conductors do at rest; 29 %
         truth = body()

@@ -131,6 +131,16 @@ def test_frame_times_become_whole_frame_rates(tmp_path: Path, written: str, fps:
         assert read(tmp_path, person_bvh(frame_time=written).text).fps == fps
 
 
+def test_angles_that_are_wrapped_at_half_a_turn_do_not_flip_the_sign(tmp_path: Path) -> None:
+    lines = person_bvh(5, angle=5).text.splitlines()
+    for line, turn in zip(range(len(lines) - 5, len(lines)), (178, 179, -180, -179, -178), strict=True):
+        words = lines[line].split()
+        lines[line] = " ".join([*words[:3], str(turn), "0", "0", *words[6:]])
+    clip = read(tmp_path, "\n".join(lines) + "\n")
+    assert clip.rotations is not None
+    assert (clip.rotations[1:, 0] * clip.rotations[:-1, 0]).sum(-1).min() > 0.99
+
+
 def test_a_root_that_only_carries_the_body_is_folded_in(tmp_path: Path) -> None:
     made = person_bvh()
     body = made.text.split("MOTION")[0].replace("HIERARCHY\nROOT", "JOINT")

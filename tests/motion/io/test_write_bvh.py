@@ -99,6 +99,22 @@ def test_every_limb_has_an_end_and_names_are_one_word_each(tmp_path: Path) -> No
     assert bvh.read(tmp_path / "b.bvh", units="cm").skeleton.joints == ("my_hips", "my_hips_", "_x_")
 
 
+def test_end_sites_come_back_in_metres(tmp_path: Path) -> None:
+    tip = [0.11, -0.02, 0.03]
+    clip = moving(3, keep_rotations=True).with_(info={"end_sites": {"left_wrist": [tip]}})
+    write_bvh.write(clip, tmp_path / "a.bvh")
+    found = bvh.read(tmp_path / "a.bvh", units="cm").info["end_sites"]
+    assert np.allclose(found["left_wrist"], [tip], atol=1e-6)
+    offset = clip.skeleton.offsets[clip.skeleton.index("right_wrist")]
+    assert np.allclose(found["right_wrist"], [0.5 * offset], atol=1e-6)  # not known: half of the forearm
+
+
+@pytest.mark.parametrize("fps", [20.0, 29.97, 30.0, 59.94, 119.88, 120.0])
+def test_the_frame_rate_comes_back(tmp_path: Path, fps: float) -> None:
+    write_bvh.write(moving(3, fps=fps), tmp_path / "a.bvh")
+    assert bvh.read(tmp_path / "a.bvh").fps == pytest.approx(fps, rel=1e-6)
+
+
 def test_bad_requests_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no motion"):
         write_bvh.write([], tmp_path / "a.bvh")
