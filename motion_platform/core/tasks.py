@@ -17,7 +17,8 @@ class Protocol(Strict):
     """How the numbers are taken: the split, how often it is repeated, and at most how many clips (None: all).
 
     several_repeats: how often for metrics that want several motions of a clip. max_frames: what is longer is cut.
-    lengths: of what a model makes, its own choice ("natural", as a user gets it) or the true clip's, which tells its kind.
+    lengths: of what a model makes, its own choice ("natural", as a user gets it) or the true clip's, which tells its
+    kind.
     """
 
     split: str = "test"
