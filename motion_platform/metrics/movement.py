@@ -18,7 +18,9 @@ from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 SHORTEST = 1.0
 """Seconds; a swing is measured in clips that are at least as long."""
-SLOWEST = 0.5
+MIDDLE = 0.3, 0.85
+"""Shares of a clip between which a swing is measured: a hand that is only raised does so at the beginning."""
+SLOWEST = 0.6
 """Hz from which a movement of the hand counts as swinging."""
 LEAST = {"joint_speed": 0.1, "travel": 0.15, "stride": 0.3, "swing": 0.03, "rhythm": 0.5, "turn": 0.5}
 """A feature counts for a label where the real clips' median is at least this: who stands has no stride."""
@@ -29,10 +31,11 @@ def features_of(joints: Tensor, fps: float, skeleton: Skeleton) -> dict[str, flo
     """What can be seen of how a body moves. joints (T, J, 3) in metres, Y up.
 
     joint_speed: mean speed of the joints against the pelvis. travel: path of the pelvis on the floor over the time.
-    stride: how far the ankles come apart on the floor while somebody travels (95th percentile), against their
-    distance when nearest. swing: root mean square of the way of the livelier wrist against its shoulder, faster than
-    ``SLOWEST``. rhythm: the share of that swing's power in its strongest frequency and the two beside it. turn: how
-    far the body has turned in all, without sign. A feature that a clip is too short for is left out.
+    stride: how far the ankles come apart on the floor (95th percentile), against their distance when nearest. swing:
+    root mean square of the way of the livelier wrist against its elbow, faster than ``SLOWEST``, in the middle of the
+    clip (``MIDDLE``), where a raised hand rests and a waving one waves. rhythm: the share of that swing's power in its
+    strongest frequency and the two beside it. turn: how far the body has turned in all, without sign. A feature that a
+    clip is too short for is left out.
     """
     at, x = skeleton.index, joints.double().numpy()
     found: dict[str, float] = {}
@@ -48,9 +51,10 @@ def features_of(joints: Tensor, fps: float, skeleton: Skeleton) -> dict[str, flo
     heading = np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
     found["turn"] = float(abs(heading[-1] - heading[0]))
     if len(x) >= SHORTEST * fps:
-        arms = [x[:, at(f"{side}_wrist")] - x[:, at(f"{side}_shoulder")] for side in ("left", "right")]
+        middle = x[round(MIDDLE[0] * len(x)) : round(MIDDLE[1] * len(x))]
+        arms = [middle[:, at(f"{side}_wrist")] - middle[:, at(f"{side}_elbow")] for side in ("left", "right")]
         powers = [_power(arm) for arm in arms]
-        frequencies = np.fft.rfftfreq(len(x), 1 / fps)
+        frequencies = np.fft.rfftfreq(len(middle), 1 / fps)
         fast = frequencies >= SLOWEST
         livelier = max(powers, key=lambda power: power[fast].sum())
         quick = np.where(fast, livelier, 0.0)
@@ -62,10 +66,10 @@ def features_of(joints: Tensor, fps: float, skeleton: Skeleton) -> dict[str, flo
 
 
 def _power(way: np.ndarray) -> np.ndarray:
-    """(T, 3) -> mean square of the way at each frequency of ``rfft``, after its straight line is taken out."""
-    t = np.arange(len(way)) - (len(way) - 1) / 2
-    slope = (t[:, None] * way).sum(0) / (t**2).sum()
-    spectrum = np.abs(np.fft.rfft(way - way.mean(0) - t[:, None] * slope, axis=0)) ** 2
+    """(T, 3) -> mean square of the way at each frequency of ``rfft``, after the parabola nearest to it is taken out."""
+    t = np.linspace(-1, 1, len(way))
+    basis = np.stack([np.ones_like(t), t, t**2], 1)
+    spectrum = np.abs(np.fft.rfft(way - basis @ np.linalg.lstsq(basis, way, rcond=None)[0], axis=0)) ** 2
     spectrum[1:] *= 2
     if len(way) % 2 == 0:
         spectrum[-1] /= 2

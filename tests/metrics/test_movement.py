@@ -39,8 +39,13 @@ def walking(oracles, frames: int, speed: float = 1.0, stride: float = 0.7) -> to
 
 def test_features_are_what_the_formulas_say(oracles) -> None:
     found = features_of(waving(oracles, 80), FPS, SKELETON)
-    assert found["swing"] == pytest.approx(0.1 / math.sqrt(2), rel=0.02)
-    assert found["rhythm"] > 0.98
+    assert found["swing"] == pytest.approx(0.1 / math.sqrt(2), rel=0.1)
+    assert found["rhythm"] > 0.9
+    raised = oracles.standing(80)  # a hand that goes up quickly at the beginning, and stays there
+    up = (torch.arange(80) / FPS / 0.6).clamp(max=1)[:, None] * torch.tensor([0.0, 0.8, 0.0])
+    for joint, share in (("right_wrist", 1.0), ("right_elbow", 0.5)):
+        raised[:, SKELETON.index(joint)] += share * up
+    assert features_of(raised, FPS, SKELETON)["swing"] < 0.002
     assert found["travel"] == pytest.approx(0, abs=1e-6)
     assert found["turn"] == pytest.approx(0, abs=1e-6)
     walk = features_of(walking(oracles, 100), FPS, SKELETON)
