@@ -22,6 +22,8 @@ MIDDLE = 0.3, 0.85
 """Shares of a clip between which a swing is measured: a hand that is only raised does so at the beginning."""
 SLOWEST = 0.6
 """Hz from which a movement of the hand counts as swinging."""
+STILL = 1e-3
+"""Metres; a hand that swings less than this has no rhythm."""
 LEAST = {"joint_speed": 0.1, "travel": 0.15, "stride": 0.3, "swing": 0.03, "rhythm": 0.5, "turn": 0.5}
 """A feature counts for a label where the real clips' median is at least this: who stands has no stride."""
 UNITS = {"joint_speed": "m/s", "travel": "m/s", "stride": "m", "swing": "m", "rhythm": "ratio", "turn": "rad"}
@@ -59,9 +61,9 @@ def features_of(joints: Tensor, fps: float, skeleton: Skeleton) -> dict[str, flo
         livelier = max(powers, key=lambda power: power[fast].sum())
         quick = np.where(fast, livelier, 0.0)
         found["swing"] = math.sqrt(quick.sum())
-        if quick.sum() > 0:
-            peak = int(quick.argmax())
-            found["rhythm"] = float(quick[max(peak - 1, 0) : peak + 2].sum() / quick.sum())
+        peak = int(quick.argmax())
+        beating = quick[max(peak - 1, 0) : peak + 2].sum()
+        found["rhythm"] = float(beating / quick.sum()) if found["swing"] > STILL else 0.0
     return found
 
 

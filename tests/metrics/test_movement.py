@@ -40,7 +40,7 @@ def walking(oracles, frames: int, speed: float = 1.0, stride: float = 0.7) -> to
 def test_features_are_what_the_formulas_say(oracles) -> None:
     found = features_of(waving(oracles, 80), FPS, SKELETON)
     assert found["swing"] == pytest.approx(0.1 / math.sqrt(2), rel=0.1)
-    assert found["rhythm"] > 0.9
+    assert found["rhythm"] > 0.85
     raised = oracles.standing(80)  # a hand that goes up quickly at the beginning, and stays there
     up = (torch.arange(80) / FPS / 0.6).clamp(max=1)[:, None] * torch.tensor([0.0, 0.8, 0.0])
     for joint, share in (("right_wrist", 1.0), ("right_elbow", 0.5)):
