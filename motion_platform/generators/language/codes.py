@@ -25,9 +25,7 @@ def find_tokenizer(tokenizer: str | Mapping[str, Any], spec: MotionSpec) -> tupl
     if not isinstance(tokenizer, str):
         unknown = set(tokenizer) - {"name", "settings"}
         if unknown or "name" not in tokenizer:
-            raise ConfigError(
-                f"tokenizer: got keys {sorted(tokenizer)}; give a checkpoint, or name, settings"
-            )
+            raise ConfigError(f"tokenizer: got keys {sorted(tokenizer)}; give a checkpoint, or name, settings")
         where = "tokenizer"
         return registry.build(
             "motion_tokens", tokenizer["name"], tokenizer.get("settings"), where=where, given=given

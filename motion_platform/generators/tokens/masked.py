@@ -30,6 +30,9 @@ from motion_platform.generators.tokens import varying, writing
 from motion_platform.generators.tokens.seams import paste
 from motion_platform.nn.transformer import Transformer, sinusoidal
 
+Memory = tuple[list | None, Tensor | None]
+"""Keys and values of every layer, and the mask (B, N) of what they are of."""
+
 
 class MaskedTokens(Generator):
     """A transformer over the steps of a motion tokenizer that reads the text by cross-attention.
@@ -82,7 +85,9 @@ class MaskedTokens(Generator):
             if value < 1:
                 raise ConfigError(f"masked_tokens: {name}: got {value}; at least 1")
         if temperature < 0 or not 0 < top_p <= 1:
-            raise ConfigError(f"masked_tokens: got temperature {temperature}, top_p {top_p}; allowed: >= 0, above 0 to 1")
+            raise ConfigError(
+                f"masked_tokens: got temperature {temperature}, top_p {top_p}; allowed: >= 0, above 0 to 1"
+            )
         self.stride, self.codes, self.codebooks = found.stride, found.codes, found.codebooks
         self.max_steps, self.max_frames = -(-max_frames // found.stride), max_frames
         self.overlap = max(1, round(overlap * spec.fps / found.stride))
@@ -91,14 +96,16 @@ class MaskedTokens(Generator):
         self.residual_share, self.crop, self.crop_frames = residual_share, crop, crop_frames
         self.tempo, self.most_tempo = tempo, most_tempo
         self.steps, self.temperature, self.top_p = steps, temperature, top_p
-        self.guidance = dict.fromkeys(self.slots, 2.5) | known_slots(guidance or {}, self.slots, "masked_tokens: guidance")
+        self.guidance = dict.fromkeys(self.slots, 2.5) | known_slots(
+            guidance or {}, self.slots, "masked_tokens: guidance"
+        )
         self.blend = round(seam_seconds * spec.fps)
 
         self.register_buffer("positions", sinusoidal(self.max_steps + 1, width), persistent=False)
         self.books = nn.Parameter(torch.randn(self.codebooks, self.codes + 1, width) * 0.02)  # the last is the mask
         self.level = nn.Parameter(torch.randn(self.codebooks, width) * 0.02)
         self.dropout = nn.Dropout(dropout)
-        self.transformer = Transformer(layers, width, heads, feed_forward, dropout, "pre", cross_attention=True)
+        self.transformer = Transformer(layers, width, heads, feed_forward, dropout, "pre", cross_attention=bool(slots))
         self.heads = nn.Parameter(torch.randn(self.codebooks, self.codes, width) * width**-0.5)
         self.biases = nn.Parameter(torch.zeros(self.codebooks, self.codes))
         self.reader = ConditionReader(
@@ -139,15 +146,15 @@ class MaskedTokens(Generator):
 
     # ---------------------------------------------------------------- the network
 
-    def _memory(self, read: Mapping[str, Condition]) -> tuple[list, Tensor | None]:
-        """Keys and values of every layer, and the mask (B, N) of what they are of."""
+    def _memory(self, read: Mapping[str, Condition]) -> Memory:
+        """Keys and values of every layer, and the mask (B, N) of what they are of; nothing without slots."""
+        if not self.slots:
+            return None, None
         tokens = torch.cat([read[slot].tokens for slot in self.slots], 1)
         return self.transformer.keys_values(tokens), torch.cat([read[slot].mask for slot in self.slots], 1)
 
-    def logits(
-        self, seen: Tensor, book: Tensor, real: Tensor, memory: tuple[list, Tensor | None]
-    ) -> Tensor:
-        """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width) of which ``real`` (B, S) are there."""
+    def logits(self, seen: Tensor, book: Tensor, real: Tensor, memory: Memory) -> Tensor:
+        """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width), where ``real`` (B, S)."""
         first = self.level[book]
         h = torch.cat([first[:, None], seen], 1)
         h = h + self.positions[: h.shape[1]].to(h.dtype)
@@ -185,7 +192,7 @@ class MaskedTokens(Generator):
         read = self.reader(given)
         predicted = self.logits(self.embed(seen, book.clamp(min=1)), book, real, self._memory(read))
         target = ids.gather(2, book[:, None, None].expand(-1, ids.shape[1], 1))[..., 0]
-        error = F.cross_entropy(predicted.float().transpose(1, 2), target, reduction="none", label_smoothing=0.05)
+        error = F.cross_entropy(predicted.float().transpose(1, 2), target, reduction="none")
         error = (error * masked).sum(1) / masked.sum(1)
         right = ((predicted.argmax(-1) == target) & masked).sum(1) / masked.sum(1)
         loss = error.mean()
@@ -256,13 +263,17 @@ class MaskedTokens(Generator):
         return x[:, :frames] * length_mask(lengths, frames)[..., None]
 
     def _known(self, edit: Edit | None, lengths: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps; a step is given when all of its frames are."""
+        """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps.
+
+        A step is given when all of its frames are; the one beside a gap only where no other is beside it, because the
+        encoder looks over the edge. Errors: UsageError for an edit that keeps parts of a frame.
+        """
         if edit is None:
             return None, None
         whole = edit.keep.all(-1)
         if bool((edit.keep.any(-1) != whole).any()):
             raise UsageError(
-                f"--keep: {self.called} keeps whole frames, not parts of the body; --model text_to_motion_diffusion does"
+                f"--keep: {self.called} keeps whole frames, not parts of the body; a diffusion model (mdm) does"
             )
         frames = edit.x.shape[1]
         # Where nothing is given, the nearest given frame is held: the encoder sees a few frames to each side.
@@ -271,12 +282,19 @@ class MaskedTokens(Generator):
         near = far.argmin(-1)
         filled = edit.x.gather(1, near[..., None].expand(-1, -1, edit.x.shape[-1]))
         tokens = self.tokenizer.encode(Motion(filled.to(self.books), lengths, self.spec))
-        padded = F.pad(whole, (0, -frames % self.stride), value=False)
-        inside = length_mask(lengths, padded.shape[1]).to(padded.device)
-        kept = (padded | ~inside).unflatten(1, (-1, self.stride)).all(-1) & padded.unflatten(1, (-1, self.stride)).any(-1)
+        inside = length_mask(lengths.to(whole.device), frames)
+        padded = F.pad(whole, (0, -frames % self.stride)).unflatten(1, (-1, self.stride))
+        beyond = F.pad(~inside, (0, -frames % self.stride), value=True).unflatten(1, (-1, self.stride))
+        kept = (padded | beyond).all(-1) & padded.any(-1)
+        ended = beyond.all(-1)
+        before = F.pad(kept | ended, (1, 0), value=True)[:, :-1]
+        after = F.pad(kept | ended, (0, 1), value=True)[:, 1:]
+        inner = kept & before & after
+        beside = F.pad(inner, (1, 0))[:, :-1] | F.pad(inner, (0, 1))[:, 1:]
+        kept = inner | (kept & ~beside)
         return tokens.ids, kept[:, : tokens.ids.shape[1]].to(tokens.ids.device)
 
-    def _passes(self, given: Mapping[str, Condition], chain: Chain) -> tuple[list, Tensor | None]:
+    def _passes(self, given: Mapping[str, Condition], chain: Chain) -> Memory:
         stacked = {}
         for slot in self.slots:
             views = [given[slot] if slot in on else given[slot].drop() for on, _ in chain]
@@ -287,7 +305,7 @@ class MaskedTokens(Generator):
         self,
         steps: Tensor,
         chain: Chain,
-        memory: tuple[list, Tensor | None],
+        memory: Memory,
         noise: NoiseSource,
         sampling: Sampling,
         known: Tensor | None,
@@ -324,7 +342,7 @@ class MaskedTokens(Generator):
         given: Tensor,
         real: Tensor,
         chain: Chain,
-        memory: tuple[list, Tensor | None],
+        memory: Memory,
         noise: NoiseSource,
         name: str,
         sampling: Sampling,

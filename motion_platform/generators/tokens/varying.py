@@ -1,4 +1,4 @@
-"""Variations of training motions: other lengths and tempi of the same thing, so that length says little about the kind."""
+"""Other lengths and tempi of training motions, so that a length says little about the kind."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SHORTEST_CROP = 0.5
 def crop(motion: Motion, share: float, least: int) -> Motion:
     """A part of some of the motions: with probability ``share``, for those longer than ``least`` frames.
 
-    The part is ``least`` frames or half of the clip, or more, up to all of it; half of the parts begin where the clip does. Random
-    numbers are torch's global ones, which training seeds by step.
+    The part is ``least`` frames or half of the clip, or more, up to all of it; half of the parts begin where the clip
+    does. Random numbers are torch's global ones, which training seeds by step.
     """
     lengths = motion.lengths
     chosen = (torch.rand(len(lengths)) < share) & (lengths.cpu() > least)
