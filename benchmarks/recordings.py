@@ -105,7 +105,7 @@ def main() -> None:
     arguments = parser.parse_args()
     import numpy as np
 
-    from motion_platform.audio import mel
+    from motion_platform.audio import listening, mel
     from motion_platform.core.errors import MotionPlatformError
     from motion_platform.encoders import librosa_beats
     from motion_platform.encoders.music_beats import MusicBeats
@@ -127,7 +127,7 @@ def main() -> None:
         raise SystemExit(f"error: {error}") from error
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
     for number, path in enumerate(paths):
-        audio = music.hear(path, arguments.seconds)
+        audio = listening.hear(path, arguments.seconds)
         strength = librosa_beats.onset_strength(mel.mel_of(audio))
         beats = {"librosa": np.asarray(librosa_beats.track(strength)), "beat_tracker": ears.track(audio).times}
         beats = {who: times[times < arguments.seconds] for who, times in beats.items()} | told[path]

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from motion_platform.cli.common import Progress, given_slots
 from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate, weights_of
 from motion_platform.cli.language import caption, complete, length, without_text
@@ -87,6 +88,9 @@ def generate(
         list[Path], typer.Option(help="A recording to move to (wav, ogg, flac, mp3, ...); repeat for several.")
     ] = [],
     style: Annotated[list[str], typer.Option(help="A style that the model knows: one for all, or one each.")] = [],
+    give: Annotated[
+        list[str], typer.Option(metavar="SLOT=VALUE", help="What any slot of the task's card takes; repeatable.")
+    ] = [],
     amplitude: Annotated[
         float | None, typer.Option(help="How large gestures are (1: as the model makes them).")
     ] = None,
@@ -107,37 +111,41 @@ def generate(
     _check_outputs(output, view)
     from motion_platform.motion import io
     from motion_platform.pipelines import generate as engine
+    from motion_platform.pipelines.texts import read_texts
 
     texts, lows = list(text), list(low_text)
     if text_file is not None:
         if texts or lows:
             raise UsageError("--text-file: give either a file of texts or --text/--low-text, not both")
-        texts, lows = engine.read_texts(text_file)
-    if not texts and not music:
+        texts, lows = read_texts(text_file)
+    more = given_slots(give)
+    if not texts and not music and not more:
         texts = without_text(task, motion)
-    for option, given in (("--style", style), ("--amplitude", amplitude is not None)):
-        if given and not music:
-            raise UsageError(f"{option}: is for --music")
-    if (texts or motion) and music:
-        raise UsageError("--music: give either music, or texts and a motion; no task reads both")
+    if amplitude is not None and not music:
+        raise UsageError("--amplitude: is for --music")
     if len(seconds) > 1 and music:
         raise UsageError(f"--seconds: got {len(seconds)} values; music takes one, for all recordings")
     for path in music:
         _check_recording(path)
     run = engine.load(task, model, _device(device))
     sampling = _sampling(guidance, steps, sampler, run, 1.0 if amplitude is None else amplitude)
-    if music:
-        from motion_platform.pipelines import music as listener
-
-        cut = seconds[0] if seconds else None
-        with _Progress() as progress:
-            clips = listener.conduct(
-                run, music, style, seconds=cut, samples=samples, seed=seed, sampling=sampling, progress=progress.show
-            )
-    elif motion is not None:
+    if motion is not None:
+        if music or more:
+            raise UsageError("--motion: a completed motion takes texts beside it, no music and no --give")
         clips = complete(run, motion, texts, lows, seconds, samples=samples, seed=seed, sampling=sampling)
     else:
-        clips = engine.run(run, texts, lows, seconds=seconds, samples=samples, seed=seed, sampling=sampling)
+        given, count = engine.inputs_of(run, texts=texts, low_texts=lows, music=music, styles=style, give=more)
+        with Progress() as progress:
+            clips = engine.make(
+                run,
+                given,
+                count=count,
+                seconds=seconds,
+                samples=samples,
+                seed=seed,
+                sampling=sampling,
+                progress=progress.show,
+            )
     for clip in clips:
         if "seams" in clip.info:
             print(f"{clip.name}: {engine.describe_seams(clip.info['seams'])}")
@@ -304,24 +312,6 @@ def _check_recording(path: Path) -> None:
     from motion_platform.audio import reading
 
     next(reading.blocks(path))
-
-
-class _Progress:
-    """How far long music is, in one line on a terminal; nothing elsewhere."""
-
-    def __enter__(self) -> _Progress:
-        self.shown = 0
-        return self
-
-    def show(self, name: str, done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            line = f"{name}: {100 * done // max(total, 1)} %"
-            print(f"\r{line:<{self.shown}}", end="", file=sys.stderr, flush=True)
-            self.shown = len(line)
-
-    def __exit__(self, *_: object) -> None:
-        if self.shown:
-            print(f"\r{'':<{self.shown}}\r", end="", file=sys.stderr, flush=True)
 
 
 def _check_outputs(paths: list[Path], view: str = "both") -> None:

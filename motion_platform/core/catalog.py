@@ -44,6 +44,7 @@ CATALOG: dict[str, dict[str, str]] = {
     "metrics": {
         "recognition": "motion_platform.metrics.recognition:Recognition",
         "foot_skating": "motion_platform.metrics.foot_skating:FootSkating",
+        "movement": "motion_platform.metrics.movement:Movement",
         "instructed": "motion_platform.metrics.instructed:Instructed",
         "floor_penetration": "motion_platform.metrics.physical:FloorPenetration",
         "floating": "motion_platform.metrics.physical:Floating",

@@ -75,6 +75,10 @@ class Generator(Trainable):
     ) -> Motion:
         """Motions of the asked lengths (B,), raw units. ``edit`` keeps parts of a given motion."""
 
+    def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:
+        """What is done to a motion after it was made, from the raw inputs (slot -> B); evaluation sees it, too."""
+        return motion
+
     def describe(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[str]:
         """B sentences that say what the motions (raw units) show. UsageError for a generator that has no words."""
         raise UsageError(f"{type(self).__name__}: makes motion, not words; name a model that captions")

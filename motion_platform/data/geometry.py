@@ -6,7 +6,6 @@ import numpy as np
 
 from motion_platform.motion.skeleton import get_skeleton
 
-
 UPRIGHT = 0.7
 """Cosine of the trunk's angle to the vertical, at least."""
 
@@ -17,8 +16,8 @@ def sides_swapped(joints: np.ndarray) -> bool:
     Knees say where the front is, whatever the person does: they only bend forwards (toes point back in a sprint).
     With forward f and up u (pelvis to neck), left is u x f, and the vector from right hip to left hip must point there,
     summed over the clip so that well-bent knees count most. Files named after what a camera sees fail this.
-    Only frames with an upright trunk (within 45 degrees of the vertical) count: in a deep bend or on all fours the line from pelvis to
-    neck is no "up"; a clip without such frames is not judged.
+    Only frames with an upright trunk (within 45 degrees of the vertical) count: in a deep bend or on all fours the
+    line from pelvis to neck is no "up"; a clip without such frames is not judged.
     """
     at = get_skeleton("humanml3d").index
     forward = np.zeros_like(joints[:, 0])

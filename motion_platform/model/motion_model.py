@@ -69,9 +69,10 @@ class MotionModel(nn.Module):
         full = {slot: list(raw.get(slot, [None] * len(ids))) for slot in self.card.slots}
         lengths = torch.as_tensor(lengths, dtype=torch.int64, device=self.device)
         noise = NoiseSource(ids, seed)
-        return self.trainable.generate(
+        made = self.trainable.generate(
             self._encode(full), lengths, noise=noise, sampling=sampling or Sampling(), edit=edit
         )
+        return self.trainable.finished(made, full)
 
     @torch.no_grad()
     def natural_lengths(self, raw: Mapping[str, Sequence[Any]]) -> list[int] | None:

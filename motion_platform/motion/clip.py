@@ -69,6 +69,34 @@ class Clip:
         """Duration: T / fps."""
         return len(self) / self.fps
 
+    def __repr__(self) -> str:
+        said = f", {self.captions[0]!r}" if self.captions else ""
+        return f"Clip({self.name!r}, {self.seconds:.2f} s at {self.fps:g} fps, {self.skeleton.name}{said})"
+
+    def _repr_html_(self) -> str:
+        """The player, for a notebook: a page of its own in a frame, so that nothing of it touches the notebook."""
+        import html
+
+        from motion_platform.motion.render.html import page_text
+
+        return (
+            f'<iframe srcdoc="{html.escape(page_text([self]))}" sandbox="allow-scripts" '
+            'style="width:100%;height:480px;border:0" title="motion"></iframe>'
+        )
+
+    def save(self, path: str | Path) -> list[Path]:
+        """Write the clip; the ending says the format: see ``motion_platform.write``."""
+        from motion_platform.motion.files import write
+
+        return write(self, path)
+
+    def retarget(self, *, fps: float = 20.0, names: str | Path | None = None) -> Clip:
+        """The clip on the 22 joints of HumanML3D at ``fps``, on the floor as it is. DataError for unknown joint names
+        (``names``: a YAML file that adds to them)."""
+        from motion_platform.motion.retarget import to_humanml3d
+
+        return to_humanml3d(self, fps=fps, names=names)
+
     def with_(self, **changes: Any) -> Clip:
         """A copy with some fields replaced."""
         return replace(self, **changes)

@@ -1,40 +1,43 @@
-"""From words to clips, and from a clip to an edited one: what ``motion generate`` and ``motion edit`` do."""
+"""From what a person gives to clips, and from a clip to an edited one: what ``motion generate`` and ``motion edit``
+do."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from motion_platform.core.contracts import Generator
-from motion_platform.core.errors import DataError, UsageError, suggest
-from motion_platform.core.schema import Edit, Motion, MotionSpec, Sampling
+from motion_platform.core.errors import UsageError, suggest
+from motion_platform.core.schema import Edit, Motion, Sampling
 from motion_platform.generators.diffusion.windows import seam_report
 from motion_platform.model import editing
 from motion_platform.model.keeping import edit_for
 from motion_platform.model.run import Run, load_run, why_not
+from motion_platform.motion.bodies import clips_of, features_of
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.representations import get_representation
-from motion_platform.motion.retarget import to_humanml3d
-from motion_platform.motion.skeleton import get_skeleton
+from motion_platform.pipelines.events import events_of
+from motion_platform.pipelines.inputs import Row, check_values, read_row
+from motion_platform.pipelines.texts import slots_of, sound_slots
 
-LONGEST_TEXT = 2000
-"""Characters; longer texts are refused, because every text encoder would silently cut them."""
 LONGEST_SECONDS = 600.0
 UNKNOWN_SECONDS = 6.0
 AT_ONCE = 32
 """Samples made together; the result does not depend on it."""
-EMPTY = "--text: is empty; say what the body does"
+FRAMES_AT_ONCE = 30_000
+"""Frames made together (a thousand seconds at 30 fps); the result does not depend on it."""
 KEEP = ("prefix", "in_between", "upper_body", "lower_body", "keyframes")
 
 
-def load(task: str, model: str | None, device: str = "cpu") -> Run:
+def load(task: str, model: str | None, device: str = "cpu", *, generates: bool = True) -> Run:
     """The model of a task: the named one, or the task's default; ``Run.task`` is the task that was asked for.
 
-    A model that was trained for another task may do this one too (``why_not``). UsageError for one that cannot.
+    A model that was trained for another task may do this one too (``why_not``). generates: it must be a generator.
+    UsageError for one that cannot.
     """
     from motion_platform.core import tasks
 
@@ -51,47 +54,170 @@ def load(task: str, model: str | None, device: str = "cpu") -> Run:
         if (why := why_not(run.model, card)) is not None:
             raise UsageError(f"--model: {why}")
         run = replace(run, task=card)
-    if not isinstance(run.model.trainable, Generator):
+    if generates and not isinstance(run.model.trainable, Generator):
         raise UsageError(f"model {model} is a {run.model.card.model.name}: it does not generate motion")
     return run
 
 
-def slots_of(run: Run, texts: Sequence[str | None], low_texts: Sequence[str | None]) -> dict[str, list[str | None]]:
-    """Which slot each text fills: --text the first that reads text, --low-text the second (``Task.texts``).
+def make(
+    run: Run,
+    given: Mapping[str, Sequence[Any]],
+    *,
+    count: int | None = None,
+    seconds: Sequence[float] = (),
+    samples: int = 1,
+    seed: int = 0,
+    sampling: Sampling | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Clip]:
+    """One clip for each row of inputs and sample, in the order row 1 sample 1, row 1 sample 2, ...
 
-    A slot without any text is left out. Errors: UsageError for a text that cannot be read or that the model has no
-    slot for, and for a slot that must be filled and that no text reaches.
+    given: slot -> values, one for all rows or one a row, of the kind that the task's card says (pipelines/inputs.py).
+    count: rows (default: as many as the longest list). seconds: one for all, one a row, or none: then a motion lasts as
+    its recording does, or as long as the model has learned that such a motion does (6 s from a model that has not). A
+    clip depends on its inputs, length, sample number and seed alone, not on what else is made in the same call.
+    progress(name, done, total) is called now and then. Errors: UsageError, DataError.
     """
-    card, given = run.model.card, {}
-    readers = run.task.texts()
-    if any(text is not None and not text.strip() for text in texts):
-        raise UsageError(EMPTY)
-    for k, (option, values) in enumerate((("--text", list(texts)), ("--low-text", list(low_texts)))):
-        if not any(values):
-            continue
-        for value in values:
-            if value:
-                check_text(value, str(card.data.get("language", "")), option)
-        if k >= len(readers):
-            raise UsageError(
-                f"{option}: task {run.task.task} has {len(readers) or 'no'} slot(s) that read text, no "
-                f"{'second' if k else 'first'} one"
-            )
-        if readers[k] not in card.slots:
-            raise UsageError(f"{option}: model {card.name} was trained without the slot {readers[k]!r} that it fills")
-        given[readers[k]] = values
-    return given
+    if samples < 1:
+        raise UsageError(f"--samples: got {samples}; at least 1 is needed")
+    wanted = count or max((len(values) for values in given.values()), default=1)
+    spread = _spread(list(seconds) or [None], wanted, "--seconds")
+    check_values(run, given, wanted)
+    # Recordings are long: they are heard, and their clips made, one after the other.
+    heard = any(run.task.reads[slot] == "audio" for slot in given)
+    groups = [[r] for r in range(wanted)] if heard else [list(range(wanted))]
+    clips: list[Clip] = []
+    for group in groups:
+        rows = [read_row(run, given, r, spread[r]) for r in group]
+        frames = _frames(run, rows, [spread[r] for r in group])
+        made: list[Clip] = []
+        for part in _parts(frames, samples, heard):
+            raw = {slot: [rows[r].of[slot].value for r, _ in part] for slot in given}
+            ids = [_id(rows[r], k) for r, k in part]
+            asked = replace(sampling or Sampling(), progress=_named(progress, _name(rows[part[0][0]], group[0])))
+            motion = run.model.generate(raw, [frames[r] for r, _ in part], ids, seed=seed, sampling=asked)
+            for (r, k), clip in zip(part, clips_of(motion), strict=True):
+                number = group[r] * samples + k + 1
+                made.append(_dressed(run, rows[r], clip, number=number, sample=k, samples=samples, seed=seed))
+        clips += _with_events(run, rows, made, samples)
+    return clips
 
 
-def check_filled(run: Run, given: Container[str]) -> None:
-    """UsageError for a slot that the task demands and that no option fills."""
-    for slot in run.task.required():
-        if slot not in given:
-            fills = dict(zip(run.task.texts(), ("--text", "--low-text"), strict=False)).get(slot)
-            options = {"audio": "--music FILE", "label": "--style NAME", "motion": "--motion FILE"}
-            fills = fills or options.get(run.task.reads[slot])
-            how = f"give {fills}" if fills else "the command line has no option for it; use MotionModel.generate"
-            raise UsageError(f"task {run.task.task} needs slot {slot!r} ({run.task.reads[slot]}): {how}")
+def _frames(run: Run, rows: Sequence[Row], seconds: Sequence[float | None]) -> list[int]:
+    """How many frames each row lasts: as its recording, as asked, as learned, or ``UNKNOWN_SECONDS``."""
+    fps = run.model.spec.fps
+    lasting = [next((read.seconds for read in row.of.values() if read.seconds is not None), None) for row in rows]
+    frames = [
+        max(2, math.floor(known * fps + 1e-6)) if known is not None else frames_of(asked or UNKNOWN_SECONDS, fps)
+        for known, asked in zip(lasting, seconds, strict=True)
+    ]
+    if any(known is None for known in lasting) and not any(asked is not None for asked in seconds):
+        slots = rows[0].of
+        natural = run.model.natural_lengths({slot: [row.of[slot].value for row in rows] for slot in slots})
+        if natural is not None:
+            frames = [f if known is not None else n for f, n, known in zip(frames, natural, lasting, strict=True)]
+    return frames
+
+
+def _parts(frames: Sequence[int], samples: int, heard: bool) -> list[list[tuple[int, int]]]:
+    """[(row, sample)] that are made together: at most ``AT_ONCE``, of a recording at most ``FRAMES_AT_ONCE`` frames."""
+    jobs = [(r, k) for r in range(len(frames)) for k in range(samples)]
+    most = max(1, FRAMES_AT_ONCE // frames[0]) if heard else AT_ONCE
+    return [jobs[start : start + most] for start in range(0, len(jobs), most)]
+
+
+def _id(row: Row, sample: int) -> str:
+    """What a sample's noise depends on, beside the seed: its words, then its recording and labels, then its number."""
+    texts, heard = row.said("text"), row.said("audio")
+    words = [] if heard and not any(texts) else [*texts, "", ""][: max(2, len(texts))]
+    labels = row.said("label")
+    sound = [heard[0], labels[0] if labels else "", *labels[1:]] if heard else labels
+    return "|".join([*words, *sound, str(sample)])
+
+
+def _name(row: Row, number: int) -> str:
+    heard = row.first("audio")
+    return heard[1].said if heard else f"motion {number + 1}"
+
+
+def _dressed(run: Run, row: Row, clip: Clip, *, number: int, sample: int, samples: int, seed: int) -> Clip:
+    """The clip with its name, captions and provenance, and the recording that sounds with it."""
+    info: dict[str, Any] = {"model": run.model.card.name, "seed": seed, "sample": sample}
+    texts, heard = [text for text in row.said("text") if text], row.first("audio")
+    if not heard or texts:
+        info["text"] = next(iter(row.said("text")), None) or None
+    if heard:
+        info[heard[0]] = heard[1].said
+    for slot, read in row.of.items():
+        if row.kinds[slot] == "label" and read.said:
+            info[slot] = read.said
+    seams = run.model.trainable.seams(len(clip))
+    if seams:
+        info["seams"] = seam_report(clip.joints, seams, clip.fps)
+    if not heard or heard[1].file is None:
+        return clip.with_(name=f"motion_{number:03d}", captions=tuple(texts), info=info)
+    path = heard[1].file
+    labels = [label for label in row.said("label") if label]
+    caption = path.stem.replace("_", " ") + (f" ({', '.join(labels)})" if labels else "")
+    name = path.stem if samples == 1 else f"{path.stem}_{sample + 1:03d}"
+    return clip.with_(name=name, captions=(*texts, caption), info=info, audio=path)
+
+
+def _with_events(run: Run, rows: Sequence[Row], clips: list[Clip], samples: int) -> list[Clip]:
+    """The clips of recordings with the beats and bars that are heard in them."""
+    kept: dict[int, Mapping[str, Any]] = {}
+    made = []
+    for number, clip in enumerate(clips):
+        heard = rows[number // samples].first("audio")
+        if heard is not None:
+            audio, seconds = heard[1].value, heard[1].seconds
+            if id(audio) not in kept:
+                kept[id(audio)] = events_of(run, audio)
+            clip = clip.with_(events={name: times[times < seconds] for name, times in kept[id(audio)].items()})
+        made.append(clip)
+    return made
+
+
+def _named(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(name, done, total)
+
+
+def inputs_of(
+    run: Run,
+    *,
+    texts: Sequence[str | None] = (),
+    low_texts: Sequence[str | None] = (),
+    music: Sequence[str | Path] = (),
+    styles: Sequence[str] = (),
+    give: Mapping[str, Sequence[Any]] = {},
+) -> tuple[dict[str, Sequence[Any]], int]:
+    """(slot -> values, how many motions) from the short names of the usual slots, and any slot by its own name.
+
+    texts, low_texts: the first and second slot that read text. music: all slots that read audio. styles: the first that
+    reads a label. give: slot -> values. Errors: UsageError for two names for one slot, a name without a slot,
+    or numbers that do not fit.
+    """
+    given: dict[str, Sequence[Any]] = {}
+    counts = {"--text": len(texts), "--music": len(music)}
+    count = max([*counts.values(), *(len(values) for values in give.values()), 1])
+    if texts:
+        lows = _spread(list(low_texts) or [None], len(texts), "--low-text")
+        given |= slots_of(run, list(texts), lows)
+    elif low_texts:
+        given |= slots_of(run, [None] * len(low_texts), list(low_texts))
+    if music or styles:
+        listening, style_slot = sound_slots(run, bool(music), bool(styles))
+        given |= {slot: list(map(Path, music)) for slot in listening}
+        if style_slot is not None:
+            if len(styles) not in (1, count):
+                what = "recordings" if music else "motions"
+                raise UsageError(f"--style: got {len(styles)} values for {count} {what}; give one, or one for each")
+            given[style_slot] = list(styles)
+    for slot, values in give.items():
+        if slot in given:
+            raise UsageError(f"--give: slot {slot!r} is filled by another option already; give it once")
+        given[slot] = list(values)
+    return given, count
 
 
 def run(
@@ -103,37 +229,15 @@ def run(
     samples: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Clip]:
-    """One clip for each text and sample, in the order text 1 sample 1, text 1 sample 2, ...; [None]: without a text.
-
-    low_texts: none, one for all, or one a text. seconds: one for all, one a text, or none: then each motion lasts as
-    long as the model has learned that such a motion does (6 s from a model that has not). A clip depends on its texts,
-    length, sample number and seed alone, not on what else is made in the same call. Errors: UsageError.
-    """
-    spec = run.model.spec
+    """:func:`make` for texts: the first text slot takes ``texts`` ([None]: without), the second ``low_texts`` (none,
+    one for all, or one a text). Errors: UsageError."""
     texts, low_texts = list(texts), _spread(list(low_texts) or [None], len(texts), "--low-text")
-    asked = [frames_of(s, spec.fps) for s in _spread(list(seconds) or [UNKNOWN_SECONDS], len(texts), "--seconds")]
-    if samples < 1:
-        raise UsageError(f"--samples: got {samples}; at least 1 is needed")
-    by_slot = slots_of(run, texts, low_texts)
-    check_filled(run, by_slot)
-    frames = asked if seconds else run.model.natural_lengths(by_slot) or asked
-    jobs = [(t, k) for t in range(len(texts)) for k in range(samples)]
-    clips: list[Clip] = []
-    for start in range(0, len(jobs), AT_ONCE):
-        part = jobs[start : start + AT_ONCE]
-        raw = {slot: [values[t] for t, _ in part] for slot, values in by_slot.items()}
-        ids = [f"{texts[t] or ''}|{low_texts[t] or ''}|{k}" for t, k in part]
-        motion = run.model.generate(raw, [frames[t] for t, _ in part], ids, seed=seed, sampling=sampling)
-        for (t, k), clip in zip(part, clips_of(motion), strict=True):
-            captions = tuple(said for said in (texts[t], low_texts[t]) if said)
-            number = t * samples + k + 1
-            info = {"model": run.model.card.name, "seed": seed, "sample": k, "text": texts[t]}
-            seams = run.model.trainable.seams(len(clip))
-            if seams:
-                info["seams"] = seam_report(clip.joints, seams, clip.fps)
-            clips.append(clip.with_(name=f"motion_{number:03d}", captions=captions, info=info))
-    return clips
+    given = slots_of(run, texts, low_texts)
+    return make(
+        run, given, count=len(texts), seconds=seconds, samples=samples, seed=seed, sampling=sampling, progress=progress
+    )
 
 
 def edit(
@@ -185,16 +289,6 @@ def edit(
     ]
 
 
-def features_of(clip: Clip, spec: MotionSpec, names: str | Path | None = None) -> torch.Tensor:
-    """(T, D) features of any clip, retargeted. UsageError for a model of another skeleton; DataError for one frame."""
-    if spec.skeleton != "humanml3d":
-        raise UsageError(f"the model's skeleton is {spec.skeleton}; reading a motion file for it needs humanml3d")
-    found = to_humanml3d(clip, fps=spec.fps, names=names)
-    if len(found) < 2:
-        raise DataError(f"motion {clip.name!r}: has {len(found)} frame at {spec.fps:g} fps; at least 2 are needed")
-    return torch.from_numpy(get_representation(spec.representation).encode(found.joints))
-
-
 def edit_of(motion: Motion, keep: str, total: int, keep_seconds: float, frames: Sequence[int]) -> Edit:
     """The edit of one motion in the words of the command. UsageError for what leaves nothing to keep or to make."""
     if keep not in KEEP:
@@ -227,45 +321,11 @@ def describe_seams(report: Mapping[str, float]) -> str:
     )
 
 
-def clips_of(motion: Motion) -> list[Clip]:
-    """Decode a padded batch of raw features to clips in metres, without padding."""
-    found = get_representation(motion.spec.representation)
-    skeleton = get_skeleton(motion.spec.skeleton)
-    rows = zip(motion.x.detach().cpu(), motion.lengths.tolist(), strict=True)
-    return [Clip(found.decode(x[:n]).float().numpy(), motion.spec.fps, skeleton) for x, n in rows]
-
-
 def frames_of(seconds: float, fps: float) -> int:
     """Seconds to frames; UsageError for what is no possible length."""
     if not math.isfinite(seconds) or not 2 / fps <= seconds <= LONGEST_SECONDS:
         raise UsageError(f"--seconds: got {seconds:g}; allowed: {2 / fps:g} to {LONGEST_SECONDS:g}")
     return round(seconds * fps)
-
-
-def check_text(text: str, language: str, option: str = "--text") -> None:
-    """UsageError for a text that is empty, far too long, or in a script that the model cannot read."""
-    shown = repr(text if len(text) <= 60 else text[:57] + "...")
-    if not text.strip():
-        raise UsageError(EMPTY.replace("--text", option))
-    if len(text) > LONGEST_TEXT:
-        raise UsageError(f"{option}: {shown} has {len(text)} characters; allowed: at most {LONGEST_TEXT}")
-    letters = [c for c in text if c.isalpha()]
-    if language == "en" and not letters:
-        raise UsageError(f"{option}: {shown} holds no word; say what the body does")
-    if language == "en" and sum(c.isascii() for c in letters) < 0.5 * len(letters):
-        raise UsageError(f"{option}: {shown} is not in Latin script; this model reads English")
-
-
-def read_texts(path: Path) -> tuple[list[str], list[str | None]]:
-    """A file of texts: one a line, a low-level text after a tab; empty lines are skipped. Errors: UsageError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as text: {' '.join(str(error).split())}") from error
-    pairs = [line.partition("\t") for line in lines if line.strip()]
-    if not pairs:
-        raise UsageError(f"{path}: holds no text")
-    return [high.strip() for high, _, _ in pairs], [low.strip() or None for _, _, low in pairs]
 
 
 def _spread(values: list, count: int, option: str) -> list:

@@ -24,10 +24,11 @@ from motion_platform.data.loader import Collate
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.model.run import Run, load_run
+from motion_platform.motion.bodies import features_of
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.pipelines import generate
+from motion_platform.pipelines import texts
 
 log = logging.getLogger("motion_platform")
 FOLDER = "search"
@@ -69,7 +70,7 @@ def by_text(
 
     Errors: UsageError for an empty text, a model without text, an empty split; those of the space.
     """
-    generate.check_text(text, str(model.card.data.get("language", "")))
+    texts.check_text(text, str(model.card.data.get("language", "")))
     slot = text_slot(model)
     point = embed_texts(model, [text], slot)
     return _nearest(point, clip_points(model, dataset, progress), dataset, _rows(dataset, split), top)
@@ -113,7 +114,7 @@ def clip_of(dataset: PreparedDataset, hit: Hit) -> Clip:
 
 def motion_of(model: MotionModel, clip: Clip, names: str | Path | None = None) -> Motion:
     """A batch of one. Errors: UsageError for a space of another skeleton; DataError for a clip of one frame."""
-    features = generate.features_of(clip, model.spec, names)[None].to(model.device)
+    features = features_of(clip, model.spec, names)[None].to(model.device)
     return Motion(features, torch.tensor([features.shape[1]], device=model.device), model.spec)
 
 

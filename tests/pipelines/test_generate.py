@@ -6,9 +6,10 @@ import torch
 
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import Motion, Sampling
+from motion_platform.motion import retarget
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
-from motion_platform.pipelines import generate
+from motion_platform.pipelines import generate, texts
 from motion_platform.training import build
 
 NAME = "humanml3d_essential"
@@ -60,13 +61,13 @@ def test_impossible_lengths_are_refused(seconds: float) -> None:
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 10_000, "走る", "идёт человек", "123 ...", "🕺"])
 def test_texts_that_cannot_be_read_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--text") as caught:
-        generate.check_text(text, "en")
+        texts.check_text(text, "en")
     assert len(str(caught.value)) < 200
 
 
 def test_words_of_other_languages_are_the_business_of_other_models() -> None:
-    generate.check_text("走る", "ja")
-    generate.check_text("a person does the cha-cha-chá, 2 steps", "en")
+    texts.check_text("走る", "ja")
+    texts.check_text("a person does the cha-cha-chá, 2 steps", "en")
 
 
 def test_numbers_of_texts_lengths_and_low_texts_must_agree(run) -> None:
@@ -79,13 +80,13 @@ def test_numbers_of_texts_lengths_and_low_texts_must_agree(run) -> None:
 def test_a_file_of_texts(tmp_path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("walks\twalk\n\nruns\n", encoding="utf-8")
-    assert generate.read_texts(path) == (["walks", "runs"], ["walk", None])
+    assert texts.read_texts(path) == (["walks", "runs"], ["walk", None])
     path.write_text("\n \n")
     with pytest.raises(UsageError, match="holds no text"):
-        generate.read_texts(path)
+        texts.read_texts(path)
     path.write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(UsageError, match="cannot be read as text"):
-        generate.read_texts(path)
+        texts.read_texts(path)
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_an_edit_keeps_frames_and_makes_the_rest(run, clip: Clip, keep: str, opt
     made = generate.edit(run, clip, keep, "a person walks", seed=1, samples=2, **options)
     assert len(made) == 2
     assert len(made[0]) == (40 if keep == "prefix" else 60)
-    given = generate.to_humanml3d(clip).joints
+    given = retarget.to_humanml3d(clip).joints
     for result in made:
         assert np.abs(shape_of(result.joints[list(kept)]) - shape_of(given[list(kept)])).max() < 1e-3
     others = [f for f in range(5, len(made[0]) - 1) if f not in set(kept)]
@@ -123,7 +124,7 @@ def test_an_edit_keeps_frames_and_makes_the_rest(run, clip: Clip, keep: str, opt
 
 
 def test_an_edit_keeps_half_a_body(run, clip: Clip) -> None:
-    given = generate.to_humanml3d(clip)
+    given = retarget.to_humanml3d(clip)
     spec = run.model.spec
     whole = Motion(torch.zeros(1, 60, spec.dim), torch.tensor([60]), spec)
     for keep, other in (("upper_body", "lower_body"), ("lower_body", "upper_body")):
@@ -212,9 +213,9 @@ def test_a_slot_that_no_option_fills_is_an_error(own_task, own_recipe) -> None:
 def test_a_text_without_words_is_said_to_have_none() -> None:
     for text in ("123", "123 ...", "🕺"):
         with pytest.raises(UsageError, match="holds no word"):
-            generate.check_text(text, "en")
+            texts.check_text(text, "en")
     with pytest.raises(UsageError, match="not in Latin script"):
-        generate.check_text("走る", "en")
+        texts.check_text("走る", "en")
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1e30, -1e30])

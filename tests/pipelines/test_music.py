@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from motion_platform import __version__
+from motion_platform.audio import listening
 from motion_platform.core.config import ModelFile, ModelRecipe, SlotRecipe
 from motion_platform.core.contracts import Encoder, Generator
 from motion_platform.core.errors import DataError, MotionPlatformError, UnknownName, UsageError
@@ -24,10 +25,11 @@ from motion_platform.encoders.label import LabelEncoder
 from motion_platform.model.conditioning import Conditioning
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.model.run import Run
-from motion_platform.pipelines import music
+from motion_platform.motion.conducting.rest import at_rest
+from motion_platform.pipelines import events, generate, music, texts
 
 RATE = 22_050
-EVENTS_OF = music.events_of
+EVENTS_OF = events.events_of
 
 
 # x and y of the 13 keypoints, in hundredths of the frame
@@ -40,7 +42,7 @@ class Loudness(Encoder):
     reads, dim, rate_hz = "audio", 1, 30.0
 
     def forward(self, raw: list[Audio]) -> Condition:
-        rows = [torch.from_numpy(music.sounding(audio, round(audio.seconds * 30), 30.0))[:, None] for audio in raw]
+        rows = [torch.from_numpy(listening.sounding(audio, round(audio.seconds * 30), 30.0))[:, None] for audio in raw]
         return Condition(torch.stack(rows), torch.ones(len(rows), len(rows[0]), dtype=torch.bool), 30.0)
 
     def fingerprint(self) -> str:
@@ -83,6 +85,9 @@ class Waver(Generator):
             sampling.progress(1, 1)
         return Motion(x, lengths, self.spec)
 
+    def finished(self, motion: Motion, raw: Mapping[str, list]) -> Motion:
+        return at_rest(motion, raw)
+
 
 def conductor(slots: tuple[str, ...] = ("music", "style")) -> Run:
     place = np.array(POSE, np.float32)
@@ -119,7 +124,7 @@ def run() -> Run:
 def no_tracker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """librosa compiles its tracker for seconds: one test uses it."""
     if "slow" not in request.keywords:
-        monkeypatch.setattr(music, "events_of", lambda run, audio: {"beats": np.arange(0, audio.seconds, 0.5)})
+        monkeypatch.setattr(generate, "events_of", lambda run, audio: {"beats": np.arange(0, audio.seconds, 0.5)})
 
 
 def clicks(seconds: float, rate: int = RATE, gap: float = 0.5) -> np.ndarray:
@@ -175,8 +180,8 @@ def test_cut_music_is_heard_past_the_cut(
     run: Run, recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, calls, heard = recording(clicks(8)), run.model.trainable.calls, []
-    monkeypatch.setattr(music, "BEYOND", 3.0)
-    monkeypatch.setattr(music, "at_rest", lambda motion, audio: heard.append(audio.seconds) or motion)
+    monkeypatch.setattr(listening, "BEYOND", 3.0)
+    monkeypatch.setattr(Waver, "finished", lambda self, motion, raw: heard.append(raw["music"][0].seconds) or motion)
     for seconds, listened in ((2.0, 5.0), (6.5, 8.0), (9.0, 8.0), (None, 8.0)):
         clip = music.conduct(run, [path], seconds=seconds)[0]
         lasting = min(seconds or 8, 8)
@@ -191,8 +196,8 @@ def test_long_music_is_made_a_sample_at_a_time(
 ) -> None:
     path = recording(clicks(4))
     together = music.conduct(run, [path], samples=3)
-    monkeypatch.setattr(music, "FRAMES_AT_ONCE", 250)
-    monkeypatch.setattr(music, "STREAMED", 1.0)
+    monkeypatch.setattr(generate, "FRAMES_AT_ONCE", 250)
+    monkeypatch.setattr(listening, "STREAMED", 1.0)
     calls = run.model.trainable.calls
     calls.clear()
     parts = music.conduct(run, [path], samples=3)
@@ -200,9 +205,9 @@ def test_long_music_is_made_a_sample_at_a_time(
     for one, other in zip(together, parts, strict=True):
         assert np.array_equal(one.joints, other.joints)
         assert np.array_equal(one.events["beats"], other.events["beats"])
-    monkeypatch.setattr(music, "LONGEST", 1.8)
+    monkeypatch.setattr(listening, "LONGEST", 1.8)
     with pytest.raises(UsageError, match=r"is longer than 0\.0005 hours; cut it, or give --seconds"):
-        music.listen(path)
+        listening.listen(path)
 
 
 def test_silence_is_a_conductor_at_rest(run: Run, recording: Callable[..., Path]) -> None:
@@ -222,7 +227,7 @@ def test_silence_is_a_conductor_at_rest(run: Run, recording: Callable[..., Path]
 def test_a_rest_between_notes_is_no_pause() -> None:
     sound = clicks(6)
     sound[2 * RATE : int(2.7 * RATE)] = 0
-    assert (music.sounding(Audio(6.0, sound, RATE), 180, 30.0) == 1).all()
+    assert (listening.sounding(Audio(6.0, sound, RATE), 180, 30.0) == 1).all()
 
 
 @pytest.mark.parametrize(
@@ -282,9 +287,9 @@ def test_what_is_no_recording_is_one_line(run: Run, tmp_path: Path, content: byt
 
 def test_a_recording_fills_every_slot_that_listens(run: Run) -> None:
     run.task = run.task.model_copy(update={"reads": {"style": "label", "music": "audio", "rhythm": "audio"}})
-    assert music.slots_of(run, False) == (["music"], None)
+    assert texts.sound_slots(run, True, False) == (["music"], None)
     run.model.card = run.model.card.model_copy(update={"slots": {s: None for s in ("music", "rhythm", "style")}})
-    assert music.slots_of(run, True) == (["music", "rhythm"], "style")
+    assert texts.sound_slots(run, True, True) == (["music", "rhythm"], "style")
 
 
 def test_slots_that_are_not_there_are_named(recording: Callable[..., Path]) -> None:
@@ -308,7 +313,6 @@ def test_the_command_writes_every_format(
 
     from motion_platform.cli import app as cli
     from motion_platform.motion import io
-    from motion_platform.pipelines import generate
 
     monkeypatch.setattr(generate, "load", lambda *_: run)
     path = recording(clicks(1))

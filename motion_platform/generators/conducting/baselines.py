@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,7 @@ from motion_platform.generators.diffusion.geometry import row_mean
 from motion_platform.generators.diffusion.guidance import check_lengths
 from motion_platform.motion.conducting.keypoints import on_frames, resize_gestures
 from motion_platform.motion.conducting.patterns import pattern
+from motion_platform.motion.conducting.rest import at_rest
 
 LEFT, RIGHT = (5, 7, 9), (6, 8, 10)
 """Shoulder, elbow and wrist."""
@@ -43,6 +45,10 @@ class Baseline(Generator):
             (self.spec.normalise(torch.where(mask[..., None], batch.motion.x, 0.0)) - self.pose) ** 2, mask
         )
         return {"loss": error.mean(), "rec": error.mean().detach()}
+
+    def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:
+        """Hands rest where nothing sounds."""
+        return at_rest(motion, raw)
 
     def generate(
         self,

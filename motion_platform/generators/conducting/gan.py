@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,7 @@ from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSp
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion.guidance import check_lengths
 from motion_platform.motion.conducting.keypoints import on_frames, resize_gestures
+from motion_platform.motion.conducting.rest import at_rest
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.stgcn import STGCN
 from motion_platform.nn.tcn import TCN
@@ -180,6 +182,10 @@ class ConductorGAN(Generator):
         return gradient.flatten(1).pow(2).sum(1).mean()
 
     # ---------------------------------------------------------------- sampling
+
+    def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:
+        """Hands rest where nothing sounds."""
+        return at_rest(motion, raw)
 
     def generate(
         self,

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motion_platform.core.errors import DataError
-from motion_platform.core.schema import Batch, Condition, MotionSpec, Sampling
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, Sampling
 from motion_platform.generators.diffusion.base import Diffusion
 from motion_platform.generators.diffusion.geometry import row_mean
 from motion_platform.generators.diffusion.guidance import Chain
 from motion_platform.generators.diffusion.windows import Windows
 from motion_platform.motion.conducting.keypoints import ARMS, BODY, HEAD, columns_of, on_frames, resize_gestures
+from motion_platform.motion.conducting.rest import at_rest
 from motion_platform.nn.diffusion import Prediction, Weighting
 from motion_platform.nn.linear_transformer import AttentionKind, LinearTransformer, Memory, StepEmbedding
 
@@ -219,6 +220,10 @@ class ConductorDDPM(Diffusion):
 
     def finish(self, x: Tensor, lengths: Tensor, sampling: Sampling) -> Tensor:
         return resize_gestures(x, lengths, self.spec.fps, sampling.amplitude)
+
+    def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:
+        """Hands rest where nothing sounds."""
+        return at_rest(motion, raw)
 
     def terms(self, predicted: Tensor, x0: Tensor, batch: Batch) -> Iterator[tuple[str, float, Tensor]]:
         mask = batch.motion.mask

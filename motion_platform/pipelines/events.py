@@ -1,0 +1,23 @@
+"""What is heard in a recording beside the motion: beats and bars."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from motion_platform.audio import mel
+from motion_platform.core.schema import Audio
+from motion_platform.encoders import librosa_beats
+from motion_platform.model.run import Run
+
+
+def events_of(run: Run, audio: Audio) -> dict[str, np.ndarray]:
+    """{"beats", and "bars" where they are known}: what is heard in a recording, in seconds; none in silence.
+
+    An encoder of the model that tracks beats is asked first, so that the marks are those that the conductor follows;
+    else librosa's tracker, which knows no bars.
+    """
+    for encoder in run.model.conditioning.encoders.values():
+        if hasattr(encoder, "track"):
+            found = encoder.track(audio)
+            return {"beats": found.times, "bars": found.bars}
+    return {"beats": librosa_beats.track(librosa_beats.onset_strength(mel.mel_of(audio)))}

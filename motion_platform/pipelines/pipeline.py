@@ -1,0 +1,219 @@
+"""The Python face: ``motion_platform.load("text_to_motion")("a person walks", seconds=4)[0].save("walk.html")``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from motion_platform.core.errors import UsageError
+from motion_platform.core.schema import Sampling
+from motion_platform.model.run import Run
+from motion_platform.motion.clip import Clip
+
+
+def load(task: str, model: str | Path | None = None, *, device: str = "cpu") -> Pipeline:
+    """The model of a task, ready to be called: the named one (a shipped name, a checkpoint folder, the hub's
+    owner/name), or the task's default. ``task`` may also be the name or folder of a model: then its own task.
+
+    device: "cpu", "cuda", "auto" ... Errors: UnknownName, UsageError, WeightsError.
+    """
+    from motion_platform.core import cards, weight_files
+    from motion_platform.model.run import load_run
+    from motion_platform.pipelines import generate
+
+    chosen = best_device() if device == "auto" else device
+    is_task = task in cards.names("tasks") or Path(task).suffix == ".yaml"
+    if model is None and not is_task and (task in weight_files.shipped() or Path(task).is_dir()):
+        return Pipeline(load_run(task, device=chosen))
+    return Pipeline(generate.load(task, None if model is None else str(model), chosen, generates=False))
+
+
+def best_device() -> str:
+    """ "cuda" or "mps" where there is one, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+class Pipeline:
+    """A model and its task. Call it to make motion; its methods caption, edit, measure length, and search.
+
+    run: the model (``run.model``), the task's card (``run.task``) and the data that it was trained on.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def __repr__(self) -> str:
+        card = self.run.model.card
+        reads = ", ".join(f"{slot}: {kind}" for slot, kind in self.run.task.reads.items())
+        return f"Pipeline({self.run.task.task}, model {card.name}, reads {reads or 'nothing'})"
+
+    def __call__(
+        self,
+        text: str | Sequence[str] | None = None,
+        *,
+        low_text: str | Sequence[str] | None = None,
+        music: str | Path | Sequence[str | Path] | None = None,
+        style: str | Sequence[str] | None = None,
+        give: Mapping[str, Any] = {},
+        motion: Clip | str | Path | None = None,
+        seconds: float | Sequence[float] | None = None,
+        samples: int = 1,
+        seed: int = 0,
+        guidance: float | Mapping[str, float] | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+        amplitude: float = 1.0,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> list[Clip]:
+        """Clips for every input and sample, in the order input 1 sample 1, input 1 sample 2, ...
+
+        text, low_text, music, style: the usual slots by their short names, one value or several. give: any slot of
+        the task's card -> its value, or a list of them. motion: for a task that completes a motion. seconds: how long
+        (default: as such a motion, or the recording, lasts). guidance: one weight for all slots, or slot -> weight.
+        Errors: UsageError, UnknownName, DataError; the messages name the command's options, which are these words
+        with dashes.
+        """
+        from motion_platform.pipelines import generate
+
+        sampling = self._sampling(guidance, sampler, steps, amplitude)
+        lengths = _several(seconds)
+        if motion is not None:
+            if self.run.task.keep is None:
+                raise UsageError(f"--motion: task {self.run.task.task} completes no motion; use edit")
+            return self.edit(
+                motion, text=_one(text), low_text=_one(low_text), samples=samples, seed=seed, guidance=guidance
+            )
+        given, count = generate.inputs_of(
+            self.run,
+            texts=_several(text),
+            low_texts=_several(low_text),
+            music=_several(music),
+            styles=_several(style),
+            give={slot: _several(value) for slot, value in give.items()},
+        )
+        return generate.make(
+            self.run,
+            given,
+            count=count,
+            seconds=lengths,
+            samples=samples,
+            seed=seed,
+            sampling=sampling,
+            progress=progress,
+        )
+
+    def edit(
+        self,
+        clip: Clip | str | Path,
+        *,
+        keep: str | None = None,
+        text: str | None = None,
+        low_text: str | None = None,
+        seconds: float | None = None,
+        keep_seconds: float = 1.0,
+        frames: Sequence[int] = (),
+        samples: int = 1,
+        seed: int = 0,
+        guidance: float | Mapping[str, float] | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> list[Clip]:
+        """``samples`` motions that keep ``keep`` of a clip ("prefix", "in_between", "upper_body", "lower_body",
+        "keyframes"; None: what the task's card says) and make the rest anew. Errors: UsageError, DataError."""
+        from motion_platform.pipelines import generate
+
+        return generate.edit(
+            self.run,
+            _clip(clip),
+            keep,
+            text,
+            low_text,
+            seconds=seconds,
+            keep_seconds=keep_seconds,
+            frames=frames,
+            samples=samples,
+            seed=seed,
+            sampling=self._sampling(guidance, sampler, steps, 1.0),
+        )
+
+    def caption(
+        self, clips: Clip | str | Path | Sequence[Clip | str | Path], *, samples: int = 1, seed: int = 0
+    ) -> list[str]:
+        """What motions show: a sentence for each, sample by sample. UsageError for a model that has no words."""
+        from motion_platform.pipelines import caption
+
+        each = [_clip(clip) for clip in (clips if isinstance(clips, (list, tuple)) else [clips])]
+        return [found.text for found in caption.run(self.run, each, samples=samples, seed=seed)]
+
+    def seconds(self, text: str | Sequence[str]) -> list[float]:
+        """How long motions of these sentences last. UsageError for a model that has not learned it."""
+        from motion_platform.pipelines.texts import slots_of
+
+        found = self.run.model.natural_lengths(slots_of(self.run, _several(text), [None]))
+        if found is None:
+            raise UsageError(f"{self.run.model.card.name} has not learned how long a motion lasts")
+        return [frames / self.run.model.spec.fps for frames in found]
+
+    def tokens(self, clip: Clip | str | Path) -> list[list[int]]:
+        """A motion as codes, one list a step (for a motion tokenizer). UsageError for a model that is none."""
+        from motion_platform.core.contracts import MotionTokenizer
+        from motion_platform.core.schema import Motion
+        from motion_platform.motion.bodies import features_of
+
+        tokenizer = self.run.model.trainable
+        if not isinstance(tokenizer, MotionTokenizer):
+            raise UsageError(f"{self.run.model.card.name} is a {self.run.model.card.model.name}, no motion tokenizer")
+        import torch
+
+        x = features_of(_clip(clip), tokenizer.spec)[None]
+        return tokenizer.encode(Motion(x, torch.tensor([x.shape[1]]), tokenizer.spec)).ids[0].tolist()
+
+    def from_tokens(self, tokens: Sequence[Sequence[int]]) -> Clip:
+        """The motion that codes stand for. DataError for a number that is no code."""
+        import torch
+
+        from motion_platform.core.contracts import MotionTokenizer
+        from motion_platform.core.schema import Tokens
+        from motion_platform.motion.bodies import clips_of
+
+        tokenizer = self.run.model.trainable
+        if not isinstance(tokenizer, MotionTokenizer):
+            raise UsageError(f"{self.run.model.card.name} is a {self.run.model.card.model.name}, no motion tokenizer")
+        ids = torch.tensor([list(map(list, tokens))], dtype=torch.int64)
+        return clips_of(tokenizer.decode(Tokens(ids, torch.tensor([ids.shape[1]]))))[0]
+
+    def _sampling(
+        self,
+        guidance: float | Mapping[str, float] | None,
+        sampler: str | None,
+        steps: int | None,
+        amplitude: float,
+    ) -> Sampling:
+        if guidance is None:
+            weights: Mapping[str, float] = {}
+        else:
+            weights = guidance if isinstance(guidance, Mapping) else dict.fromkeys(self.run.model.card.slots, guidance)
+        return Sampling(guidance=weights, sampler=sampler, steps=steps, amplitude=amplitude)
+
+
+def _several(value: Any) -> list[Any]:
+    """Nothing, one value or several, as a list."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _one(value: str | Sequence[str] | None) -> str | None:
+    found = _several(value)
+    if len(found) > 1:
+        raise UsageError(f"--text: got {len(found)} texts; a completed motion takes one")
+    return found[0] if found else None
+
+
+def _clip(value: Clip | str | Path) -> Clip:
+    from motion_platform.motion import io
+
+    return value if isinstance(value, Clip) else io.load(value)

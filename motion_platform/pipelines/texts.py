@@ -1,0 +1,100 @@
+"""Texts and labels that a person gives: which slot they fill, and whether a model can read them."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from pathlib import Path
+
+from motion_platform.core.errors import UnknownName, UsageError
+from motion_platform.model.run import Run
+
+LONGEST_TEXT = 2000
+"""Characters; longer texts are refused, because every text encoder would silently cut them."""
+EMPTY = "--text: is empty; say what the body does"
+
+
+def slots_of(run: Run, texts: Sequence[str | None], low_texts: Sequence[str | None]) -> dict[str, list[str | None]]:
+    """Which slot each text fills: --text the first that reads text, --low-text the second (``Task.texts``).
+
+    A slot without any text is left out. Errors: UsageError for a text that cannot be read or that the model has no
+    slot for, and for a slot that must be filled and that no text reaches.
+    """
+    card, given = run.model.card, {}
+    readers = run.task.texts()
+    if any(text is not None and not text.strip() for text in texts):
+        raise UsageError(EMPTY)
+    for k, (option, values) in enumerate((("--text", list(texts)), ("--low-text", list(low_texts)))):
+        if not any(values):
+            continue
+        for value in values:
+            if value:
+                check_text(value, str(card.data.get("language", "")), option)
+        if k >= len(readers):
+            raise UsageError(
+                f"{option}: task {run.task.task} has {len(readers) or 'no'} slot(s) that read text, no "
+                f"{'second' if k else 'first'} one"
+            )
+        if readers[k] not in card.slots:
+            raise UsageError(f"{option}: model {card.name} was trained without the slot {readers[k]!r} that it fills")
+        given[readers[k]] = values
+    return given
+
+
+def check_filled(run: Run, given: Container[str]) -> None:
+    """UsageError for a slot that the task demands and that no option fills."""
+    for slot in run.task.required():
+        if slot not in given:
+            fills = dict(zip(run.task.texts(), ("--text", "--low-text"), strict=False)).get(slot)
+            options = {"audio": "--music FILE", "label": "--style NAME", "motion": "--motion FILE"}
+            fills = fills or options.get(run.task.reads[slot])
+            how = f"give {fills}" if fills else "the command line has no option for it; use MotionModel.generate"
+            raise UsageError(f"task {run.task.task} needs slot {slot!r} ({run.task.reads[slot]}): {how}")
+
+
+def check_text(text: str, language: str, option: str = "--text") -> None:
+    """UsageError for a text that is empty, far too long, or in a script that the model cannot read."""
+    shown = repr(text if len(text) <= 60 else text[:57] + "...")
+    if not text.strip():
+        raise UsageError(EMPTY.replace("--text", option))
+    if len(text) > LONGEST_TEXT:
+        raise UsageError(f"{option}: {shown} has {len(text)} characters; allowed: at most {LONGEST_TEXT}")
+    letters = [c for c in text if c.isalpha()]
+    if language == "en" and not letters:
+        raise UsageError(f"{option}: {shown} holds no word; say what the body does")
+    if language == "en" and sum(c.isascii() for c in letters) < 0.5 * len(letters):
+        raise UsageError(f"{option}: {shown} is not in Latin script; this model reads English")
+
+
+def read_texts(path: Path) -> tuple[list[str], list[str | None]]:
+    """A file of texts: one a line, a low-level text after a tab; empty lines are skipped. Errors: UsageError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as text: {' '.join(str(error).split())}") from error
+    pairs = [line.partition("\t") for line in lines if line.strip()]
+    if not pairs:
+        raise UsageError(f"{path}: holds no text")
+    return [high.strip() for high, _, _ in pairs], [low.strip() or None for _, _, low in pairs]
+
+
+def check_label(run: Run, slot: str | None, style: str | None) -> None:
+    """UnknownName for a style that the slot's encoder has no vector for, before anything is heard or made."""
+    known = getattr(run.model.conditioning.encoders[slot], "labels", None) if slot is not None else None
+    if known is not None and style not in known:
+        raise UnknownName("style", style, known, "--style")
+
+
+def sound_slots(run: Run, heard: bool, styled: bool) -> tuple[list[str], str | None]:
+    """The slots that --music fills, all that read audio, and the one of --style. UsageError where there is none."""
+    task, card = run.task, run.model.card
+    found = []
+    for option, kind in (("--music", "audio"), ("--style", "label")):
+        of_task = [slot for slot, reads in task.reads.items() if reads == kind]
+        of_model = [slot for slot in of_task if slot in card.slots]
+        if (heard if option == "--music" else styled) and not of_model:
+            why = f"task {task.task} has no slot that reads {kind}"
+            if of_task:
+                why = f"model {card.name} was trained without the slot {of_task[0]!r} that it fills"
+            raise UsageError(f"{option}: {why}")
+        found.append(of_model)
+    return found[0] if heard else [], found[1][0] if styled else None
