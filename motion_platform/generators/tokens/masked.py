@@ -153,14 +153,8 @@ class MaskedTokens(Generator):
         tokens = torch.cat([read[slot].tokens for slot in self.slots], 1)
         return self.transformer.keys_values(tokens), torch.cat([read[slot].mask for slot in self.slots], 1)
 
-<<<<<<< HEAD
     def logits(self, seen: Tensor, book: Tensor, real: Tensor, memory: Memory) -> Tensor:
         """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width), where ``real`` (B, S)."""
-=======
-    def logits(self, seen: Tensor, book: Tensor, real: Tensor, memory: tuple[list, Tensor | None]) -> Tensor:
-        """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width) of which ``real`` (B, S) are
-        there."""
->>>>>>> house
         first = self.level[book]
         h = torch.cat([first[:, None], seen], 1)
         h = h + self.positions[: h.shape[1]].to(h.dtype)
@@ -269,16 +263,11 @@ class MaskedTokens(Generator):
         return x[:, :frames] * length_mask(lengths, frames)[..., None]
 
     def _known(self, edit: Edit | None, lengths: Tensor) -> tuple[Tensor | None, Tensor | None]:
-<<<<<<< HEAD
         """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps.
 
         A step is given when all of its frames are; the one beside a gap only where no other is beside it, because the
         encoder looks over the edge. Errors: UsageError for an edit that keeps parts of a frame.
         """
-=======
-        """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps; a step is given when all of its
-        frames are."""
->>>>>>> house
         if edit is None:
             return None, None
         whole = edit.keep.all(-1)
@@ -293,7 +282,6 @@ class MaskedTokens(Generator):
         near = far.argmin(-1)
         filled = edit.x.gather(1, near[..., None].expand(-1, -1, edit.x.shape[-1]))
         tokens = self.tokenizer.encode(Motion(filled.to(self.books), lengths, self.spec))
-<<<<<<< HEAD
         inside = length_mask(lengths.to(whole.device), frames)
         padded = F.pad(whole, (0, -frames % self.stride)).unflatten(1, (-1, self.stride))
         beyond = F.pad(~inside, (0, -frames % self.stride), value=True).unflatten(1, (-1, self.stride))
@@ -304,13 +292,6 @@ class MaskedTokens(Generator):
         inner = kept & before & after
         beside = F.pad(inner, (1, 0))[:, :-1] | F.pad(inner, (0, 1))[:, 1:]
         kept = inner | (kept & ~beside)
-=======
-        padded = F.pad(whole, (0, -frames % self.stride), value=False)
-        inside = length_mask(lengths, padded.shape[1]).to(padded.device)
-        kept = (padded | ~inside).unflatten(1, (-1, self.stride)).all(-1) & padded.unflatten(1, (-1, self.stride)).any(
-            -1
-        )
->>>>>>> house
         return tokens.ids, kept[:, : tokens.ids.shape[1]].to(tokens.ids.device)
 
     def _passes(self, given: Mapping[str, Condition], chain: Chain) -> Memory:

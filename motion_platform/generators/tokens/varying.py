@@ -1,9 +1,4 @@
-<<<<<<< HEAD
 """Other lengths and tempi of training motions, so that a length says little about the kind."""
-=======
-"""Variations of training motions: other lengths and tempi of the same thing, so that length says little about the
-kind."""
->>>>>>> house
 
 from __future__ import annotations
 
