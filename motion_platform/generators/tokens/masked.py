@@ -44,7 +44,8 @@ class MaskedTokens(Generator):
     Training: a row predicts the masked codes of the first codebook, or (``residual_share`` of the rows) those of a
     later one from all before it. crop, tempo: the share of rows that are cut or made faster or slower
     (generators/tokens/varying.py). Sampling: ``steps`` passes settle the first codebook, the most certain first, one
-    pass each later codebook; guidance is a weight on logits a slot. temperature, top_p: of the draw.
+    pass each later codebook; guidance is a weight on logits a slot. temperature, top_p: of the draw;
+    later_temperature: of that of the later codebooks (0: the likeliest code).
     """
 
     called = "masked_tokens"
@@ -71,6 +72,7 @@ class MaskedTokens(Generator):
         most_tempo: float = 1.15,
         steps: int = 16,
         temperature: float = 1.0,
+        later_temperature: float = 1.0,
         top_p: float = 0.95,
         guidance: dict[str, float] | None = None,
         seam_seconds: float = 0.35,
@@ -84,9 +86,10 @@ class MaskedTokens(Generator):
         for name, value in (("steps", steps), ("max_frames", max_frames // found.stride)):
             if value < 1:
                 raise ConfigError(f"masked_tokens: {name}: got {value}; at least 1")
-        if temperature < 0 or not 0 < top_p <= 1:
+        if min(temperature, later_temperature) < 0 or not 0 < top_p <= 1:
             raise ConfigError(
-                f"masked_tokens: got temperature {temperature}, top_p {top_p}; allowed: >= 0, above 0 to 1"
+                f"masked_tokens: got temperature {temperature}, later_temperature {later_temperature}, top_p {top_p}; "
+                "allowed: >= 0, >= 0, above 0 to 1"
             )
         self.stride, self.codes, self.codebooks = found.stride, found.codes, found.codebooks
         self.max_steps, self.max_frames = -(-max_frames // found.stride), max_frames
@@ -96,6 +99,7 @@ class MaskedTokens(Generator):
         self.residual_share, self.crop, self.crop_frames = residual_share, crop, crop_frames
         self.tempo, self.most_tempo = tempo, most_tempo
         self.steps, self.temperature, self.top_p = steps, temperature, top_p
+        self.later_temperature = later_temperature
         self.guidance = dict.fromkeys(self.slots, 2.5) | known_slots(
             guidance or {}, self.slots, "masked_tokens: guidance"
         )
@@ -378,7 +382,7 @@ class MaskedTokens(Generator):
             masked = masked & (order < left[:, None])
             ids[..., 0] = torch.where(masked, self.codes, ids[..., 0])
         for q in range(1, self.codebooks):
-            chosen, _ = writing.choose(ask(ids, q), uniform(f"book {q}"), self.temperature, self.top_p)
+            chosen, _ = writing.choose(ask(ids, q), uniform(f"book {q}"), self.later_temperature, self.top_p)
             ids[..., q] = torch.where(open_, chosen, ids[..., q])
         return ids
 
