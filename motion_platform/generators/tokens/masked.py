@@ -74,6 +74,7 @@ class MaskedTokens(Generator):
         temperature: float = 1.0,
         later_temperature: float = 1.0,
         top_p: float = 0.95,
+        order_noise: float = 1.0,
         guidance: dict[str, float] | None = None,
         seam_seconds: float = 0.35,
     ) -> None:
@@ -99,14 +100,16 @@ class MaskedTokens(Generator):
         self.residual_share, self.crop, self.crop_frames = residual_share, crop, crop_frames
         self.tempo, self.most_tempo = tempo, most_tempo
         self.steps, self.temperature, self.top_p = steps, temperature, top_p
-        self.later_temperature = later_temperature
+        self.later_temperature, self.order_noise = later_temperature, order_noise
         self.guidance = dict.fromkeys(self.slots, 2.5) | known_slots(
             guidance or {}, self.slots, "masked_tokens: guidance"
         )
         self.blend = round(seam_seconds * spec.fps)
 
         self.register_buffer("positions", sinusoidal(self.max_steps + 1, width), persistent=False)
-        self.books = nn.Parameter(torch.randn(self.codebooks, self.codes + 1, width) * 0.02)  # the last is the mask
+        # As large as the positions: codes that are far smaller are not seen beside them, and every code would be drawn
+        # from the text alone. The last row is the mask.
+        self.books = nn.Parameter(torch.randn(self.codebooks, self.codes + 1, width))
         self.level = nn.Parameter(torch.randn(self.codebooks, width) * 0.02)
         self.dropout = nn.Dropout(dropout)
         self.transformer = Transformer(layers, width, heads, feed_forward, dropout, "pre", cross_attention=bool(slots))
@@ -377,7 +380,7 @@ class MaskedTokens(Generator):
             ids[..., 0] = torch.where(masked, chosen, ids[..., 0])
             left = writing.still_masked(step, steps, count)
             gumbel = -torch.log(-torch.log(uniform(f"order {step}").clamp(1e-6, 1 - 1e-6)))
-            trust = score + gumbel * (1 - (step + 1) / steps)
+            trust = score + self.order_noise * gumbel * (1 - (step + 1) / steps)
             order = trust.masked_fill(~masked, torch.inf).argsort(1).argsort(1)
             masked = masked & (order < left[:, None])
             ids[..., 0] = torch.where(masked, self.codes, ids[..., 0])

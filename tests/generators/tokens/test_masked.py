@@ -62,6 +62,21 @@ def test_it_learns_one_batch(masked, make):
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad), "all take part, as DDP wants it"
 
 
+def test_what_a_neighbour_is_can_be_seen_from_the_start(masked, make):
+    """Codes much smaller than the positions beside them are lost in the first normalisation."""
+    model = masked()
+    sizes = model.books.detach()[0].norm(dim=-1)
+    assert float(sizes.min()) > 0.3 * float(model.positions[1].norm())
+    read = model.reader(make.given(1))
+    real, book = torch.ones(1, 10, dtype=torch.bool), torch.zeros(1, dtype=torch.int64)
+    out = []
+    for code in (3, 17):
+        ids = torch.full((1, 10, 3), 5)
+        ids[0, 4, 0], ids[0, 5, 0] = code, model.codes
+        out.append(model.logits(model.embed(ids, book + 1), book, real, model._memory(read))[0, 5].detach())
+    assert float((out[0] - out[1]).std()) > 0.02 * float(out[0].std())
+
+
 def test_the_tokenizer_is_not_trained(masked, make):
     model = masked().train()
     before = {k: v.clone() for k, v in model.tokenizer.state_dict().items()}
