@@ -110,6 +110,9 @@ class MaskedTokens(Generator):
         # As large as the positions: codes that are far smaller are not seen beside them, and every code would be drawn
         # from the text alone. The last row is the mask.
         self.books = nn.Parameter(torch.randn(self.codebooks, self.codes + 1, width))
+        self.near = nn.Conv1d(width, width, 5, padding=2)  # two steps to each side, without a detour over positions
+        nn.init.zeros_(self.near.weight)
+        nn.init.zeros_(self.near.bias)
         self.level = nn.Parameter(torch.randn(self.codebooks, width) * 0.02)
         self.dropout = nn.Dropout(dropout)
         self.transformer = Transformer(layers, width, heads, feed_forward, dropout, "pre", cross_attention=bool(slots))
@@ -163,7 +166,9 @@ class MaskedTokens(Generator):
     def logits(self, seen: Tensor, book: Tensor, real: Tensor, memory: Memory) -> Tensor:
         """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width), where ``real`` (B, S)."""
         first = self.level[book]
-        h = torch.cat([first[:, None], seen], 1)
+        seen = seen * real[..., None]
+        seen = seen + self.near(seen.transpose(1, 2)).transpose(1, 2)
+        h = torch.cat([first[:, None].to(seen.dtype), seen], 1)
         h = h + self.positions[: h.shape[1]].to(h.dtype)
         here = F.pad(real, (1, 0), value=True)
         h = self.transformer(self.dropout(h), here, *memory)[:, 1:]
