@@ -45,7 +45,8 @@ class MaskedTokens(Generator):
     later one from all before it. crop, tempo: the share of rows that are cut or made faster or slower
     (generators/tokens/varying.py). Sampling: ``steps`` passes settle the first codebook, the most certain first, one
     pass each later codebook; guidance is a weight on logits a slot. temperature, top_p: of the draw;
-    later_temperature: of that of the later codebooks (0: the likeliest code).
+    later_temperature: of that of the later codebooks (0: the likeliest code). order_noise: size of the Gumbel noise in
+    the order of settling; without it a body that stands (one certain code) is settled before one that strides.
     """
 
     called = "masked_tokens"
@@ -74,7 +75,7 @@ class MaskedTokens(Generator):
         temperature: float = 1.0,
         later_temperature: float = 1.0,
         top_p: float = 0.95,
-        order_noise: float = 1.0,
+        order_noise: float = 4.0,
         guidance: dict[str, float] | None = None,
         seam_seconds: float = 0.35,
     ) -> None:
@@ -101,14 +102,13 @@ class MaskedTokens(Generator):
         self.tempo, self.most_tempo = tempo, most_tempo
         self.steps, self.temperature, self.top_p = steps, temperature, top_p
         self.later_temperature, self.order_noise = later_temperature, order_noise
-        self.guidance = dict.fromkeys(self.slots, 2.5) | known_slots(
+        self.guidance = dict.fromkeys(self.slots, 1.5) | known_slots(
             guidance or {}, self.slots, "masked_tokens: guidance"
         )
         self.blend = round(seam_seconds * spec.fps)
 
         self.register_buffer("positions", sinusoidal(self.max_steps + 1, width), persistent=False)
-        # As large as the positions: codes that are far smaller are not seen beside them, and every code would be drawn
-        # from the text alone. The last row is the mask.
+        # As large as the positions: smaller ones are not seen beside them. The last row is the mask.
         self.books = nn.Parameter(torch.randn(self.codebooks, self.codes + 1, width))
         self.near = nn.Conv1d(width, width, 5, padding=2)  # two steps to each side, without a detour over positions
         nn.init.zeros_(self.near.weight)
