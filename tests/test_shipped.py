@@ -21,7 +21,7 @@ from motion_platform.pipelines import caption, generate, music
 
 NAMES = weight_files.shipped()
 BASE = "smollm2-135m"
-LICENCES = {"bandai_cmu": "CC BY-NC 4.0", "conductor_scores": "synthetic"}
+LICENCES = {"bandai_cmu": "CC BY-NC 4.0", "conductor_scores": "synthetic", "open_motion": "CC BY-NC 4.0"}
 """Data set -> what its licence and the page of everything trained on it must say."""
 WAVES = ("dataset-2_wave-left-hand_normal_024", "dataset-2_wave-right-hand_normal_015")
 
@@ -29,7 +29,7 @@ WAVES = ("dataset-2_wave-left-hand_normal_024", "dataset-2_wave-right-hand_norma
 def test_all_of_them_together_are_small() -> None:
     sizes = {name: (weight_files.SHIPPED / name / WEIGHTS).stat().st_size for name in NAMES}
     assert max(sizes.values()) <= 20e6, sizes
-    assert sum(sizes.values()) <= 80e6, sizes
+    assert sum(sizes.values()) <= 90e6, sizes
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -51,3 +51,22 @@ def test_a_turn_beyond_half_a_circle_is_still_to_its_side(degrees):
     assert contradicts(joints, "walk-turn-left") is False
     assert contradicts(joints, "walk-turn-right") is True
     assert contradicts(joints[:, swap] * [-1, 1, 1], "walk-turn-right") is False
+
+
+def test_a_deep_bend_is_no_swapped_body(clips):
+    """The trunk of every clip leaned forward by 130 degrees at the hips: "up" points to the floor in all frames."""
+    skeleton = get_skeleton("humanml3d")
+    legs = [
+        skeleton.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot")
+    ]
+    upper = [j for j in range(22) if j not in [*legs, skeleton.index("pelvis")]]
+    joints = next(joints for name, joints in clips.items() if name.startswith("raise")).copy()
+    pelvis = joints[:, :1]
+    c, s = np.cos(np.deg2rad(130)), np.sin(np.deg2rad(130))
+    lean = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    bent = joints.copy()
+    bent[:, upper] = (joints[:, upper] - pelvis) @ lean.T + pelvis
+    assert not sides_swapped(bent)
+    half = np.concatenate([bent, joints])
+    assert not sides_swapped(half)
+    assert sides_swapped(half[:, skeleton.mirror_indices]), "the upright half still tells"

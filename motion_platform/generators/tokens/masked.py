@@ -30,6 +30,9 @@ from motion_platform.generators.tokens import varying, writing
 from motion_platform.generators.tokens.seams import paste
 from motion_platform.nn.transformer import Transformer, sinusoidal
 
+Memory = tuple[list | None, Tensor | None]
+"""Keys and values of every layer, and the mask (B, N) of what they are of."""
+
 
 class MaskedTokens(Generator):
     """A transformer over the steps of a motion tokenizer that reads the text by cross-attention.
@@ -41,7 +44,9 @@ class MaskedTokens(Generator):
     Training: a row predicts the masked codes of the first codebook, or (``residual_share`` of the rows) those of a
     later one from all before it. crop, tempo: the share of rows that are cut or made faster or slower
     (generators/tokens/varying.py). Sampling: ``steps`` passes settle the first codebook, the most certain first, one
-    pass each later codebook; guidance is a weight on logits a slot. temperature, top_p: of the draw.
+    pass each later codebook; guidance is a weight on logits a slot. temperature, top_p: of the draw;
+    later_temperature: of that of the later codebooks (0: the likeliest code). order_noise: size of the Gumbel noise in
+    the order of settling; without it a body that stands (one certain code) is settled before one that strides.
     """
 
     called = "masked_tokens"
@@ -68,7 +73,9 @@ class MaskedTokens(Generator):
         most_tempo: float = 1.15,
         steps: int = 16,
         temperature: float = 1.0,
+        later_temperature: float = 1.0,
         top_p: float = 0.95,
+        order_noise: float = 4.0,
         guidance: dict[str, float] | None = None,
         seam_seconds: float = 0.35,
     ) -> None:
@@ -81,9 +88,10 @@ class MaskedTokens(Generator):
         for name, value in (("steps", steps), ("max_frames", max_frames // found.stride)):
             if value < 1:
                 raise ConfigError(f"masked_tokens: {name}: got {value}; at least 1")
-        if temperature < 0 or not 0 < top_p <= 1:
+        if min(temperature, later_temperature) < 0 or not 0 < top_p <= 1:
             raise ConfigError(
-                f"masked_tokens: got temperature {temperature}, top_p {top_p}; allowed: >= 0, above 0 to 1"
+                f"masked_tokens: got temperature {temperature}, later_temperature {later_temperature}, top_p {top_p}; "
+                "allowed: >= 0, >= 0, above 0 to 1"
             )
         self.stride, self.codes, self.codebooks = found.stride, found.codes, found.codebooks
         self.max_steps, self.max_frames = -(-max_frames // found.stride), max_frames
@@ -93,16 +101,21 @@ class MaskedTokens(Generator):
         self.residual_share, self.crop, self.crop_frames = residual_share, crop, crop_frames
         self.tempo, self.most_tempo = tempo, most_tempo
         self.steps, self.temperature, self.top_p = steps, temperature, top_p
-        self.guidance = dict.fromkeys(self.slots, 2.5) | known_slots(
+        self.later_temperature, self.order_noise = later_temperature, order_noise
+        self.guidance = dict.fromkeys(self.slots, 1.5) | known_slots(
             guidance or {}, self.slots, "masked_tokens: guidance"
         )
         self.blend = round(seam_seconds * spec.fps)
 
         self.register_buffer("positions", sinusoidal(self.max_steps + 1, width), persistent=False)
-        self.books = nn.Parameter(torch.randn(self.codebooks, self.codes + 1, width) * 0.02)  # the last is the mask
+        # As large as the positions: smaller ones are not seen beside them. The last row is the mask.
+        self.books = nn.Parameter(torch.randn(self.codebooks, self.codes + 1, width))
+        self.near = nn.Conv1d(width, width, 5, padding=2)  # two steps to each side, without a detour over positions
+        nn.init.zeros_(self.near.weight)
+        nn.init.zeros_(self.near.bias)
         self.level = nn.Parameter(torch.randn(self.codebooks, width) * 0.02)
         self.dropout = nn.Dropout(dropout)
-        self.transformer = Transformer(layers, width, heads, feed_forward, dropout, "pre", cross_attention=True)
+        self.transformer = Transformer(layers, width, heads, feed_forward, dropout, "pre", cross_attention=bool(slots))
         self.heads = nn.Parameter(torch.randn(self.codebooks, self.codes, width) * width**-0.5)
         self.biases = nn.Parameter(torch.zeros(self.codebooks, self.codes))
         self.reader = ConditionReader(
@@ -143,16 +156,19 @@ class MaskedTokens(Generator):
 
     # ---------------------------------------------------------------- the network
 
-    def _memory(self, read: Mapping[str, Condition]) -> tuple[list, Tensor | None]:
-        """Keys and values of every layer, and the mask (B, N) of what they are of."""
+    def _memory(self, read: Mapping[str, Condition]) -> Memory:
+        """Keys and values of every layer, and the mask (B, N) of what they are of; nothing without slots."""
+        if not self.slots:
+            return None, None
         tokens = torch.cat([read[slot].tokens for slot in self.slots], 1)
         return self.transformer.keys_values(tokens), torch.cat([read[slot].mask for slot in self.slots], 1)
 
-    def logits(self, seen: Tensor, book: Tensor, real: Tensor, memory: tuple[list, Tensor | None]) -> Tensor:
-        """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width) of which ``real`` (B, S) are
-        there."""
+    def logits(self, seen: Tensor, book: Tensor, real: Tensor, memory: Memory) -> Tensor:
+        """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width), where ``real`` (B, S)."""
         first = self.level[book]
-        h = torch.cat([first[:, None], seen], 1)
+        seen = seen * real[..., None]
+        seen = seen + self.near(seen.transpose(1, 2)).transpose(1, 2)
+        h = torch.cat([first[:, None].to(seen.dtype), seen], 1)
         h = h + self.positions[: h.shape[1]].to(h.dtype)
         here = F.pad(real, (1, 0), value=True)
         h = self.transformer(self.dropout(h), here, *memory)[:, 1:]
@@ -188,7 +204,7 @@ class MaskedTokens(Generator):
         read = self.reader(given)
         predicted = self.logits(self.embed(seen, book.clamp(min=1)), book, real, self._memory(read))
         target = ids.gather(2, book[:, None, None].expand(-1, ids.shape[1], 1))[..., 0]
-        error = F.cross_entropy(predicted.float().transpose(1, 2), target, reduction="none", label_smoothing=0.05)
+        error = F.cross_entropy(predicted.float().transpose(1, 2), target, reduction="none")
         error = (error * masked).sum(1) / masked.sum(1)
         right = ((predicted.argmax(-1) == target) & masked).sum(1) / masked.sum(1)
         loss = error.mean()
@@ -259,8 +275,11 @@ class MaskedTokens(Generator):
         return x[:, :frames] * length_mask(lengths, frames)[..., None]
 
     def _known(self, edit: Edit | None, lengths: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps; a step is given when all of its
-        frames are."""
+        """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps.
+
+        A step is given when all of its frames are; the one beside a gap only where no other is beside it, because the
+        encoder looks over the edge. Errors: UsageError for an edit that keeps parts of a frame.
+        """
         if edit is None:
             return None, None
         whole = edit.keep.all(-1)
@@ -275,14 +294,19 @@ class MaskedTokens(Generator):
         near = far.argmin(-1)
         filled = edit.x.gather(1, near[..., None].expand(-1, -1, edit.x.shape[-1]))
         tokens = self.tokenizer.encode(Motion(filled.to(self.books), lengths, self.spec))
-        padded = F.pad(whole, (0, -frames % self.stride), value=False)
-        inside = length_mask(lengths, padded.shape[1]).to(padded.device)
-        kept = (padded | ~inside).unflatten(1, (-1, self.stride)).all(-1) & padded.unflatten(1, (-1, self.stride)).any(
-            -1
-        )
+        inside = length_mask(lengths.to(whole.device), frames)
+        padded = F.pad(whole, (0, -frames % self.stride)).unflatten(1, (-1, self.stride))
+        beyond = F.pad(~inside, (0, -frames % self.stride), value=True).unflatten(1, (-1, self.stride))
+        kept = (padded | beyond).all(-1) & padded.any(-1)
+        ended = beyond.all(-1)
+        before = F.pad(kept | ended, (1, 0), value=True)[:, :-1]
+        after = F.pad(kept | ended, (0, 1), value=True)[:, 1:]
+        inner = kept & before & after
+        beside = F.pad(inner, (1, 0))[:, :-1] | F.pad(inner, (0, 1))[:, 1:]
+        kept = inner | (kept & ~beside)
         return tokens.ids, kept[:, : tokens.ids.shape[1]].to(tokens.ids.device)
 
-    def _passes(self, given: Mapping[str, Condition], chain: Chain) -> tuple[list, Tensor | None]:
+    def _passes(self, given: Mapping[str, Condition], chain: Chain) -> Memory:
         stacked = {}
         for slot in self.slots:
             views = [given[slot] if slot in on else given[slot].drop() for on, _ in chain]
@@ -293,7 +317,7 @@ class MaskedTokens(Generator):
         self,
         steps: Tensor,
         chain: Chain,
-        memory: tuple[list, Tensor | None],
+        memory: Memory,
         noise: NoiseSource,
         sampling: Sampling,
         known: Tensor | None,
@@ -330,7 +354,7 @@ class MaskedTokens(Generator):
         given: Tensor,
         real: Tensor,
         chain: Chain,
-        memory: tuple[list, Tensor | None],
+        memory: Memory,
         noise: NoiseSource,
         name: str,
         sampling: Sampling,
@@ -361,12 +385,12 @@ class MaskedTokens(Generator):
             ids[..., 0] = torch.where(masked, chosen, ids[..., 0])
             left = writing.still_masked(step, steps, count)
             gumbel = -torch.log(-torch.log(uniform(f"order {step}").clamp(1e-6, 1 - 1e-6)))
-            trust = score + gumbel * (1 - (step + 1) / steps)
+            trust = score + self.order_noise * gumbel * (1 - (step + 1) / steps)
             order = trust.masked_fill(~masked, torch.inf).argsort(1).argsort(1)
             masked = masked & (order < left[:, None])
             ids[..., 0] = torch.where(masked, self.codes, ids[..., 0])
         for q in range(1, self.codebooks):
-            chosen, _ = writing.choose(ask(ids, q), uniform(f"book {q}"), self.temperature, self.top_p)
+            chosen, _ = writing.choose(ask(ids, q), uniform(f"book {q}"), self.later_temperature, self.top_p)
             ids[..., q] = torch.where(open_, chosen, ids[..., q])
         return ids
 

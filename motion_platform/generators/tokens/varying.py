@@ -1,5 +1,4 @@
-"""Variations of training motions: other lengths and tempi of the same thing, so that length says little about the
-kind."""
+"""Other lengths and tempi of training motions, so that a length says little about the kind."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ from torch import Tensor
 
 
 def draw_mask(real: Tensor) -> Tensor:
-    """(B, S) True where a code is to be predicted: a share cos(pi u / 2) of a row's real steps, u uniform, at least
-    one.
+    """(B, S) True where a code is to be predicted: cos(pi u / 2) of a row's real steps, u uniform, at least one.
 
     real (B, S): steps that are there. Random numbers are torch's global ones.
     """

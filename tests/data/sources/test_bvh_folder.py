@@ -99,6 +99,21 @@ def test_clips_of_one_group_are_in_one_split(tmp_path, sample_root):
     assert len(set().union(*splits.values())) > 1
 
 
+def test_a_whole_clip_may_stand_beside_its_parts(own, tmp_path):
+    (own / "captions.csv").write_text(
+        "file,caption,start,end\nwalk.bvh,a person walks,,\nwalk.bvh,a person sets off,0,30\nwalk.bvh,on,10,40\n"
+    )
+    _, dataset = prepare(own, tmp_path)
+    assert {id for id in dataset.ids() if not id.endswith("_m")} == {"walk_0-30", "walk_0-end", "walk_10-40"}
+
+
+def test_somebody_elses_label_is_not_read_by_bandai_namcos_convention(own, tmp_path):
+    """ "right" in the label of a clip that waves the left hand: dropped there, a name like any other here."""
+    (own / "captions.csv").write_text("file,caption,content\nstudio/wave.bvh,a person waves,right-hand-in-picture\n")
+    _, dataset = prepare(own, tmp_path)
+    assert dataset.ids() == ["studio_wave", "studio_wave_m"]
+
+
 def test_two_files_of_one_name_have_two_ids(own, tmp_path, sample_root):
     shutil.copy(next((sample_root / "bandai-namco").glob("*_bow_angry_*")), own / "studio" / "walk.bvh")
     (own / "captions.json").write_text(json.dumps({"walk.bvh": "a walk", "studio/walk.bvh": "a bow"}))

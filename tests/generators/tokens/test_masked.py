@@ -1,0 +1,179 @@
+"""The masked transformer on an untrained tokenizer: what it promises whatever it has learned."""
+
+import pytest
+import torch
+
+from motion_platform.core.errors import ConfigError, UnknownName, UsageError
+from motion_platform.core.schema import Batch, Sampling
+from motion_platform.core.seeding import NoiseSource
+from motion_platform.generators.tokens.masked import MaskedTokens
+from motion_platform.model import editing
+
+TOKENIZER = {
+    "name": "vqvae",
+    "settings": {"codes": 24, "codebooks": 3, "code_width": 16, "width": 16, "depth": 1, "patch": 4, "strides": [1]},
+}
+
+
+@pytest.fixture
+def masked(make):
+    def build(slots=make.slots, **settings):
+        torch.manual_seed(0)
+        settings = {
+            "tokenizer": TOKENIZER,
+            "layers": 2,
+            "width": make.width,
+            "heads": 4,
+            "feed_forward": 48,
+            "dropout": 0.0,
+            "max_frames": 48,
+            "overlap": 0.6,
+            "steps": 4,
+        } | settings
+        model = MaskedTokens(make.spec(), slots, **settings)
+        model.tokenizer.train().encode(make.batch().motion)  # its codebook takes its first values from motions
+        return model.eval()
+
+    return build
+
+
+def run(model, make, lengths=(40, 33, 17, 8), ids=None, given=None, edit=None, **sampling):
+    ids = ids or [f"s{i}" for i in range(len(lengths))]
+    given = make.given(len(lengths)) if given is None else given
+    return model.generate(
+        given, torch.tensor(lengths), noise=NoiseSource(ids, 0), sampling=Sampling(**sampling), edit=edit
+    )
+
+
+def test_it_learns_one_batch(masked, make):
+    model = masked(crop=0.0, tempo=0.0, alignment_loss=0.2).train()
+    batch = make.batch()
+    batch = Batch(batch.ids, {}, batch.lengths, batch.motion, labels=[{}] * 4)
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    losses = []
+    for step in range(60):
+        torch.manual_seed(step % 6)
+        loss = model.loss(batch, make.given(4))
+        optimiser.zero_grad()
+        loss["loss"].backward()
+        optimiser.step()
+        losses.append(float(loss["loss"].detach()))
+    assert sum(losses[-6:]) < 0.7 * sum(losses[:6])
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad), "all take part, as DDP wants it"
+
+
+def test_what_a_neighbour_is_can_be_seen_from_the_start(masked, make):
+    """Codes much smaller than the positions beside them are lost in the first normalisation."""
+    model = masked()
+    sizes = model.books.detach()[0].norm(dim=-1)
+    assert float(sizes.min()) > 0.3 * float(model.positions[1].norm())
+    read = model.reader(make.given(1))
+    real, book = torch.ones(1, 10, dtype=torch.bool), torch.zeros(1, dtype=torch.int64)
+    out = []
+    for code in (3, 17):
+        ids = torch.full((1, 10, 3), 5)
+        ids[0, 4, 0], ids[0, 5, 0] = code, model.codes
+        out.append(model.logits(model.embed(ids, book + 1), book, real, model._memory(read))[0, 5].detach())
+    assert float((out[0] - out[1]).std()) > 0.02 * float(out[0].std())
+
+
+def test_the_tokenizer_is_not_trained(masked, make):
+    model = masked().train()
+    before = {k: v.clone() for k, v in model.tokenizer.state_dict().items()}
+    batch = make.batch()
+    model.loss(Batch(batch.ids, {}, batch.lengths, batch.motion, labels=[{}] * 4), make.given(4))["loss"].backward()
+    assert all(torch.equal(v, before[k]) for k, v in model.tokenizer.state_dict().items())
+    assert not any(p.requires_grad for p in model.tokenizer.parameters())
+
+
+def test_a_sample_depends_on_its_id_and_not_on_its_batch(masked, make):
+    model = masked()
+    given = make.given(4)
+    together = run(model, make, given=given)
+    assert torch.isfinite(together.x).all()
+    for row, length in enumerate((40, 33, 17, 8)):
+        assert together.x[row, length:].abs().sum() == 0
+        alone = run(model, make, (length,), [f"s{row}"], make.row(given, row))
+        assert torch.allclose(alone.x[0], together.x[row, :length], atol=1e-5)
+    other = run(model, make, ids=[f"t{i}" for i in range(4)], given=given)
+    assert not torch.allclose(other.x, together.x, atol=1e-3)
+
+
+def test_guidance_of_one_is_the_condition_alone_and_of_nought_nothing(masked, make):
+    model = masked()
+    given = make.given(4)
+    off = {slot: c.drop() for slot, c in given.items()}
+    nothing = run(model, make, given=given, guidance={"text_high": 0.0, "text_low": 0.0})
+    assert torch.allclose(nothing.x, run(model, make, given=off).x, atol=1e-5)
+    with pytest.raises(UnknownName, match="text_hgh"):
+        run(model, make, guidance={"text_hgh": 2.0})
+
+
+def test_kept_frames_are_exact_and_the_rest_is_not_the_given_motion(masked, make):
+    model = masked()
+    motion = make.batch((40, 33)).motion
+    for edit, kept in (
+        (editing.prefix(motion, 0.8), slice(0, 16)),
+        (editing.in_between(motion, 0.5, 0.0), slice(0, 10)),
+        (editing.key_frames(motion, [12]), slice(12, 13)),
+    ):
+        made = run(model, make, (40, 33), edit=edit)
+        assert torch.equal(made.x[:, kept], motion.x[:, kept])
+        assert not torch.allclose(made.x[:, 24:30], motion.x[:, 24:30], atol=1e-2)
+
+
+def test_given_steps_are_their_own_codes(masked, make):
+    model = masked()
+    motion = make.batch((40, 40)).motion
+    ids, kept = model._known(editing.prefix(motion, 1.0), torch.tensor([40, 40]))
+    assert kept[:, :4].all(), "all but the step at the edge"
+    assert not kept[:, 4:].any()
+    whole = model.tokenizer.encode(motion).ids
+    assert torch.equal(ids[:, :3, 0], whole[:, :3, 0])
+    _, single = model._known(editing.key_frames(motion, [0, 1, 2, 3, 20, 21, 22, 23]), torch.tensor([40, 40]))
+    assert single.nonzero()[:, 1].tolist() == [0, 5, 0, 5], "a step alone is given, edge or not"
+
+
+def test_what_it_cannot_do_is_refused(masked, make):
+    model = masked()
+    motion = make.batch((40, 33)).motion
+    with pytest.raises(UsageError, match="whole frames"):
+        run(model, make, (40, 33), edit=editing.body_part(motion, "left_arm"))
+    with pytest.raises(UsageError, match="no samplers"):
+        run(model, make, sampler="ddim")
+    with pytest.raises(ConfigError, match="top_p"):
+        masked(top_p=0.0)
+    with pytest.raises(ConfigError, match="overlap"):
+        masked(overlap=9.0)
+
+
+def test_long_motions_go_on_from_what_was_written(masked, make):
+    model = masked()
+    assert model.seams(48) == []
+    assert model.seams(150)[0] == 48
+    long = run(model, make, (150, 40), ["a", "b"])
+    assert torch.isfinite(long.x).all()
+    first = run(model, make, (48,), ["a"], make.row(make.given(2), 0))
+    assert torch.allclose(long.x[0, :24], first.x[0, :24], atol=1e-5), "the beginning is that of a short motion"
+
+
+def test_lengths_are_learned_as_a_distribution(masked, make):
+    model = masked(slots=("text_high",)).train()
+    given = make.given(4, ("text_high",))
+    optimiser = torch.optim.Adam(model.parameters(), 2e-2)
+    batch = make.batch()
+    batch = Batch(batch.ids, {}, batch.lengths, batch.motion, labels=[{}] * 4)
+    for step in range(80):
+        torch.manual_seed(step)
+        loss = model.loss(batch, given)["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    said = model.eval().natural_lengths(given)
+    assert said.tolist() == [40, 36, 20, 8], "in steps of the tokenizer"
+
+
+def test_without_slots_there_is_no_length_and_still_a_motion(masked, make):
+    model = masked(slots=())
+    assert model.natural_lengths({}) is None
+    assert run(model, make, (20, 30), given={}).x.shape[1] == 30
