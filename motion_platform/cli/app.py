@@ -172,7 +172,7 @@ def edit(
     keep_seconds: Annotated[float, typer.Option(help="How much prefix and in_between keep.")] = 1.0,
     frames: Annotated[str, typer.Option(help="Key frames at the model's rate: 0,20,60.")] = "",
     number: Annotated[int, typer.Option(help="Which motion of a file of several, from 1.")] = 1,
-    task: Annotated[str, typer.Option(help="Whose model edits, and what is kept.")] = "text_to_motion",
+    task: Annotated[str, typer.Option(help="Whose model edits, and what is kept.")] = "motion_editing",
     samples: Samples = 1,
     seed: Seed = 0,
     guidance: Guidance = [],
