@@ -62,6 +62,27 @@ def test_what_libsndfile_does_not_know_goes_through_ffmpeg(tmp_path: Path) -> No
     assert np.abs(audio.samples[10_000:30_000]).max() == pytest.approx(0.15, rel=0.1)
 
 
+def test_the_decoder_may_open_local_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A playlist under a recording's name must not make ffmpeg fetch an address; whatever it is, it gets one file."""
+    commands = []
+
+    class Noted(subprocess.Popen):
+        def __init__(self, command: list[str], **options: object) -> None:
+            commands.append(command)
+            super().__init__(command, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    (tmp_path / "list.wav").write_bytes(b"#EXTM3U\n#\x01\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
+    with pytest.raises(DataError):
+        reading.load(tmp_path / "list.wav")
+    for command in commands:
+        allowed, given = command.index("-protocol_whitelist"), command.index("-i")
+        assert allowed < given
+        assert set(command[allowed + 1].split(",")) <= {"file", "pipe"}
+        assert command[given + 1] == f"file:{tmp_path / 'list.wav'}"
+    assert commands
+
+
 def test_a_file_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole.wav", tmp_path / "cut.wav"
     soundfile.write(whole, tone(22_050, 4.0), 22_050)

@@ -116,6 +116,27 @@ def test_sound_that_is_gone_or_garbage_leaves_nothing(walking: Callable[..., Cli
     assert list(folder.iterdir()) == []
 
 
+def test_ffmpeg_may_open_local_files_alone(
+    walking: Callable[..., Clip], recording: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = []
+
+    class Noted(subprocess.Popen):
+        def __init__(self, command: list[str], **options: object) -> None:
+            commands.append([str(word) for word in command])
+            super().__init__(command, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    clip = walking(3, audio=recording())
+    html.write(clip, tmp_path / "a.html")
+    video.write(clip, tmp_path / "a.mp4", size=64)
+    heard = [command for command in commands if any(str(clip.audio) in word for word in command)]
+    assert len(heard) >= 2
+    for command in heard:
+        given = command.index(f"file:{clip.audio}")
+        assert command[given - 3 : given] == ["-protocol_whitelist", "file", "-i"]
+
+
 def test_events_must_be_in_order(walking: Callable[..., Clip]) -> None:
     with pytest.raises(DataError, match="times of beats must be finite"):
         walking(3, events={"beats": np.array([1.0, 0.5])})
