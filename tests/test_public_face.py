@@ -62,7 +62,7 @@ def test_one_call_from_a_sentence_to_a_page(tmp_path: Path) -> None:
 
 
 def test_a_tokenizer_writes_and_reads_codes(sample_root: Path) -> None:
-    tokenizer = mp.load("rvq_humanml22")
+    tokenizer = mp.load("rvq_open")
     codes = tokenizer.tokens(sample_root / "bandai-namco" / "dataset-1_walk_normal_001.bvh")
     assert {len(step) for step in codes} == {4}
     assert tokenizer.from_tokens(codes[:5]).joints.shape == (20, 22, 3)

@@ -221,9 +221,8 @@ def optimise(
             accelerator.backward(losses["loss"] / own)
         for key, value in losses.items():
             total[key] = total.get(key, 0) + value.detach() / own
-    if world > 1 and total:  # what is logged is the loss of all processes' clips, as the gradients are
-        together = accelerator.reduce(torch.stack([v.float() for v in total.values()]), reduction="mean")
-        total = dict(zip(total, together.unbind(), strict=True))
+    if world > 1:  # what is logged is the loss of all processes' clips; which parts there are may differ between them
+        total["loss"] = accelerator.reduce(total["loss"].float(), reduction="mean")
     if train.gradient_clip:
         total["gradient_norm"] = accelerator.clip_grad_norm_(model.parameters(), train.gradient_clip)
     optimiser.step()
