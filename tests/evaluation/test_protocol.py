@@ -195,6 +195,18 @@ def test_a_random_clip_is_long_enough_real_and_another_one_each_time(toy_data: P
     assert torch.equal(alone.x[0], motion.x[2, : alone.x.shape[1]])
 
 
+def test_a_clip_of_the_same_labels_is_whole_and_of_the_training_split(toy_data: Path) -> None:
+    test = TestSet(PreparedDataset.open(toy_data), "test")
+    bound = bounds.SameLabels()
+    bound.prepare(test, 0, 1)
+    (items, *_) = test.batches
+    made = bound.predict(test.batch(items, ()), items, seed=1)
+    train = {row: test.dataset.labels(row) for row in test.dataset.indices("train")}
+    for (row, _), x, n in zip(items, made.x, made.lengths.tolist(), strict=True):
+        same = [r for r, labels in train.items() if labels == test.dataset.labels(row) and test.dataset.frames[r] == n]
+        assert any(np.array_equal(x[:n], test.dataset.features(r)) for r in same)
+
+
 def test_the_nearest_caption_finds_the_clip_that_says_the_same(toy_data: Path) -> None:
     test = TestSet(PreparedDataset.open(toy_data), "test")
     source = bounds.NearestCaption()

@@ -88,6 +88,37 @@ class RandomClip(Source):
         return cut_clips(self.test, chosen, batch.lengths)
 
 
+class SameLabels(RandomClip):
+    """A clip of the training split with the same labels, whole: what looking up the kind would give.
+
+    A clip without labels, or whose labels no training clip has, gets one of those that have none, else any. A model
+    whose Frechet distance is above this one's is further from real motion than other takes of the same kind are.
+    """
+
+    name = "training clip of the same labels"
+
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return not _words_or_lengths(task) and task.keep is None and bool(task.reads)
+
+    def prepare(self, test: TestSet, rank: int, world: int) -> None:
+        super().prepare(test, rank, world)
+        self.of: dict[tuple[tuple[str, str], ...], list[int]] = {}
+        for position, row in enumerate(self.train):
+            self.of.setdefault(self._labels(row), []).append(position)
+
+    def _labels(self, row: int) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted(self.test.dataset.labels(row).items()))
+
+    def choose(self, row: int, frames: int, seed: int) -> int:
+        near = self.of.get(self._labels(row)) or self.of.get(()) or list(range(len(self.train)))
+        return near[seed_of(seed, self.test.dataset.id(row), self.name) % len(near)]
+
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
+        chosen = [self.train[self.choose(row, 0, seed)] for row, _ in items]
+        return cut_clips(self.test, chosen, torch.tensor([self.test.frames(row) for row in chosen]))
+
+
 class NearestCaption(RandomClip):
     """The training clip whose caption is most like the one asked for (cosine of sentence embeddings).
 
@@ -164,6 +195,7 @@ class MeanPose(Source):
 BOUNDS: dict[str, type[Source]] = {
     "random_clip": RandomClip,
     "nearest_caption": NearestCaption,
+    "same_labels": SameLabels,
     "mean_pose": MeanPose,
     "shuffled_captions": ShuffledCaptions,
     "repeat_last_pose": bounds_completion.RepeatLastPose,
