@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from motion_platform.core.errors import DataError, UsageError, suggest
+from motion_platform.core.media import FORMATS
 from motion_platform.core.schema import Audio
 
 log = logging.getLogger("motion_platform")
@@ -134,13 +135,6 @@ def _mono(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
         where = f"{path} (from {start:.1f} s)" if start else str(path)
         yield rate, check_samples(piece.mean(axis=1) if piece.shape[1] > 1 else piece[:, 0], rate, where)
         start += len(piece) / rate
-
-
-FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,opus,"
-    "tta,voc,w64,wav,wv,mpc,mpc8,rm,s16le,truehd,dts,gsm,adts"
-)
-"""Containers that ffmpeg may open: sound and film, never a list of other files (concat, hls, image sequences)."""
 
 
 def _is_text(head: bytes) -> bool:

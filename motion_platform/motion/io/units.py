@@ -82,15 +82,14 @@ def find_up(names: Sequence[str], rest: np.ndarray, joints: np.ndarray, up: str 
     if along_z and rest_z:
         return "z"
     # A rest pose along Y and a body that stands along Z in most frames: the world is Z up, the root turns the body into
-    # it, or somebody lies on the back. Who lies has the pelvis at the height of the feet; who stands has it well above.
+    # it, or somebody lies on the back. Who lies has the pelvis at the height of the feet; who stands has it well above
+    # them, and the feet at zero.
+    leg = np.median(np.linalg.norm(upwards, axis=-1))
     pelvis = joints[:, 0] - joints[:, feet].mean(1)
-    stood = bool((pelvis[:, 2] > 0.3 * np.linalg.norm(upwards, axis=-1)).mean() > 0.6)
-    floor = np.percentile(joints[..., 2], 1), np.percentile(joints[..., 1], 1)
-    height = np.median(joints[:, 0, 2]) - floor[0]
-    lying = np.median(joints[:, 0, 1]) - floor[1] < 0.35 * np.median(np.linalg.norm(upwards, axis=-1))
-    moves_on_floor = np.ptp(joints[:, 0, 2]) < 0.5 * np.median(np.linalg.norm(upwards, axis=-1))
-    standing = abs(floor[0]) < 0.25 * height and height > 0.35 * np.median(np.linalg.norm(upwards, axis=-1))
-    return "z" if along_z and rest_y and stood and moves_on_floor and (standing or not lying) else "y"
+    stood = bool((pelvis[:, 2] > 0.3 * leg).mean() > 0.6)
+    floor, height = np.percentile(joints[..., 2], 1), np.median(joints[:, 0, 2])
+    on_feet = height - floor > 0.35 * leg and abs(floor) < 0.25 * (height - floor)
+    return "z" if along_z and rest_y and stood and on_feet and np.ptp(joints[:, 0, 2]) < 0.5 * leg else "y"
 
 
 def z_to_y(vectors: np.ndarray) -> np.ndarray:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from motion_platform.audio.reading import FORMATS
 from motion_platform.core.errors import DataError
+from motion_platform.core.media import FORMATS
 from motion_platform.motion.clip import Clip
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def as_file(audio: Path | Audio) -> Iterator[Path]:
 
 def source(path: Path) -> list[str]:
     """Arguments that make ffmpeg read one local file, whatever its name: never an address, never a list of others."""
-    return ["-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-i", f"file:{path}"]
+    return ["-format_whitelist", FORMATS, "-protocol_whitelist", "file", "-i", f"file:{path}"]
 
 
 def mp3(audio: Path | Audio, seconds: float) -> bytes:
