@@ -58,7 +58,7 @@ def test_an_installed_wheel_finds_its_cards_and_weights(installed: Path, tmp_pat
 
 def test_an_installed_wheel_reads_its_own_recipes(installed: Path, tmp_path: Path) -> None:
     code = (
-        "import motion_platform; from motion_platform import cards, config, tasks;"
+        "import motion_platform; from motion_platform.core import cards, config, tasks;"
         "[config.load_recipe(cards.find('configs', n)) for n in cards.names('configs')];"
         "[tasks.load(n) for n in cards.names('tasks')]; print(motion_platform.__file__)"
     )
