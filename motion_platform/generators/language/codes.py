@@ -1,8 +1,8 @@
-"""The motion tokenizer under a language model: found by name, or built untrained."""
+"""The motion tokenizer under a generator of codes: found by name, or built untrained; it stands outside the weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,9 +10,45 @@ from torch import Tensor
 
 from motion_platform.core import registry
 from motion_platform.core.checkpoint_files import checkpoint_part
-from motion_platform.core.contracts import MotionTokenizer
+from motion_platform.core.contracts import Generator, MotionTokenizer
 from motion_platform.core.errors import ConfigError, WeightsError
 from motion_platform.core.schema import MotionSpec, Tokens
+
+
+class CodeGenerator(Generator):
+    """A generator of the codes of a frozen motion tokenizer, which follows it to its device and is never trained.
+
+    A named tokenizer is no part of the module and of its checkpoint, which holds the tokenizer's fingerprint; an
+    untrained one, of {name, settings}, is.
+    """
+
+    def set_tokenizer(self, tokenizer: str | Mapping[str, Any], spec: MotionSpec) -> MotionTokenizer:
+        """Find the tokenizer once, in the constructor. Errors: those of :func:`find_tokenizer`."""
+        found, self._tokenizer_print = find_tokenizer(tokenizer, spec)
+        self._outside = (found.requires_grad_(False).eval(),)  # in a tuple, no module sees it
+        if self._tokenizer_print is None:
+            self.own_tokenizer = found
+        return found
+
+    @property
+    def tokenizer(self) -> MotionTokenizer:
+        """The frozen motion tokenizer; a named one is no part of this module."""
+        return self._outside[0]
+
+    def fingerprints(self) -> dict[str, str]:
+        return {} if self._tokenizer_print is None else {"motion tokenizer": self._tokenizer_print}
+
+    def train(self, mode: bool = True) -> CodeGenerator:
+        """The tokenizer stays as it is."""
+        super().train(mode)
+        self.tokenizer.eval()
+        return self
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> CodeGenerator:
+        """Moves, too, what is not registered."""
+        super()._apply(fn, recurse)
+        self.tokenizer._apply(fn)
+        return self
 
 
 def find_tokenizer(tokenizer: str | Mapping[str, Any], spec: MotionSpec) -> tuple[MotionTokenizer, str | None]:

@@ -15,14 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motion_platform.core.contracts import Generator, MotionTokenizer
 from motion_platform.core.errors import ConfigError, UnknownName, UsageError
 from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.encoders.plain_text import spell
 from motion_platform.generators.language import wordings as lm_templates
 from motion_platform.generators.language.answers import Answers
-from motion_platform.generators.language.codes import code_features, find_tokenizer
+from motion_platform.generators.language.codes import CodeGenerator, code_features
 from motion_platform.generators.language.exercises import Examiner, Exercise
 from motion_platform.generators.language.packing import lay_out
 from motion_platform.generators.language.vocabulary import Vocabulary, Writing
@@ -41,7 +40,7 @@ MIXTURE = {
 NOTHING = -1
 
 
-class MotionLM(Generator):
+class MotionLM(CodeGenerator):
     """A causal or sequence-to-sequence language model with motion codes.
 
     base: a name of ``motion weights list``, a folder or hub name of transformers; or a table (a configuration, with
@@ -119,10 +118,7 @@ class MotionLM(Generator):
         if temperature < 0 or not 0 < top_p <= 1:
             raise ConfigError(f"motion_lm: got temperature {temperature}, top_p {top_p}; allowed: >= 0, above 0 to 1")
         self.spec, self.slots, self.width = spec, tuple(slots), 1
-        found, self._tokenizer_print = find_tokenizer(tokenizer, spec)
-        self._outside = (found.requires_grad_(False).eval(),)  # in a tuple, no module sees it
-        if self._tokenizer_print is None:
-            self.own_tokenizer = found
+        self.set_tokenizer(tokenizer, spec)
         self.base = lm_lora.load(base, layers=layers, dtype=base_dtype, attention=attention, quantise=quantise)
         self.vocabulary = Vocabulary(
             self.base.text, self.base.table.weight.shape[0], self.tokenizer.codes, self.tokenizer.codebooks, writing
@@ -164,28 +160,21 @@ class MotionLM(Generator):
             rows[:written] += 0.5 * spread * (seen @ projection).to(rows)
         return rows
 
-    @property
-    def tokenizer(self) -> MotionTokenizer:
-        """The frozen motion tokenizer; a named one is no part of this module."""
-        return self._outside[0]
-
     def fingerprints(self) -> dict[str, str]:
         """What the adapter belongs to and does not hold."""
-        found = {} if self._tokenizer_print is None else {"motion tokenizer": self._tokenizer_print}
-        return found | ({"language model": self.base.fingerprint} if self.tuning == "lora" else {})
+        return super().fingerprints() | ({"language model": self.base.fingerprint} if self.tuning == "lora" else {})
 
     def train(self, mode: bool = True) -> MotionLM:
         """The base, unregistered, follows (dropout of the adapter); the motion tokenizer stays as it is."""
         super().train(mode)
         for module in self.base.modules:
             module.train(mode)
-        self.tokenizer.eval()
         return self
 
     def _apply(self, fn: Callable, recurse: bool = True) -> MotionLM:
         """Moves, too, what is not registered."""
         super()._apply(fn, recurse)
-        for module in (*self.base.modules, self.base.table, self.tokenizer):
+        for module in (*self.base.modules, self.base.table):
             module._apply(fn)
         return self
 

@@ -7,14 +7,13 @@ one it writes; lengths as a distribution; training on other lengths and tempi of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motion_platform.core.contracts import Generator, MotionTokenizer
 from motion_platform.core.errors import ConfigError, DataError, UsageError
 from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Tokens, length_mask
 from motion_platform.core.seeding import NoiseSource
@@ -25,7 +24,7 @@ from motion_platform.generators.diffusion.guidance import (
     known_slots,
 )
 from motion_platform.generators.diffusion.reading import ConditionReader
-from motion_platform.generators.language.codes import find_tokenizer
+from motion_platform.generators.language.codes import CodeGenerator
 from motion_platform.generators.tokens import varying, writing
 from motion_platform.generators.tokens.seams import paste
 from motion_platform.nn.transformer import Transformer, sinusoidal
@@ -34,10 +33,10 @@ Memory = tuple[list | None, Tensor | None]
 """Keys and values of every layer, and the mask (B, N) of what they are of."""
 
 
-class MaskedTokens(Generator):
+class MaskedTokens(CodeGenerator):
     """A transformer over the steps of a motion tokenizer that reads the text by cross-attention.
 
-    tokenizer: the checkpoint of a motion tokenizer (not part of this model's weights: see :meth:`fingerprints`), or
+    tokenizer: the checkpoint of a motion tokenizer (not part of this model's weights: see ``CodeGenerator``), or
     {name, settings} for an untrained one that is. max_frames: the longest motion written at once; longer ones go on
     from the last ``overlap`` seconds. text_layers, alignment_loss: see ``ConditionReader``.
 
@@ -81,10 +80,7 @@ class MaskedTokens(Generator):
     ) -> None:
         super().__init__()
         self.spec, self.slots, self.width = spec, tuple(slots), width
-        found, self._tokenizer_print = find_tokenizer(tokenizer, spec)
-        self._outside = (found.requires_grad_(False).eval(),)  # in a tuple, no module sees it
-        if self._tokenizer_print is None:
-            self.own_tokenizer = found
+        found = self.set_tokenizer(tokenizer, spec)
         for name, value in (("steps", steps), ("max_frames", max_frames // found.stride)):
             if value < 1:
                 raise ConfigError(f"masked_tokens: {name}: got {value}; at least 1")
@@ -132,27 +128,6 @@ class MaskedTokens(Generator):
             alignment=alignment_loss,
         )
         self.length = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, self.max_steps)) if self.slots else None
-
-    # ---------------------------------------------------------------- the tokenizer stands outside
-
-    @property
-    def tokenizer(self) -> MotionTokenizer:
-        """The frozen motion tokenizer; a named one is no part of this module."""
-        return self._outside[0]
-
-    def fingerprints(self) -> dict[str, str]:
-        return {} if self._tokenizer_print is None else {"motion tokenizer": self._tokenizer_print}
-
-    def train(self, mode: bool = True) -> MaskedTokens:
-        """The tokenizer stays as it is."""
-        super().train(mode)
-        self.tokenizer.eval()
-        return self
-
-    def _apply(self, fn: Callable, recurse: bool = True) -> MaskedTokens:
-        super()._apply(fn, recurse)
-        self.tokenizer._apply(fn)
-        return self
 
     # ---------------------------------------------------------------- the network
 
