@@ -26,7 +26,6 @@ STILL = 1e-3
 """Metres; a hand that swings less than this has no rhythm."""
 LEAST = {"joint_speed": 0.1, "travel": 0.15, "stride": 0.3, "swing": 0.03, "rhythm": 0.5, "turn": 0.5}
 """A feature counts for a label where the real clips' median is at least this: who stands has no stride."""
-UNITS = {"joint_speed": "m/s", "travel": "m/s", "stride": "m", "swing": "m", "rhythm": "ratio", "turn": "rad"}
 
 
 def features_of(joints: Tensor, fps: float, skeleton: Skeleton) -> dict[str, float]:

@@ -36,10 +36,6 @@ class Row:
     of: Mapping[str, Read]
     kinds: Mapping[str, str] = field(default_factory=dict)
 
-    def raw(self) -> dict[str, Any]:
-        """slot -> what the encoder takes."""
-        return {slot: read.value for slot, read in self.of.items()}
-
     def first(self, kind: str) -> tuple[str, Read] | None:
         """The first slot of a kind, and what it holds."""
         return next(((slot, read) for slot, read in self.of.items() if self.kinds.get(slot) == kind), None)

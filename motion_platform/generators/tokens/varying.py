@@ -18,16 +18,15 @@ def crop(motion: Motion, share: float, least: int) -> Motion:
     The part is ``least`` frames or half of the clip, or more, up to all of it; half of the parts begin where the clip
     does. Random numbers are torch's global ones, which training seeds by step.
     """
-    lengths = motion.lengths
-    chosen = (torch.rand(len(lengths)) < share) & (lengths.cpu() > least)
-    shortest = torch.maximum(torch.full_like(lengths.cpu(), least), (lengths.cpu() * SHORTEST_CROP).ceil().long())
-    kept = shortest + (torch.rand(len(lengths)) * (lengths.cpu() - shortest + 1)).long().clamp(min=0)
-    kept = torch.where(chosen, torch.minimum(kept, lengths.cpu()), lengths.cpu())
-    start = (torch.rand(len(lengths)) * (lengths.cpu() - kept + 1)).long() * (torch.rand(len(lengths)) < 0.5)
+    lengths = motion.lengths.cpu()
+    chosen = (torch.rand(len(lengths)) < share) & (lengths > least)
+    shortest = (lengths * SHORTEST_CROP).ceil().long().clamp(min=least)
+    kept = shortest + (torch.rand(len(lengths)) * (lengths - shortest + 1)).long().clamp(min=0)
+    kept = torch.where(chosen, torch.minimum(kept, lengths), lengths)
+    start = (torch.rand(len(lengths)) * (lengths - kept + 1)).long() * (torch.rand(len(lengths)) < 0.5)
     at = torch.arange(int(kept.max()))[None] + start[:, None]
-    at = torch.minimum(at, (lengths.cpu() - 1)[:, None]).to(motion.x.device)
-    x = motion.x.gather(1, at[..., None].expand(-1, -1, motion.x.shape[-1]))
-    return Motion(x, kept.to(lengths), motion.spec)
+    x = _rows(motion.x, torch.minimum(at, (lengths - 1)[:, None]))
+    return Motion(x, kept.to(motion.lengths), motion.spec)
 
 
 def change_tempo(motion: Motion, share: float, most: float, longest: int) -> Motion:
@@ -52,4 +51,5 @@ def change_tempo(motion: Motion, share: float, most: float, longest: int) -> Mot
 
 
 def _rows(x: Tensor, at: Tensor) -> Tensor:
+    """The frames ``at`` (B, T') of x (B, T, D)."""
     return x.gather(1, at.to(x.device)[..., None].expand(-1, -1, x.shape[-1]))

@@ -270,15 +270,12 @@ def _fps(frame_time: str) -> float:
     """Frames a second; a whole number where the frame time is one rounded: 0.0333333 -> 30."""
     seconds = float(frame_time)
     decimals = len(frame_time.partition(".")[2]) if "e" not in frame_time.lower() else 15
-    exact = round(1 / seconds)
-    if exact >= 1 and abs(1 / seconds / exact - 1) < 1e-4:
-        return float(exact)
-    for usual in COMMON_RATES:  # 0.017 is 1/60 rounded; 1/59 rounds to it as well, and is nobody's rate
-        if decimals >= 2 and round(1 / usual, decimals) == seconds:
-            return float(usual)
     rate, whole = 1 / seconds, max(1, round(1 / seconds))
-    decimals = len(frame_time.lower().partition("e")[0].partition(".")[2]) if "e" not in frame_time.lower() else 15
-    return float(whole) if abs(rate / whole - 1) < 1e-4 or round(1 / whole, decimals) == seconds else rate
+    if abs(rate / whole - 1) < 1e-4:
+        return float(whole)
+    # 0.017 is 1/60 rounded; 1/59 rounds to it as well, and is nobody's rate
+    usual = COMMON_RATES if decimals >= 2 else ()
+    return next((float(each) for each in (*usual, whole) if round(1 / each, decimals) == seconds), rate)
 
 
 def _no_shift(node: _Node, values: np.ndarray, column: int) -> bool:
@@ -300,14 +297,13 @@ def _clip(
     column, moving = 0, set()
     for j, node in enumerate(nodes):
         turns = []
+        shifted = node.parent < 0 or not _no_shift(node, values, column)
         for k, (kind, axis) in enumerate(node.channels or ()):
-            if kind == "position" and not (node.parent >= 0 and _no_shift(node, values, column)):
+            if kind == "rotation":
+                turns.append((axis, column + k))
+            elif shifted:
                 positions[:, j, axis] = values[:, column + k]
                 moving.add(j)
-            elif kind == "position":
-                continue
-            else:
-                turns.append((axis, column + k))
         if turns:
             by_order.setdefault(tuple(a for a, _ in turns), []).append((j, [c for _, c in turns]))
         column += len(node.channels or ())

@@ -76,20 +76,22 @@ def find_up(names: Sequence[str], rest: np.ndarray, joints: np.ndarray, up: str 
         return "y"
     upwards = joints[:, head].mean(1) - joints[:, feet].mean(1)  # (T, 3)
     still = rest[head].mean(0) - rest[feet].mean(0)
-    stands = np.abs(upwards) > 0.8 * np.linalg.norm(upwards, axis=-1, keepdims=True)
-    along_z = bool((stands[:, 2] & (upwards[:, 2] > 0)).mean() > 0.6)
-    rest_z, rest_y = still[2] > 2 * max(abs(still[0]), abs(still[1])), still[1] > 2 * max(abs(still[0]), abs(still[2]))
-    if along_z and rest_z:
+    size = np.linalg.norm(upwards, axis=-1)
+    if (upwards[:, 2] > 0.8 * size).mean() <= 0.6:  # does not stand along Z
+        return "y"
+    if still[2] > 2 * max(abs(still[0]), abs(still[1])):
         return "z"
+    if not still[1] > 2 * max(abs(still[0]), abs(still[2])):
+        return "y"
     # A rest pose along Y and a body that stands along Z in most frames: the world is Z up, the root turns the body into
     # it, or somebody lies on the back. Who lies has the pelvis at the height of the feet; who stands has it well above
     # them, and the feet at zero.
-    leg = np.median(np.linalg.norm(upwards, axis=-1))
-    pelvis = joints[:, 0] - joints[:, feet].mean(1)
-    stood = bool((pelvis[:, 2] > 0.3 * leg).mean() > 0.6)
-    floor, height = np.percentile(joints[..., 2], 1), np.median(joints[:, 0, 2])
-    on_feet = height - floor > 0.35 * leg and abs(floor) < 0.25 * (height - floor)
-    return "z" if along_z and rest_y and stood and on_feet and np.ptp(joints[:, 0, 2]) < 0.5 * leg else "y"
+    tall, height = np.median(size), joints[:, 0, 2]
+    above = height - joints[:, feet, 2].mean(1)
+    floor = np.percentile(joints[..., 2], 1)
+    middle = np.median(height) - floor
+    stands = (above > 0.3 * tall).mean() > 0.6 and middle > 0.35 * tall and abs(floor) < 0.25 * middle
+    return "z" if stands and np.ptp(height) < 0.5 * tall else "y"
 
 
 def z_to_y(vectors: np.ndarray) -> np.ndarray:
