@@ -59,6 +59,21 @@ def test_one_call_from_a_sentence_to_a_page(tmp_path: Path) -> None:
     assert len(kept) == 30
     with pytest.raises(mp.UsageError, match="makes motion, not words"):
         model.caption(clip)
+    with pytest.raises(mp.UsageError, match="completes no motion"):
+        model(motion=clip)
+    with pytest.raises(mp.UsageError, match="--device: 'abacus' is not on this machine"):
+        mp.load("text_to_motion", device="abacus")
+
+
+def test_completing_a_motion_takes_how_it_is_sampled(sample_root: Path) -> None:
+    model = mp.load("motion_in_between", "text_to_motion_small")
+    walk = mp.read(sample_root / "bandai-namco" / "dataset-1_walk_normal_001.bvh")
+    one, other = (model(motion=walk, steps=steps)[0] for steps in (1, 3))
+    assert abs(one.joints - other.joints).max() > 1e-3
+    with pytest.raises(mp.UsageError, match="--seconds: a completed motion is as long as the one given"):
+        model(motion=walk, seconds=2)
+    with pytest.raises(mp.UsageError, match="--motion: a completed motion takes texts"):
+        model(motion=walk, style="sad")
 
 
 def test_a_tokenizer_writes_and_reads_codes(sample_root: Path) -> None:

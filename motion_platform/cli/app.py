@@ -1,4 +1,4 @@
-"""The command line: it parses, calls the engine, and prints. Heavy modules are imported by the command that needs them.
+"""The command line: it parses, calls the pipelines, and prints. A command imports what is heavy itself.
 
 Every error raised on purpose is one line on standard error; the exit status is 2 when the request was wrong, 1 when
 something else was, 130 after Ctrl-C. ``--debug``, anywhere, shows the traceback instead.
@@ -14,14 +14,24 @@ from typing import Annotated, Any
 
 import typer
 
-from motion_platform.cli.common import Names, Output, Progress, View, check_recording, given_slots, show_version
+from motion_platform.cli.common import (
+    Names,
+    Output,
+    Progress,
+    View,
+    check_motion_outputs,
+    check_recording,
+    given_slots,
+    save,
+    show_version,
+)
 from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate, weights_of
 from motion_platform.cli.files import convert, info, render
-from motion_platform.cli.language import caption, complete, length, without_text
+from motion_platform.cli.language import caption, length, without_text
 from motion_platform.cli.search import import_guo, import_m2s, search
 from motion_platform.cli.tokens import detokenize, tokenize, tokenizer_report
-from motion_platform.core.errors import MotionPlatformError, UnknownName, UsageError, suggest
+from motion_platform.core.errors import MotionPlatformError, UnknownName, UsageError
 
 app = typer.Typer(
     help="Words into human motion. Start with: motion generate text_to_motion --text 'a person waves' -o out.html",
@@ -44,10 +54,6 @@ def main_options(
 
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
-
-VIEWS = ("2d", "3d", "both")
-PICTURES = (".html", ".mp4", ".png")
-"""Formats that show a conductor flat, in space, or both; the others hold what they are given."""
 
 Text = Annotated[list[str], typer.Option("--text", "-t", help="What the body does; repeat for several motions.")]
 LowText = Annotated[list[str], typer.Option(help="The actions one after the other: one for all texts, or one each.")]
@@ -113,8 +119,8 @@ def generate(
     device: Device = "cpu",
 ):
     """Make motion from text, music or a part of a motion and write it to one or more files."""
-    _check_outputs(output, view)
-    from motion_platform.motion import io
+    check_motion_outputs(output, view)
+    from motion_platform.model.run import find_device
     from motion_platform.pipelines import generate as engine
     from motion_platform.pipelines.texts import read_texts
 
@@ -132,12 +138,21 @@ def generate(
         raise UsageError(f"--seconds: got {len(seconds)} values; music takes one, for all recordings")
     for path in music:
         check_recording(path)
-    run = engine.load(task, model, _device(device))
+    run = engine.load(task, model, find_device(device))
     sampling = _sampling(guidance, steps, sampler, run, 1.0 if amplitude is None else amplitude)
     if motion is not None:
         if music or more:
             raise UsageError("--motion: a completed motion takes texts beside it, no music and no --give")
-        clips = complete(run, motion, texts, lows, seconds, samples=samples, seed=seed, sampling=sampling)
+        clips = engine.complete(
+            run,
+            motion,
+            texts=texts,
+            low_texts=lows,
+            seconds=seconds,
+            samples=samples,
+            seed=seed,
+            sampling=sampling,
+        )
     else:
         given, count = engine.inputs_of(run, texts=texts, low_texts=lows, music=music, styles=style, give=more)
         with Progress() as progress:
@@ -154,7 +169,7 @@ def generate(
     for clip in clips:
         if "seams" in clip.info:
             print(f"{clip.name}: {engine.describe_seams(clip.info['seams'])}")
-    _save(io, clips, output, view)
+    save(clips, output, view)
 
 
 @app.command()
@@ -182,7 +197,8 @@ def edit(
     device: Device = "cpu",
 ):
     """Keep a part of a motion and make the rest anew."""
-    _check_outputs(output)
+    check_motion_outputs(output)
+    from motion_platform.model.run import find_device
     from motion_platform.motion import io
     from motion_platform.pipelines import generate as engine
 
@@ -193,7 +209,7 @@ def edit(
     clips = io.load_all(source)
     if not 1 <= number <= len(clips):
         raise UsageError(f"--number: got {number}; {source} holds {len(clips)} motion(s), counted from 1")
-    run = engine.load(task, model, _device(device))
+    run = engine.load(task, model, find_device(device))
     sampling = _sampling(guidance, steps, sampler, run)
     clips = engine.edit(
         run,
@@ -209,7 +225,7 @@ def edit(
         seed=seed,
         sampling=sampling,
     )
-    _save(io, clips, output)
+    save(clips, output)
 
 
 @app.command()
@@ -260,39 +276,6 @@ def doctor():
 
     for key, value in listing.doctor().items():
         print(f"{key:<22} {value}")
-
-
-def _check_outputs(paths: list[Path], view: str = "both") -> None:
-    """Refuse a wrong output before any work is done."""
-    if view not in VIEWS:
-        raise UsageError(f"--view: got {view!r}; {suggest(view, VIEWS)}")
-    from motion_platform.core.files import check_folders, check_formats
-    from motion_platform.motion.io import WRITERS
-
-    check_formats(paths, WRITERS, any_case=True)
-    check_folders(paths)
-
-
-def _save(io: Any, clips: list, outputs: list[Path], view: str = "both") -> None:
-    from motion_platform.motion.conducting import lift
-
-    for path in outputs:
-        pictures = path.suffix.lower() in PICTURES
-        for written in io.save(lift.views(clips, view) if pictures else clips, path):
-            print(written)
-
-
-def _device(name: str) -> str:
-    """A torch device that is there; UsageError otherwise."""
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        torch.empty(1, device=name)
-    except Exception as error:  # torch raises several classes for a device that is not there
-        raise UsageError(f"--device: {name!r} is not on this machine; use cpu or auto") from error
-    return name
 
 
 def _sampling(guidance: list[str], steps: int | None, sampler: str | None, run: Any, amplitude: float = 1.0) -> Any:

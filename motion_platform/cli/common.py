@@ -1,4 +1,4 @@
-"""What several commands share: how far long work is, and values given to slots."""
+"""What several commands share: options, what is checked before any work, progress, and how clips are written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from motion_platform.core.errors import UsageError
+from motion_platform.core.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from motion_platform.motion.clip import Clip
@@ -26,6 +26,8 @@ Units = Annotated[str | None, typer.Option(help="Unit of the file, where a guess
 Up = Annotated[str | None, typer.Option(help="The file's up axis, where a guess is wrong: y or z.")]
 Asf = Annotated[Path | None, typer.Option(help="The skeleton file of an .amc.")]
 BodyFile = Annotated[Path | None, typer.Option("--body", help="Rest joints of an AMASS file's body (.npy or .npz).")]
+
+VIEWS = ("2d", "3d", "both")
 
 PATIENCE = 2.0
 """Seconds that work may last before a line says how far it is."""
@@ -48,6 +50,26 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self.shown:
             print(f"\r{'':<{self.shown}}\r", end="", file=sys.stderr, flush=True)
+
+
+def check_motion_outputs(paths: Sequence[Path], view: str = "both") -> None:
+    """Refuse a motion file that cannot be written, and an unknown view, before any work is done."""
+    if view not in VIEWS:
+        raise UsageError(f"--view: got {view!r}; {suggest(view, VIEWS)}")
+    from motion_platform.core.files import check_folders, check_formats
+    from motion_platform.motion.io import WRITERS
+
+    check_formats(paths, WRITERS, any_case=True)
+    check_folders(paths)
+
+
+def save(clips: Sequence[Clip], outputs: Sequence[Path], view: str = "both") -> None:
+    """Write clips to every file, and print what was written."""
+    from motion_platform.motion import files
+
+    for path in outputs:
+        for written in files.write(clips, path, view=view):
+            print(written)
 
 
 def show_notes(clips: Iterable[Clip]) -> None:

@@ -50,7 +50,7 @@ def data_info(folder: Annotated[Path, typer.Argument(help="A prepared data set."
     """Say what a prepared data set holds."""
     from motion_platform.pipelines import inventory as listing
 
-    listing.show(str(folder))
+    listing.show(listing.describe(str(folder)))
 
 
 @weights_app.command("list")

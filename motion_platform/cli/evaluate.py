@@ -60,14 +60,13 @@ def evaluate(
     """Measure a model, or motions from elsewhere, by the whole protocol; real motion and bounds stand beside it."""
     check_outputs(output)
     check_precision(precision)
-    from motion_platform.cli import app as cli
     from motion_platform.core import tasks
     from motion_platform.core.files import atomic_path
     from motion_platform.evaluation import benchmark as engine
     from motion_platform.evaluation import report
     from motion_platform.evaluation.outside import is_results
     from motion_platform.evaluation.results import save
-    from motion_platform.model.run import load_run, why_not
+    from motion_platform.model.run import find_device, load_run, why_not
 
     folder = Path(model).expanduser()
     if lengths not in (None, "natural", "true"):
@@ -104,7 +103,7 @@ def evaluate(
         bounds=[] if no_bounds else None,
     )
     own = {card.task: card} if task is None else {}
-    job = engine.Job(described, None, cli._device(device), cache, cards=own)
+    job = engine.Job(described, None, find_device(device), cache, cards=own)
     cells = engine.run(job, process_count(processes, device))
     print(report.text_table([cell.row for cell in cells]))
     for path in output:
@@ -144,10 +143,10 @@ def benchmark(
         raise UsageError("motion benchmark: give either a benchmark or --models")
     if precision is not None:
         check_precision(precision)
-    from motion_platform.cli import app as cli
     from motion_platform.evaluation import benchmark as engine
     from motion_platform.evaluation import report
     from motion_platform.evaluation.outside import is_results
+    from motion_platform.model.run import find_device
 
     if config is not None:
         described, called = engine.read(config), Path(config).stem
@@ -170,7 +169,7 @@ def benchmark(
         entries = [entry.model_copy(update={"precision": precision}) for entry in described.entries]
         described = described.model_copy(update={"entries": entries})
     out = output or Path("runs") / "benchmarks" / called
-    job = engine.Job(described, out, cli._device(device), cache)
+    job = engine.Job(described, out, find_device(device), cache)
     cells = engine.run(job, process_count(processes, device))
     title = described.title or called
     header = {"benchmark": described.model_dump()}

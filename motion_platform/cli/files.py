@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from motion_platform.cli.common import Asf, BodyFile, Names, Output, Units, Up, View, check_recording, show_notes
+from motion_platform.cli.common import (
+    Asf,
+    BodyFile,
+    Names,
+    Output,
+    Units,
+    Up,
+    View,
+    check_motion_outputs,
+    check_recording,
+    save,
+    show_notes,
+)
 from motion_platform.core.errors import UsageError
 
 
@@ -24,9 +36,8 @@ def convert(
     body: BodyFile = None,
 ):
     """Turn a motion file into another format."""
-    from motion_platform.cli import app as cli
 
-    cli._check_outputs([target])
+    check_motion_outputs([target])
     if names is not None and not retarget:
         raise UsageError("--names: is for --retarget")
     from motion_platform.motion import io
@@ -37,7 +48,7 @@ def convert(
 
         clips = [to_humanml3d(clip, names=names) for clip in clips]
     show_notes(clips)
-    cli._save(io, clips, [target])
+    save(clips, [target])
 
 
 def render(
@@ -53,9 +64,8 @@ def render(
     body: BodyFile = None,
 ):
     """Show motions, side by side, as a web page (.html), film (.mp4), strip of pictures (.png) or .glb."""
-    from motion_platform.cli import app as cli
 
-    cli._check_outputs(output, view)
+    check_motion_outputs(output, view)
     from motion_platform.motion import io
 
     how = {"skeleton": skeleton, "fps": fps, "units": units, "up": up, "asf": asf, "body": body}
@@ -64,7 +74,7 @@ def render(
     if music is not None:
         check_recording(music)
         clips = [clip.with_(audio=music) for clip in clips]
-    cli._save(io, clips, output, view)
+    save(clips, output, view)
 
 
 def info(
@@ -79,4 +89,4 @@ def info(
     """Say what a file or folder holds."""
     from motion_platform.pipelines import inventory as listing
 
-    listing.show(path, fps=fps, skeleton=skeleton, units=units, up=up, asf=asf, body=body)
+    listing.show(listing.describe(path, fps=fps, skeleton=skeleton, units=units, up=up, asf=asf, body=body))

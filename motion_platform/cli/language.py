@@ -1,8 +1,7 @@
-"""Commands of motion as a language: ``motion caption``, ``motion length``, and what ``motion generate`` completes."""
+"""Commands of motion as a language: ``motion caption``, ``motion length``; which tasks do without a text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +10,6 @@ import typer
 from motion_platform.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from motion_platform.core.schema import Sampling
-    from motion_platform.model.run import Run
-    from motion_platform.motion.clip import Clip
     from motion_platform.pipelines.caption import Caption
 
 CAPTION_FORMATS = (".txt", ".json")
@@ -36,7 +32,7 @@ def caption(
 
     check_formats(output, CAPTION_FORMATS)
     check_folders(output)
-    from motion_platform.cli import app as cli
+    from motion_platform.model.run import find_device
     from motion_platform.motion import io
     from motion_platform.pipelines import caption as engine
     from motion_platform.pipelines import generate
@@ -47,7 +43,7 @@ def caption(
         if number is not None and number > len(found):
             raise UsageError(f"--number: got {number}; {path} holds {len(found)} motion(s), counted from 1")
         clips += found if number is None else [found[number - 1]]
-    run = generate.load("motion_to_text", model, cli._device(device))
+    run = generate.load("motion_to_text", model, find_device(device))
     said = engine.run(run, clips, samples=samples, seed=seed, names=names)
     lines = describe(said, several=len(clips) > 1)
     print("\n".join(lines))
@@ -87,15 +83,12 @@ def length(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
 ):
     """Say how many seconds a motion lasts that a sentence describes."""
-    from motion_platform.cli import app as cli
+    from motion_platform.model.run import find_device
     from motion_platform.pipelines import generate
 
-    run = generate.load("length_from_text", model, cli._device(device))
-    found = run.model.natural_lengths(generate.slots_of(run, text, [None]))
-    if found is None:
-        raise UsageError(f"--model: {run.model.card.name} has not learned how long a motion lasts")
-    for frames in found:
-        print(f"{frames / run.model.spec.fps:.1f}")
+    run = generate.load("length_from_text", model, find_device(device))
+    for seconds in generate.natural_seconds(run, text):
+        print(f"{seconds:.1f}")
 
 
 def without_text(task: str, motion: Path | None) -> list[str | None]:
@@ -113,32 +106,3 @@ def without_text(task: str, motion: Path | None) -> list[str | None]:
     if any(card.reads[slot] == "text" for slot in card.required()):
         raise UsageError("--text: is missing; say what the body does: --text 'a person waves'; or give --music FILE")
     return [None]
-
-
-def complete(
-    run: Run,
-    motion: Path,
-    texts: Sequence[str | None],
-    lows: Sequence[str | None],
-    seconds: Sequence[float],
-    *,
-    samples: int,
-    seed: int,
-    sampling: Sampling,
-) -> list[Clip]:
-    """The motions of a file, completed as the task says. UsageError for a task that completes none."""
-    from motion_platform.motion import io
-    from motion_platform.pipelines import generate
-
-    if run.task.keep is None:
-        raise UsageError(f"--motion: task {run.task.task} completes no motion; use motion edit with --keep")
-    if seconds:
-        raise UsageError("--seconds: a completed motion is as long as the one given; use motion edit --keep prefix")
-    if len(texts) > 1 or len(lows) > 1:
-        raise UsageError(f"--text: got {len(texts)} texts; a completed motion takes one")
-    text, low = (each[0] if each else None for each in (texts, lows))
-    return [
-        made
-        for clip in io.load_all(motion)
-        for made in generate.edit(run, clip, None, text, low, samples=samples, seed=seed, sampling=sampling)
-    ]

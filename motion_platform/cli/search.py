@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from motion_platform.cli.common import check_motion_outputs, save
 from motion_platform.core.errors import UsageError
 
 
@@ -29,19 +30,19 @@ def search(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
 ):
     """Find the clips of a prepared data set that a sentence describes, or that are like a motion."""
-    from motion_platform.cli import app as cli
+    from motion_platform.model.run import find_device
 
     if (text is None) == (motion is None):
         raise UsageError("motion search: give either --text or --motion")
     if names is not None and motion is None:
         raise UsageError("--names: is for --motion")
-    cli._check_outputs(output)
+    check_motion_outputs(output)
     from motion_platform.core.config import DataRecipe
     from motion_platform.motion import io
     from motion_platform.pipelines import search as engine
 
     clip = None if motion is None else io.load(motion)
-    run = engine.load(model, cli._device(device))
+    run = engine.load(model, find_device(device))
     if data is not None:
         run.data = DataRecipe(name=run.data.name if run.data else run.task.data, folder=data)
     dataset = run.open_data()
@@ -63,7 +64,7 @@ def search(
         print(f"{hit.distance:8.3f}  {hit.id:<{width}}  {hit.caption}".rstrip())
     if output:
         found = [engine.clip_of(dataset, hit) for hit in hits]
-        cli._save(io, found if clip is None else [clip.with_(captions=("searched for",)), *found], output)
+        save(found if clip is None else [clip.with_(captions=("searched for",)), *found], output)
 
 
 def import_guo(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from motion_platform.cli.common import check_motion_outputs, save
 from motion_platform.core.errors import UnknownName, UsageError
 
 DEFAULT = "vq_humanml22"
@@ -27,12 +28,12 @@ def tokenize(
 
     check_formats([output], [".json"])
     check_folders([output])
-    from motion_platform.cli import app as cli
+    from motion_platform.model.run import find_device
     from motion_platform.motion import io
     from motion_platform.pipelines import tokens as engine
 
     clips = [clip for path in source for clip in io.load_all(path)]
-    run = engine.load(tokenizer, cli._device(device))
+    run = engine.load(tokenizer, find_device(device))
     written = engine.tokenize(run, clips, names)
     engine.write(output, run, written)
     frames, steps = sum(each.frames for each in written), sum(len(each.ids) for each in written)
@@ -50,21 +51,20 @@ def detokenize(
     device: Device = "cpu",
 ):
     """Make motion of tokens again."""
-    from motion_platform.cli import app as cli
-    from motion_platform.motion import io
+    from motion_platform.model.run import find_device
     from motion_platform.pipelines import tokens as engine
 
-    cli._check_outputs(output)
+    check_motion_outputs(output)
     found = engine.read(source)
     try:
-        run = engine.load(tokenizer or found.tokenizer, cli._device(device))
+        run = engine.load(tokenizer or found.tokenizer, find_device(device))
     except UnknownName as error:
         if tokenizer is not None:
             raise
         raise UsageError(
             f"{source}: was written by {found.tokenizer}, which is no shipped model; give its folder with --tokenizer"
         ) from error
-    cli._save(io, engine.detokenize(run, engine.of_file(found, run, source)), output)
+    save(engine.detokenize(run, engine.of_file(found, run, source)), output)
 
 
 def tokenizer_report(
@@ -82,13 +82,13 @@ def tokenizer_report(
         raise UsageError(f"{output}: give a .json file in a folder that exists")
     import json
 
-    from motion_platform.cli import app as cli
     from motion_platform.core.config import DataRecipe
     from motion_platform.core.files import atomic_path
     from motion_platform.evaluation import tokenizer_report as reporter
+    from motion_platform.model.run import find_device
     from motion_platform.pipelines import tokens as engine
 
-    run = engine.load(tokenizer, cli._device(device))
+    run = engine.load(tokenizer, find_device(device))
     if data is not None:
         run.data = DataRecipe(name=run.data.name if run.data else run.task.data, folder=data)
     judge = None if space == "none" else space

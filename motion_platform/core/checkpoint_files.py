@@ -44,16 +44,11 @@ def checkpoint_part(name: str, prefix: str) -> tuple[ModelFile, dict[str, Tensor
     name: a shipped model, a folder, or the hub's ``owner/name``. Errors: UnknownName; WeightsError for a changed file
     or one without such tensors.
     """
-    from safetensors.torch import load
-
     folder = weight_files.find_checkpoint(name)
     card = read_card(folder)
-    data = (folder / WEIGHTS).read_bytes()
-    if hashlib.sha256(data).hexdigest() != card.weights.get("sha256"):
-        raise WeightsError(f"{folder / WEIGHTS}: is not the file that {CARD} describes; fetch it again")
     found = {
         key.removeprefix(prefix): value.float() if value.is_floating_point() else value
-        for key, value in load(data).items()
+        for key, value in read_weights(folder, card).items()
         if key.startswith(prefix)
     }
     if not found:
@@ -69,7 +64,7 @@ def read_weights(folder: Path, card: ModelFile) -> dict[str, Tensor]:
     digest = hashlib.sha256(data).hexdigest()
     if digest != card.weights.get("sha256"):
         raise WeightsError(
-            f"{folder / WEIGHTS}: sha256 is {digest[:16]}..., but {CARD} says "
+            f"{folder / WEIGHTS}: is not the file that {CARD} describes: sha256 is {digest[:16]}..., but {CARD} says "
             f"{str(card.weights.get('sha256'))[:16]}...; the file was changed or is incomplete, fetch it again"
         )
     try:

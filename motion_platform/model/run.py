@@ -9,7 +9,7 @@ from pathlib import Path
 from motion_platform.core import config, tasks, weight_files
 from motion_platform.core.config import DataRecipe, Recipe
 from motion_platform.core.contracts import Generator
-from motion_platform.core.errors import DataError
+from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.tasks import Task
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.model.motion_model import CARD, MotionModel
@@ -55,6 +55,19 @@ def open_data(data: DataRecipe) -> PreparedDataset:
 
 
 RECIPE, RESUME = "recipe.yaml", Path("resume") / "state.pt"
+
+
+def find_device(name: str) -> str:
+    """A torch device that is there, "auto" the best one; UsageError otherwise."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except Exception as error:  # torch raises several classes for a device that is not there
+        raise UsageError(f"--device: {name!r} is not on this machine; use cpu or auto") from error
+    return name
 
 
 def load_run(name: str | Path, *, device: str = "cpu") -> Run:

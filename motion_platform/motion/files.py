@@ -22,14 +22,14 @@ def read_all(path: str | Path, *, fps: float | None = None, skeleton: str | None
     return io.load_all(path, fps=fps, skeleton=skeleton)
 
 
-def write(clips: Clip | Sequence[Clip], path: str | Path) -> list[Path]:
+def write(clips: Clip | Sequence[Clip], path: str | Path, *, view: str = "both") -> list[Path]:
     """Write motions; the ending says the format (.html .bvh .glb .mp4 .png .npz). The files written.
 
-    Bodies that a conductor has in the image plane are shown flat and in space in pictures.
+    view: how pictures show bodies that a conductor has in the image plane: "2d" (flat), "3d" (in space) or "both".
     Errors: UsageError for an ending that no writer has; OutputError.
     """
     from motion_platform.motion.conducting import lift
 
     several = [clips] if isinstance(clips, Clip) else list(clips)
     pictures = Path(path).suffix.lower() in PICTURES
-    return io.save(lift.views(several, "both") if pictures else several, Path(path))
+    return io.save(lift.views(several, view) if pictures else several, Path(path))

@@ -18,6 +18,7 @@ from motion_platform.generators.diffusion.windows import seam_report
 from motion_platform.model import editing
 from motion_platform.model.keeping import edit_for
 from motion_platform.model.run import Run, load_run, why_not
+from motion_platform.motion import io
 from motion_platform.motion.bodies import clips_of, features_of
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines.events import events_of
@@ -233,11 +234,47 @@ def run(
 ) -> list[Clip]:
     """:func:`make` for texts: the first text slot takes ``texts`` ([None]: without), the second ``low_texts`` (none,
     one for all, or one a text). Errors: UsageError."""
-    texts, low_texts = list(texts), _spread(list(low_texts) or [None], len(texts), "--low-text")
-    given = slots_of(run, texts, low_texts)
+    given, count = inputs_of(run, texts=list(texts), low_texts=low_texts)
     return make(
-        run, given, count=len(texts), seconds=seconds, samples=samples, seed=seed, sampling=sampling, progress=progress
+        run, given, count=count, seconds=seconds, samples=samples, seed=seed, sampling=sampling, progress=progress
     )
+
+
+def complete(
+    run: Run,
+    motion: Clip | str | Path,
+    *,
+    texts: Sequence[str | None] = (),
+    low_texts: Sequence[str | None] = (),
+    seconds: Sequence[float] = (),
+    samples: int = 1,
+    seed: int = 0,
+    sampling: Sampling | None = None,
+) -> list[Clip]:
+    """A clip, or all motions of a file, completed as the task's card says; at most one text of each kind.
+
+    Errors: UsageError for a task that completes none, and for a length, which is that of the motion given; DataError.
+    """
+    if run.task.keep is None:
+        raise UsageError(f"--motion: task {run.task.task} completes no motion; use motion edit with --keep")
+    if seconds:
+        raise UsageError("--seconds: a completed motion is as long as the one given; use motion edit --keep prefix")
+    if len(texts) > 1 or len(low_texts) > 1:
+        raise UsageError(f"--text: got {len(texts)} texts; a completed motion takes one")
+    text, low = (each[0] if each else None for each in (texts, low_texts))
+    return [
+        made
+        for clip in ([motion] if isinstance(motion, Clip) else io.load_all(motion))
+        for made in edit(run, clip, None, text, low, samples=samples, seed=seed, sampling=sampling)
+    ]
+
+
+def natural_seconds(run: Run, texts: Sequence[str]) -> list[float]:
+    """How long motions of these sentences last. UsageError for a model that has not learned it."""
+    found = run.model.natural_lengths(slots_of(run, texts, [None]))
+    if found is None:
+        raise UsageError(f"--model: {run.model.card.name} has not learned how long a motion lasts")
+    return [frames / run.model.spec.fps for frames in found]
 
 
 def edit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,8 @@ def show_rows(kind: str, indent: str = "") -> None:
         print(f"{indent}{name:<{width}}  {about}".rstrip())
 
 
-def show(
-    path: str,
-    *,
-    fps: float | None = None,
-    skeleton: str | None = None,
-    units: str | None = None,
-    up: str | None = None,
-    asf: Path | None = None,
-    body: Path | None = None,
-) -> None:
+def show(found: Mapping[str, Any]) -> None:
     """Print what :func:`describe` says."""
-    found = describe(path, fps=fps, skeleton=skeleton, units=units, up=up, asf=asf, body=body)
     for key, value in found.items():
         print(f"{key:<12} {value}")
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from motion_platform.core.errors import UsageError
 from motion_platform.core.schema import Sampling
 from motion_platform.model.run import Run
 from motion_platform.motion.clip import Clip
+
+if TYPE_CHECKING:
+    from motion_platform.core.contracts import MotionTokenizer
 
 
 def load(task: str, model: str | Path | None = None, *, device: str = "cpu") -> Pipeline:
@@ -19,21 +22,14 @@ def load(task: str, model: str | Path | None = None, *, device: str = "cpu") -> 
     device: "cpu", "cuda", "auto" ... Errors: UnknownName, UsageError, WeightsError.
     """
     from motion_platform.core import cards, weight_files
-    from motion_platform.model.run import load_run
+    from motion_platform.model.run import find_device, load_run
     from motion_platform.pipelines import generate
 
-    chosen = best_device() if device == "auto" else device
+    chosen = find_device(device)
     is_task = task in cards.names("tasks") or Path(task).suffix == ".yaml"
     if model is None and not is_task and (task in weight_files.shipped() or Path(task).is_dir()):
         return Pipeline(load_run(task, device=chosen))
     return Pipeline(generate.load(task, None if model is None else str(model), chosen, generates=False))
-
-
-def best_device() -> str:
-    """ "cuda" or "mps" where there is one, else "cpu"."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 class Pipeline:
@@ -81,10 +77,17 @@ class Pipeline:
         sampling = self._sampling(guidance, sampler, steps, amplitude)
         lengths = _several(seconds)
         if motion is not None:
-            if self.run.task.keep is None:
-                raise UsageError(f"--motion: task {self.run.task.task} completes no motion; use edit")
-            return self.edit(
-                motion, text=_one(text), low_text=_one(low_text), samples=samples, seed=seed, guidance=guidance
+            if music is not None or style is not None or give:
+                raise UsageError("--motion: a completed motion takes texts beside it, no music, style and --give")
+            return generate.complete(
+                self.run,
+                _clip(motion),
+                texts=_several(text),
+                low_texts=_several(low_text),
+                seconds=lengths,
+                samples=samples,
+                seed=seed,
+                sampling=sampling,
             )
         given, count = generate.inputs_of(
             self.run,
@@ -150,40 +153,34 @@ class Pipeline:
 
     def seconds(self, text: str | Sequence[str]) -> list[float]:
         """How long motions of these sentences last. UsageError for a model that has not learned it."""
-        from motion_platform.pipelines.texts import slots_of
+        from motion_platform.pipelines import generate
 
-        found = self.run.model.natural_lengths(slots_of(self.run, _several(text), [None]))
-        if found is None:
-            raise UsageError(f"{self.run.model.card.name} has not learned how long a motion lasts")
-        return [frames / self.run.model.spec.fps for frames in found]
+        return generate.natural_seconds(self.run, _several(text))
 
     def tokens(self, clip: Clip | str | Path) -> list[list[int]]:
         """A motion as codes, one list a step (for a motion tokenizer). UsageError for a model that is none."""
-        from motion_platform.core.contracts import MotionTokenizer
-        from motion_platform.core.schema import Motion
-        from motion_platform.motion.bodies import features_of
+        from motion_platform.pipelines import tokens
 
-        tokenizer = self.run.model.trainable
-        if not isinstance(tokenizer, MotionTokenizer):
-            raise UsageError(f"{self.run.model.card.name} is a {self.run.model.card.model.name}, no motion tokenizer")
-        import torch
-
-        x = features_of(_clip(clip), tokenizer.spec)[None]
-        return tokenizer.encode(Motion(x, torch.tensor([x.shape[1]]), tokenizer.spec)).ids[0].tolist()
+        self._check_tokenizer()
+        return tokens.tokenize(self.run, [_clip(clip)])[0].ids.tolist()
 
     def from_tokens(self, tokens: Sequence[Sequence[int]]) -> Clip:
         """The motion that codes stand for. DataError for a number that is no code."""
         import torch
 
+        from motion_platform.pipelines import tokens as engine
+
+        stride = self._check_tokenizer().stride
+        ids = torch.tensor([list(step) for step in tokens], dtype=torch.int64)
+        return engine.detokenize(self.run, [engine.Written("motion", len(ids) * stride, ids)])[0]
+
+    def _check_tokenizer(self) -> MotionTokenizer:
         from motion_platform.core.contracts import MotionTokenizer
-        from motion_platform.core.schema import Tokens
-        from motion_platform.motion.bodies import clips_of
 
         tokenizer = self.run.model.trainable
         if not isinstance(tokenizer, MotionTokenizer):
             raise UsageError(f"{self.run.model.card.name} is a {self.run.model.card.model.name}, no motion tokenizer")
-        ids = torch.tensor([list(map(list, tokens))], dtype=torch.int64)
-        return clips_of(tokenizer.decode(Tokens(ids, torch.tensor([ids.shape[1]]))))[0]
+        return tokenizer
 
     def _sampling(
         self,
@@ -204,13 +201,6 @@ def _several(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _one(value: str | Sequence[str] | None) -> str | None:
-    found = _several(value)
-    if len(found) > 1:
-        raise UsageError(f"--text: got {len(found)} texts; a completed motion takes one")
-    return found[0] if found else None
 
 
 def _clip(value: Clip | str | Path) -> Clip:
