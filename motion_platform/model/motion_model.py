@@ -76,8 +76,11 @@ class MotionModel(nn.Module):
 
     @torch.no_grad()
     def natural_lengths(self, raw: Mapping[str, Sequence[Any]]) -> list[int] | None:
-        """Frames that motions of these raw inputs usually last, a row each; None when the model does not know."""
-        lengths = self.trainable.natural_lengths(self._encode(raw)) if isinstance(self.trainable, Generator) else None
+        """Frames that motions of these raw inputs usually last, a row each; None when the model does not know, or no
+        slot is given, which says nothing of a length."""
+        if not raw or not isinstance(self.trainable, Generator):
+            return None
+        lengths = self.trainable.natural_lengths(self._encode(raw))
         return None if lengths is None else lengths.tolist()
 
     def _encode(self, raw: Mapping[str, Sequence[Any]]) -> dict[str, Condition]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from motion_platform.cli import app as cli
+from motion_platform.motion import io
 
 
 @pytest.fixture
@@ -57,6 +58,8 @@ def test_bad_input_is_one_line(motion, arguments: list[str], said: str, tmp_path
 
 @pytest.mark.slow
 def test_the_shipped_model_completes_and_times(motion, tmp_path: Path) -> None:
+    assert motion("generate", "random_motion", "--steps", "2", "-o", "any.npz")[0] == 0  # no text says how long
+    assert len(io.load("any.npz")) == 120  # 6 s
     assert motion("generate", "random_motion", "--seconds", "2", "--steps", "2", "-o", "any.npz")[0] == 0
     code, out, _ = motion("generate", "motion_prediction", "--motion", "any.npz", "--steps", "2", "-o", "more.npz")
     assert code == 0
