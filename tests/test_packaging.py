@@ -56,6 +56,13 @@ def test_an_installed_wheel_finds_its_cards_and_weights(installed: Path, tmp_pat
     assert str(ROOT) not in done.stdout
 
 
+@pytest.mark.parametrize("command", ["motion", "motion-platform"])
+def test_an_installed_wheel_has_both_names_of_the_command(installed: Path, tmp_path: Path, command: str) -> None:
+    done = motion(installed, tmp_path, sys.executable, str(installed / "bin" / command), "--version")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("motion-platform ")
+
+
 def test_an_installed_wheel_reads_its_own_recipes(installed: Path, tmp_path: Path) -> None:
     code = (
         "import motion_platform; from motion_platform.core import cards, config, tasks;"
