@@ -10,15 +10,18 @@ demo: .venv/.ready
 	@$(BIN)/motion generate text_to_motion --text "a tired person walks and turns left" --seed 7 -o out/demo.html
 	@echo "open in a browser: file://$(CURDIR)/out/demo.html"
 
+# A process a core, with one thread each: whole files go to one process, so that what a file sets up is made once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+
 test: .venv/.ready-dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # Contracts and units: everything but whole commands, trainings, documents and what is marked slow.
 QUICK := tests/audio tests/core tests/data tests/encoders tests/generators tests/metrics tests/motion tests/motion_tokens tests/nn \
 	tests/spaces tests/texts tests/test_layers.py
 
 quick: .venv/.ready-dev
-	$(BIN)/python -m pytest -m "not slow" $(QUICK)
+	$(PYTEST) -m "not slow" $(QUICK)
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check .

@@ -118,7 +118,7 @@ def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer.add(
                 id=f"clip{i:03d}",
                 split=("train", "train", "train", "val", "test")[i % 5],
-                source="toy",
+                source=f"toy {i}",
                 features=x.astype(np.float32),
                 captions_high=[f"a person {action} number {i % 7}", f"somebody {action}"],
                 captions_low=[action],

@@ -143,6 +143,10 @@ class State(ABC):
     def compute(self) -> dict[str, float]:
         """{name: value}."""
 
+    def subset(self, samples: set[str]) -> State | None:
+        """The state of those samples alone, from which the interval over recordings is had. None: it has none."""
+        return None
+
 
 @dataclass
 class Embeddings:

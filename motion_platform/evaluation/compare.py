@@ -1,11 +1,12 @@
-"""Is A better than B, or is it chance? Paired over the clips that both were measured on.
+"""Is A better than B, or is it chance? Paired over the recordings that both were measured on.
 
-A metric that is a mean over clips: whole clips are drawn with replacement, the same for A and B, and the difference of
-the two pooled means is taken each time (paired bootstrap; Efron and Tibshirani 1993, chapter 8). A metric of a set of
-embeddings: the same, with the metric computed anew on every draw; where equal members would spoil it (neighbours,
-pools), half of the clips are drawn without replacement instead, whose spread is that of a bootstrap (delete-half
-jackknife; Shao and Wu 1989). Anything else: the spread of the repeats. The difference itself is that of the reported
-means, its interval 1.96 standard errors, p two-sided under a normal distribution.
+A metric that is a mean over clips: whole recordings, with all their clips and mirrored copies, are drawn with
+replacement, the same for A and B, and the difference of the two pooled means is taken each time (paired bootstrap;
+Efron and Tibshirani 1993, chapter 8). A metric of a set of embeddings: the same, with the metric computed anew on every
+draw; where equal members would spoil it (neighbours, pools), half of them are drawn without replacement instead, whose
+spread is that of a bootstrap (delete-half jackknife; Shao and Wu 1989). Anything else: the spread of the repeats. The
+difference itself is that of the reported means, its interval 1.96 standard errors, p two-sided under a normal
+distribution.
 """
 
 from __future__ import annotations
@@ -118,7 +119,8 @@ def _error(
     """Standard error of the difference, and how it was had."""
     summary = a.facts["metrics"][name]
     if f"point/{name}" in a.arrays and f"point/{name}" in b.arrays:
-        return clip_error(a.arrays[f"point/{name}"], b.arrays[f"point/{name}"], resamples, seed), BY_CLIPS
+        sums = [_by_recording(row.arrays[f"point/{name}"], row) for row in (a, b)]
+        return clip_error(*sums, resamples, seed), BY_CLIPS
     key = f"{summary['metric']}@{summary['space']}"
     if key not in drawn:
         drawn[key] = _set_errors(summary, a, b, set_resamples, seed)
@@ -131,8 +133,20 @@ def _error(
     return math.sqrt(spread[0] / n + spread[1] / m), BY_REPEATS
 
 
+def _recordings(row: Row) -> np.ndarray:
+    """(n,) the number of the recording of every clip; results of older versions know none: a clip each."""
+    names = row.arrays.get("recordings", row.arrays["ids"])
+    return np.unique(names, return_inverse=True)[1]
+
+
+def _by_recording(sums: np.ndarray, row: Row) -> np.ndarray:
+    """(n, 2) sum and weight of every clip -> the same of every recording."""
+    recordings = _recordings(row)
+    return np.stack([np.bincount(recordings, weights=column) for column in sums.T], 1)
+
+
 def clip_error(a: np.ndarray, b: np.ndarray, resamples: int, seed: int) -> float:
-    """Standard error of the difference of two pooled means; a, b: (n, 2) sum and weight of every clip."""
+    """Standard error of the difference of two pooled means; a, b: (n, 2) sum and weight of every recording."""
     random = np.random.RandomState(seed)
     differences = []
     for _ in range(resamples):
@@ -153,15 +167,17 @@ def _set_errors(summary: dict[str, Any], a: Row, b: Row, resamples: int, seed: i
         return {}
     metric = registry.build("metrics", summary["metric"], summary["settings"])
     random = np.random.RandomState(seed)
-    n = len(rows_a.ids)
-    draw: Callable[[], np.ndarray] = lambda: np.sort(random.permutation(n)[: n // 2])  # noqa: E731
+    recordings = _recordings(a)
+    members = [np.flatnonzero(recordings == number) for number in range(recordings.max() + 1)]
+    n = len(members)
+    draw: Callable[[], np.ndarray] = lambda: random.permutation(n)[: n // 2]  # noqa: E731
     if summary["metric"] in WITH_REPLACEMENT:
-        draw = lambda: np.sort(random.randint(0, n, n))  # noqa: E731
+        draw = lambda: random.randint(0, n, n)  # noqa: E731
     differences: dict[str, list[float]] = {}
     for _ in range(resamples):
-        chosen = draw()
+        chosen = np.sort(np.concatenate([members[number] for number in draw()]))
         try:
-            mine, theirs = metric.measure(_take(rows_a, chosen)), metric.measure(_take(rows_b, chosen))
+            mine, theirs = metric.measure(rows_a.take(chosen)), metric.measure(rows_b.take(chosen))
         except DataError:  # too few clips for draws of half of them: the spread of the repeats is used, and said
             return {}
         for value in mine.keys() & theirs.keys():
@@ -176,12 +192,6 @@ def _rows(row: Row, space: str | None, needs: str | None) -> Rows | None:
     captions = row.arrays.get("captions")
     doubles = {part: None if values is None else values.astype(np.float64) for part, values in parts.items()}
     return Rows(row.arrays["ids"].tolist(), captions=None if captions is None else captions.tolist(), **doubles)
-
-
-def _take(rows: Rows, chosen: np.ndarray) -> Rows:
-    arrays = {p: None if getattr(rows, p) is None else getattr(rows, p)[chosen] for p in ("motion", "truth", "text")}
-    captions = None if rows.captions is None else [rows.captions[i] for i in chosen]
-    return Rows([f"{k} {rows.ids[i]}" for k, i in enumerate(chosen)], captions=captions, **arrays)
 
 
 def in_words(found: list[Difference], a: str, b: str, real: Row | None = None) -> list[str]:

@@ -3,7 +3,8 @@
 A model is measured ``repeats`` times (metrics that want several motions of a clip: ``several_repeats`` times), each
 time with other noise and other pools and pairs; a row is the mean of these values and 1.96 s / sqrt(n), s their
 standard deviation (Guo et al. 2022). What does not change from repeat to repeat is measured once: n is 1, without an
-interval.
+interval. Beside it stands the interval over recordings (evaluation/recordings.py), of the first repeat: how far the
+number would be from itself on other clips.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from motion_platform.core.seeding import seed_of
 from motion_platform.evaluation.judges import Judge, Judges
 from motion_platform.evaluation.passes import Pass, measure
 from motion_platform.evaluation.provenance import peak_memory
+from motion_platform.evaluation.recordings import intervals
 from motion_platform.evaluation.sources import Source
 from motion_platform.metrics.base import RatioState
 from motion_platform.metrics.sets import SetState
@@ -46,7 +48,7 @@ class Plan:
 class Row:
     """One row of a table: ``facts`` are plain values for JSON, ``arrays`` what a comparison and the report need.
 
-    arrays: ``ids`` (n,); ``point/<value>`` (n, 2) sum and weight of every clip, summed over the repeats;
+    arrays: ``ids``, ``recordings`` (n,); ``point/<value>`` (n, 2) sum and weight of every clip, over all repeats;
     ``space/<space>/<motion|truth|text>`` (n, E) of the first repeat; ``captions`` (n,); ``shown/<clip>`` (T, J, 3).
     """
 
@@ -75,6 +77,7 @@ def row(
     seconds, made = 0.0, 0
     shown = shown_rows(test.rows, plan.shown)
     said: dict[str, str] = {}
+    over_recordings: dict[str, float] = {}
 
     def take(found: Pass, chosen: Sequence[Judge]) -> None:
         nonlocal seconds, made
@@ -106,6 +109,8 @@ def row(
             first = shown if k == 0 and not several else frozenset()
             found = measure(source, judges, chosen, seed, batches=batches, shown=first, rank=rank, world=world)
             take(found, chosen)
+            if k == 0:
+                over_recordings |= _over_recordings(found, chosen, test.recordings)
             if not several:
                 keep(found, chosen, points, arrays, first=k == 0)
             what = "" if generations == 1 else f", {generations} motions a clip"
@@ -113,6 +118,7 @@ def row(
     for name, rows in points.items():
         arrays[f"point/{name}"] = np.array([rows.get(sample, (0.0, 0.0)) for sample in test.ids])
     arrays["ids"] = np.array(test.ids)
+    arrays["recordings"] = np.array([test.recordings[clip] for clip in test.ids])
     facts = {
         "name": source.name,
         "kind": source.kind,
@@ -122,7 +128,7 @@ def row(
         "seed": plan.seed,
         "repeats": plan.repeats,
         "seeds": [plan.seed_of(k) for k in range(plan.repeats)],
-        "metrics": {name: summary(of, *who[name]) for name, of in values.items()},
+        "metrics": {name: summary(of, *who[name], over_recordings.get(name)) for name, of in values.items()},
         "refused": refused,
         "processes": world,
         "wall_seconds": round(time.perf_counter() - began, 2),
@@ -136,13 +142,24 @@ def row(
     return Row(facts, arrays)
 
 
-def summary(values: Sequence[float], judge: Judge, name: str) -> dict[str, Any]:
-    """What is said of one value: mean, 95 % interval, n, all of them, and what they are."""
+def _over_recordings(found: Pass, judges: Sequence[Judge], recordings: dict[str, str]) -> dict[str, float]:
+    """Value name -> its interval over recordings, of the judges that gave a value."""
+    return {
+        judge.value_name(name): interval
+        for judge in judges
+        if judge.label in found.states and judge.label not in found.refused
+        for name, interval in intervals(found.states[judge.label], recordings).items()
+    }
+
+
+def summary(values: Sequence[float], judge: Judge, name: str, over_recordings: float | None = None) -> dict[str, Any]:
+    """What is said of one value: mean, 95 % intervals over repeats and recordings, n, all of them, what they are."""
     unit, higher = judge.metric.about(name)
     mean, interval = mean_and_interval(values)
     return {
         "mean": mean,
         "interval": interval,
+        "interval_over_recordings": over_recordings,
         "n": len(values),
         "values": list(values),
         "unit": unit,

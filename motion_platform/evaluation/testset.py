@@ -57,6 +57,11 @@ class TestSet:
     def ids(self) -> list[str]:
         return [self.dataset.id(row) for row in self.rows]
 
+    @cached_property
+    def recordings(self) -> dict[str, str]:
+        """Clip id -> the recording that it is of: parts of a file and mirrored copies are of one."""
+        return {self.dataset.id(row): self.dataset.source(row) for row in self.rows}
+
     def frames(self, row: int) -> int:
         """The length of a clip, cut to ``max_frames``."""
         return min(int(self.dataset.frames[row]), self.max_frames or int(self.dataset.frames[row]))

@@ -65,6 +65,9 @@ class RatioState(State):
         merge_ids(self.ids, other.ids)
         return RatioState({**self.rows, **other.rows})
 
+    def subset(self, samples: set[str]) -> RatioState:
+        return RatioState({sample: values for sample, values in self.rows.items() if sample in samples})
+
     def compute(self) -> dict[str, float]:
         """{name: value}; a name about which no sample says anything (total weight 0) is left out.
 

@@ -73,6 +73,9 @@ class CaptionState(State):
         merge_ids(self.ids, other.ids)
         return CaptionState(self.name, {**self.rows, **other.rows})
 
+    def subset(self, samples: set[str]) -> CaptionState:
+        return CaptionState(self.name, {sample: row for sample, row in self.rows.items() if sample in samples})
+
     def compute(self) -> dict[str, float]:
         """Errors: DataError for fewer than two samples, since CIDEr weighs a word by how few samples have it."""
         if len(self.rows) < 2:

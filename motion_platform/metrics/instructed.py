@@ -39,6 +39,13 @@ class InstructedState(State):
         merge_ids(self.ids, other.ids)
         return InstructedState({**self.rows, **other.rows}, {**self.speeds, **other.speeds})
 
+    def subset(self, samples: set[str]) -> InstructedState:
+        rows, speeds = (
+            {sample: value for sample, value in table.items() if sample in samples}
+            for table in (self.rows, self.speeds)
+        )
+        return InstructedState(rows, speeds)
+
     def compute(self) -> dict[str, float]:
         """``instructed`` (all answers) and ``instructed_<check>``, a ratio each; checks nobody took are not there.
 

@@ -97,6 +97,11 @@ class MovementState(State):
         merge_ids(self.ids, other.ids)
         return MovementState({**self.rows, **other.rows}, {**self.real, **other.real}, self.least)
 
+    def subset(self, samples: set[str]) -> MovementState:
+        clips = {clip_of(sample) for sample in samples}
+        rows = {sample: row for sample, row in self.rows.items() if sample in samples}
+        return MovementState(rows, {clip: row for clip, row in self.real.items() if clip in clips}, self.least)
+
     def ratios(self) -> dict[tuple[str, str], float]:
         """(label, feature) -> median of the predictions over median of the real clips."""
         real, made = _by_label(self.real), _by_label(self.rows)

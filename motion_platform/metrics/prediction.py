@@ -31,6 +31,9 @@ class GenerationsState(State):
         merge_ids(self.ids, other.ids)
         return GenerationsState(self.metric, {**self.rows, **other.rows})
 
+    def subset(self, samples: set[str]) -> GenerationsState:
+        return GenerationsState(self.metric, {sample: row for sample, row in self.rows.items() if sample in samples})
+
     def compute(self) -> dict[str, float]:
         """The mean over clips of the metric's number for one. Errors: DataError for a clip without all predictions."""
         clips: dict[str, list[Tensor]] = {}

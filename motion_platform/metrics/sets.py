@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +28,12 @@ class Rows:
     text: np.ndarray | None = None
     captions: list[str] | None = None
     sentences: np.ndarray | None = None
+
+    def take(self, chosen: Sequence[int]) -> Rows:
+        """The members at these positions, in that order; a position may stand there more than once."""
+        arrays = {name: None if getattr(self, name) is None else getattr(self, name)[chosen] for name in ARRAYS}
+        captions = None if self.captions is None else [self.captions[i] for i in chosen]
+        return Rows([self.ids[i] for i in chosen], captions=captions, **arrays)
 
 
 ARRAYS = ("motion", "truth", "text", "sentences")
@@ -66,6 +73,11 @@ class SetState(State):
             captions = [caption for chunk in self.chunks for caption in chunk.captions]
             captions = [captions[i] for i in order]
         return Rows([ids[i] for i in order], captions=captions, **arrays)
+
+    def subset(self, samples: set[str]) -> SetState:
+        rows = self.rows()
+        kept = rows.take([i for i, sample in enumerate(rows.ids) if sample in samples])
+        return SetState(self.metric, [kept], set(kept.ids))
 
     def compute(self) -> dict[str, float]:
         return self.metric.measure(self.rows())

@@ -271,3 +271,10 @@ def test_ids_of_generations_are_those_of_their_clips(test: TestSet) -> None:
         batch = test.batch(items, ())
         assert [clip_of(i) for i in batch.ids] == [test.dataset.id(row) for row, _ in items]
         assert len(set(batch.ids)) == len(batch.ids)
+
+
+def test_a_row_carries_the_interval_over_recordings(test: TestSet, model: MotionModel) -> None:
+    row = protocol.row(ModelSource(model), Judges([MetricRecipe(name="jerk")], test), Plan(repeats=2))
+    found = row.facts["metrics"]["jerk"]
+    assert found["interval_over_recordings"] > 0
+    assert row.arrays["recordings"].tolist() == [test.dataset.source(r) for r in test.rows]

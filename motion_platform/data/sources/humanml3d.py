@@ -53,7 +53,7 @@ class HumanML3DFolder(DataSource):
                 if not path.is_file():
                     report.drop(id, "listed, but new_joint_vecs has no file for it")
                     continue
-                items[id] = Item(id, str(path), split, f"{self.name} {id}", Words())
+                items[id] = Item(id, str(path), split, f"{self.name} {id.removeprefix('M')}", Words())
         return list(items.values())
 
     def convert(self, item: Item, mirror: bool) -> Converted:
