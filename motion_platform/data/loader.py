@@ -78,8 +78,7 @@ class Collate:
             elif wanted.kind == "motion":
                 raw[slot] = [torch.from_numpy(x[b, : int(lengths[b])].copy()) for b in range(len(rows))]
             else:
-                said = [(row, self.inputs(row, slot)) for row in rows]
-                raw[slot] = [all_[self._choose(len(all_), epoch, row, slot)] if all_ else "" for row, all_ in said]
+                raw[slot] = [self._text(row, slot, epoch) for row in rows]
         counts = torch.from_numpy(lengths.astype(np.int64))
         return Batch(
             ids=[dataset.id(row) for row in rows],
@@ -90,6 +89,14 @@ class Collate:
             labels=labels,
             events=[dataset.events(*window) for window in windows] if dataset.has_events else None,
         )
+
+    def _text(self, row: int, slot: str, epoch: int) -> str:
+        """One of the texts of a slot; two slots with the same texts (a caption that is repeated) get the same one."""
+        texts = self.inputs(row, slot)
+        if len(texts) < 2:
+            return texts[0] if texts else ""
+        first = next(s for s in self.slots if s == slot or self.inputs(row, s) == texts)
+        return texts[self._choose(len(texts), epoch, row, first)]
 
     def inputs(self, row: int, slot: str) -> list[str]:
         """Every text that a batch can hold in this slot for this row."""

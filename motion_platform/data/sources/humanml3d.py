@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from motion_platform.core.errors import DataError
+from motion_platform.data import babel as babel_labels
+from motion_platform.data.babel import TimedLabel
 from motion_platform.data.report import Report
 from motion_platform.data.source import Converted, DataSource, Item, Row, Words
 from motion_platform.motion.representations import get_representation
+from motion_platform.texts.sides import swap_sides
+
+LOW_FOLDERS = ("babel_texts", "gpt_texts")
+"""Folders beside ``texts`` whose ``ID.txt`` holds a clip's low-level text in its first line, as the authors of the
+dual-text model lay them out (Ribeiro-Gomes et al. 2024); a line that says None is none."""
+
+
+@dataclass(frozen=True)
+class DualTextItem(Item):
+    """labels: of BABEL, in seconds of the clip. repeat: where there is no low-level text, the captions stand in."""
+
+    labels: tuple[TimedLabel, ...] = ()
+    repeat: bool = False
 
 
 class HumanML3DFolder(DataSource):
@@ -20,6 +37,11 @@ class HumanML3DFolder(DataSource):
     clip, which becomes a clip of its own, ``ID_FROM-TO`` in frames. As in the official loader, clips and parts shorter
     than ``min_frames`` or not shorter than ``max_frames`` are left out; unlike it, everything left out is reported
     (among it the NaN of M007975). Mirrored clips (``M...``) are in the official lists: nothing is mirrored here.
+
+    Low-level text comes from ``babel``, a folder with BABEL's own train.json and val.json, joined by HumanML3D's
+    index.csv (in the folder or the one above), else from ``babel_texts/ID.txt`` and ``gpt_texts/ID.txt``. low: what a
+    clip without any gets, "repeat" its captions, as the paper does, or "none"; by default repeat where any of the
+    three is there, and none where none is.
     """
 
     name = "humanml3d"
@@ -27,8 +49,14 @@ class HumanML3DFolder(DataSource):
     representation = "humanml3d"
     expected_train = 23384
 
-    def __init__(self, min_frames: int = 40, max_frames: int = 200) -> None:
-        self.min_frames, self.max_frames = min_frames, max_frames
+    def __init__(
+        self,
+        min_frames: int = 40,
+        max_frames: int = 200,
+        babel: str | None = None,
+        low: Literal["repeat", "none"] | None = None,
+    ) -> None:
+        self.min_frames, self.max_frames, self.babel, self.low = min_frames, max_frames, babel, low
 
     def items(self, source: Path, report: Report) -> list[Item]:
         for need in ("new_joint_vecs", "texts"):
@@ -37,6 +65,9 @@ class HumanML3DFolder(DataSource):
                     f"{self.name}: {source} has no folder {need!r}; the official layout has new_joint_vecs/, texts/, "
                     "train.txt, val.txt, test.txt"
                 )
+        labels = self._labels(source, report)
+        written = [name for name in LOW_FOLDERS if (source / name).is_dir()]
+        repeat = self.low == "repeat" or (self.low is None and bool(labels or written))
         items: dict[str, Item] = {}
         for split in ("train", "val", "test"):
             listing = source / f"{split}.txt"
@@ -53,8 +84,31 @@ class HumanML3DFolder(DataSource):
                 if not path.is_file():
                     report.drop(id, "listed, but new_joint_vecs has no file for it")
                     continue
-                items[id] = Item(id, str(path), split, f"{self.name} {id.removeprefix('M')}", Words())
+                items[id] = DualTextItem(
+                    id,
+                    str(path),
+                    split,
+                    f"{self.name} {id.removeprefix('M')}",
+                    Words(),
+                    labels=tuple(labels.get(id, ())),
+                    repeat=repeat,
+                )
+        low = ["BABEL", *written] if self.babel else written
+        otherwise = "the captions" if repeat else "nothing"
+        report.notes.append(f"low-level text: from {', '.join(low) or 'nowhere'}; where there is none, {otherwise}")
         return list(items.values())
+
+    def _labels(self, source: Path, report: Report) -> dict[str, list[TimedLabel]]:
+        """Clip -> BABEL's labels. DataError where ``babel`` was given and names no clip."""
+        if self.babel is None:
+            return {}
+        places = (source / "index.csv", source.parent / "index.csv")
+        index = next((place for place in places if place.is_file()), places[0])
+        labels = babel_labels.join(index, babel_labels.read(Path(self.babel).expanduser()))
+        if not labels:
+            raise DataError(f"{self.name}: babel: no row of {index} names a recording that {self.babel} has labels of")
+        report.notes.append(f"BABEL labels {len(labels)} clips of index.csv, mirrored ones among them")
+        return labels
 
     def convert(self, item: Item, mirror: bool) -> Converted:
         """Features as they are, once for the whole clip and once for each part that has its own captions."""
@@ -68,7 +122,9 @@ class HumanML3DFolder(DataSource):
             if not np.isfinite(features).all():
                 result.nan, result.dropped = True, "NaN or infinite features"
                 return result
-            parts = self._captions(path.parent.parent / "texts" / f"{item.id}.txt", result)
+            folder = path.parent.parent
+            parts = self._captions(folder / "texts" / f"{item.id}.txt", result)
+            written = _written(folder, item.id)
         except (DataError, OSError, ValueError, EOFError) as error:
             result.error = str(error).splitlines()[0] if str(error) else type(error).__name__
             return result
@@ -82,13 +138,29 @@ class HumanML3DFolder(DataSource):
             elif len(piece) >= self.max_frames:
                 result.remarks.append((id, f"{self.max_frames} frames or longer"))
             else:
-                words = Words(tuple(dict.fromkeys(captions)))
+                high = tuple(dict.fromkeys(captions))
+                words = Words(high, self._low(item, (start, stop), written, high))
                 result.rows.append(
                     Row(id, item.split, item.source, piece.astype(np.float32), words, item.id.startswith("M"))
                 )
         if not parts:
             result.dropped = "no usable caption"
         return result
+
+    def _low(
+        self, item: Item, part: tuple[int, int], written: tuple[str, ...], high: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """The low-level text of a part in frames ((0, 0): all): BABEL's labels there, else what files say of all of
+        the clip, else the captions where they stand in."""
+        if not isinstance(item, DualTextItem):
+            return written
+        labels = item.labels
+        if part != (0, 0):
+            fps = get_representation(self.representation).fps
+            labels = tuple(babel_labels.within(labels, part[0] / fps, part[1] / fps))
+        if labels:
+            return (babel_labels.sentence(labels),)
+        return written or (high if item.repeat else ())
 
     def _check(self, features: np.ndarray, path: Path) -> None:
         dim = get_representation(self.representation).dim
@@ -112,6 +184,20 @@ class HumanML3DFolder(DataSource):
                 continue
             parts.setdefault((int(start * fps), int(stop * fps)), []).append(fields[0].strip())
         return parts
+
+
+def _written(folder: Path, id: str) -> tuple[str, ...]:
+    """The low-level texts that files beside ``texts`` give a clip; a mirrored clip without one swaps the sides."""
+    found = []
+    for name in LOW_FOLDERS:
+        own, other = folder / name / f"{id}.txt", folder / name / f"{id.removeprefix('M')}.txt"
+        path = own if own.is_file() else other
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8").strip().splitlines()
+            text = lines[0].strip() if lines else ""
+            if text and text != "None":
+                found.append(text if path == own else swap_sides(text))
+    return tuple(dict.fromkeys(found))
 
 
 class KITMLFolder(HumanML3DFolder):

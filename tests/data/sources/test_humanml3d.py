@@ -1,5 +1,6 @@
 """The official layouts, made small."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,56 @@ def test_kit_ml_is_the_same_at_its_own_rate(tmp_path):
     assert dataset.ids() == ["00001", "00003"]
     assert (dataset.fps, dataset.dim, dataset.spec().units) == (12.5, 251, "millimetre")
     assert report.too_short == ["00002"]
+
+
+def low_texts(folder: Path) -> dict[str, list[str]]:
+    dataset = PreparedDataset.open(folder)
+    return {id: dataset.captions(i)[1] for i, id in enumerate(dataset.ids())}
+
+
+def test_low_level_text_of_files_beside_the_captions(official, tmp_path):
+    (official / "babel_texts").mkdir()
+    (official / "babel_texts" / "000001.txt").write_text("walk, turn right\nnot read\n")
+    (official / "babel_texts" / "000004.txt").write_text("None\n")
+    HumanML3DFolder().prepare(official, tmp_path / "out")
+    assert low_texts(tmp_path / "out") == {
+        "000001": ["walk, turn right"],
+        "000001_20-90": ["walk, turn right"],
+        "000004_40-120": ["he runs", "he runs fast"],
+        "M000001": ["walk, turn left"],
+    }
+    HumanML3DFolder(low="none").prepare(official, tmp_path / "none")
+    assert low_texts(tmp_path / "none")["000004_40-120"] == []
+
+
+def test_without_any_low_level_text_the_captions_repeat_only_where_asked(official, tmp_path):
+    report = HumanML3DFolder().prepare(official, tmp_path / "none")
+    assert set(map(tuple, low_texts(tmp_path / "none").values())) == {()}
+    assert "low-level text: from nowhere; where there is none, nothing" in report.notes
+    HumanML3DFolder(low="repeat").prepare(official, tmp_path / "repeat")
+    dataset = PreparedDataset.open(tmp_path / "repeat")
+    assert all(high == low for high, low in map(dataset.captions, range(len(dataset))))
+
+
+def test_low_level_text_of_babel_follows_the_parts(official, tmp_path):
+    (official / "index.csv").write_text(
+        "source_path,start_frame,end_frame,new_name\n./pose_data/KIT/3/a_poses.npy,0,120,000001.npy\n"
+    )
+    (tmp_path / "babel").mkdir()
+    labels = [
+        {"proc_label": "turn left", "start_t": 1.0, "end_t": 4.0},
+        {"proc_label": "walk", "start_t": 0.0, "end_t": 1.0},
+    ]
+    record = {"feat_p": "KIT/KIT/3/a_poses.npz", "seq_ann": None, "frame_ann": {"labels": labels}}
+    (tmp_path / "babel" / "val.json").write_text(json.dumps({"1": record}))
+    report = HumanML3DFolder(babel=str(tmp_path / "babel")).prepare(official, tmp_path / "out")
+    assert low_texts(tmp_path / "out") == {
+        "000001": ["walk, turn left"],
+        "000001_20-90": ["turn left"],
+        "000004_40-120": ["he runs", "he runs fast"],
+        "M000001": ["walk, turn right"],
+    }
+    assert any("BABEL labels 2 clips" in note for note in report.notes)
+    (official / "index.csv").write_text("source_path,start_frame,end_frame,new_name\n")
+    with pytest.raises(DataError, match="names a recording that"):
+        HumanML3DFolder(babel=str(tmp_path / "babel")).prepare(official, tmp_path / "again")
