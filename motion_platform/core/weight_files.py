@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
-import json
 import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from motion_platform.core import gguf
 from motion_platform.core.errors import UnknownName, WeightsError
 
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -79,8 +79,6 @@ LANGUAGE_MODELS: dict[str, LanguageModel] = {
         licence="Apache-2.0",
     ),
 }
-ORIGIN = "origin.json"
-"""Written last into the folder of a fetched language model: the sha256 of the file that it was made from."""
 
 
 def shipped() -> list[str]:
@@ -104,52 +102,54 @@ def find_checkpoint(name: str | os.PathLike[str]) -> Path:
 
 
 def find(name: str | os.PathLike[str], *, owner: str | None = None) -> Path:
-    """The folder of pretrained weights called ``name``.
+    """The folder of pretrained weights called ``name``: of encoders, language models, whatever was trained elsewhere.
 
-    In this order: an explicit path (it starts with ``/``, ``./``, ``../`` or ``~``), a package that carries the
-    model (sha256 checked), an existing folder of that relative path, the hub. ``owner`` is put before a hub name
-    that has none (``all-mpnet-base-v2`` -> ``sentence-transformers/all-mpnet-base-v2``).
+    In this order: a language model that ``motion weights get`` fetches by that name, an explicit path (it starts with
+    ``/``, ``./``, ``../`` or ``~``), a package that carries the model (sha256 checked), a GGUF file (dequantised once,
+    into ``$MOTION_CACHE``), an existing folder of that relative path, the hub. ``owner`` is put before a hub name that
+    has none (``all-mpnet-base-v2`` -> ``sentence-transformers/all-mpnet-base-v2``).
 
     Errors: WeightsError that says what to do.
     """
     text = os.fspath(name)
     if not text.strip():
         raise WeightsError("a model name is empty; give a folder or a name on the hub")
+    if text in LANGUAGE_MODELS:
+        folder = language_model_folder(text)
+        if gguf.origin(folder) != LANGUAGE_MODELS[text].sha256:
+            raise WeightsError(f"the language model {text} is not on this machine; run: motion weights get {text}")
+        return folder
     if text in PACKAGED:
         folder = from_package(text)
         if folder is not None:
             return folder
+    elif text.lower().endswith(".gguf"):
+        return from_gguf(Path(text).expanduser())
     elif folder := local_folder(text):
         return folder
     return from_hub(text if "/" in text or owner is None else f"{owner}/{text}")
 
 
 def language_model_folder(name: str) -> Path:
-    """Where ``motion weights get`` keeps a language model: ``$MOTION_CACHE/language_models/<name>``."""
+    """Where a language model that came as one file is kept: ``$MOTION_CACHE/language_models/<name>``."""
     cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser()
     return cache / "language_models" / name
 
 
-def find_language_model(name: str | os.PathLike[str]) -> Path:
-    """The folder of a language model: one fetched by ``motion weights get``, a local folder, or a name on the hub.
-
-    Errors: WeightsError that says what to run for a name of ``LANGUAGE_MODELS`` that is not on this machine.
-    """
-    text = os.fspath(name)
-    if text not in LANGUAGE_MODELS:
-        return find(text)
-    folder = language_model_folder(text)
-    if language_model_origin(folder) != LANGUAGE_MODELS[text].sha256:
-        raise WeightsError(f"the language model {text} is not on this machine; run: motion weights get {text}")
+def from_gguf(file: Path) -> Path:
+    """The folder that a GGUF file was dequantised into, now or before. Errors: WeightsError, OutputError."""
+    if not file.is_file():
+        raise WeightsError(f"{file}: no such file; give a GGUF file, a folder, or a name on the hub")
+    sha256 = sha256_of(file)
+    folder = language_model_folder(f"gguf-{sha256[:16]}")
+    if gguf.origin(folder) != sha256:
+        gguf.store(file, sha256, folder)
     return folder
 
 
-def language_model_origin(folder: Path) -> str | None:
-    """The sha256 of the file that a fetched language model was made from; None for a folder made otherwise."""
-    try:
-        return json.loads((folder / ORIGIN).read_text(encoding="utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def fingerprint(folder: Path) -> str:
+    """The sha256 of the file that a language model was made from, else one over the folder's files."""
+    return gguf.origin(folder) or folder_sha256(folder)
 
 
 def local_folder(name: str, *, needs: str = "config.json") -> Path | None:

@@ -124,7 +124,7 @@ def pad(ids: Sequence[Sequence[int]], filler: int, device: torch.device) -> tupl
 
 
 def pooled(states: Tensor, mask: Tensor, how: str) -> tuple[Tensor, Tensor]:
-    """Hidden states (b, N, C) -> (tokens, mask): all of them, their masked mean, or the first.
+    """Hidden states (b, N, C) -> (tokens, mask): all of them, their masked mean, the first, or the last real one.
 
     The mean is over the states of real tokens, special tokens included, as sentence-transformers takes it.
     """
@@ -133,6 +133,9 @@ def pooled(states: Tensor, mask: Tensor, how: str) -> tuple[Tensor, Tensor]:
     real = mask.any(dim=1, keepdim=True)
     if how == "cls":
         return states[:, :1], real
+    if how == "last":  # padding stands on the right
+        place = (mask.sum(1) - 1).clamp_min(0)
+        return states[torch.arange(len(states), device=states.device), place][:, None], real
     weights = mask[..., None].to(states)
     mean = (states * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp_min(1.0)
     return mean, real

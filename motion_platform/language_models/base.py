@@ -7,7 +7,6 @@ checkpoint, average or gradient exchange, and are found again by name and compar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -91,7 +90,7 @@ def load(
         model, text, name = auto.from_config(config, attn_implementation=attention), Bytes(), str(config.model_type)
         fingerprint = ""
     else:
-        folder, name = weight_files.find_language_model(base), base
+        folder, name = weight_files.find(base), base
         options: dict[str, Any] = {"dtype": kind, "attn_implementation": attention}
         if quantise:
             options["quantization_config"] = _four_bits(quantise)
@@ -104,17 +103,12 @@ def load(
             except Exception as error:  # transformers raises many classes for a folder that is no language model
                 why = " ".join(str(error).split())[:200]
                 raise WeightsError(f"base: {base}: is no language model that transformers can read: {why}") from error
-        fingerprint = fingerprint_of(folder)
+        fingerprint = weight_files.fingerprint(folder)
     found = Base(model, text, fingerprint, name)
     if layers is not None:
         _cut(found, layers)
         found.fingerprint += f" layers={layers}"
     return found
-
-
-def fingerprint_of(folder: Path) -> str:
-    """The sha256 of the file that a fetched model was made from, else one over the folder's files."""
-    return weight_files.language_model_origin(folder) or weight_files.folder_sha256(folder)
 
 
 def _four_bits(quantise: str) -> Any:

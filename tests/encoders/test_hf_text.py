@@ -66,6 +66,47 @@ def test_half_precision_files_are_computed_in_float32(bert_folder, tmp_path, tex
     assert (encoder(texts).tokens - HFTextEncoder(str(bert_folder))(texts).tokens).abs().max() < 0.02
 
 
+def test_the_last_state_and_a_middle_layer_of_a_causal_model(gpt2_folder, texts):
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer, network = AutoTokenizer.from_pretrained(gpt2_folder), AutoModel.from_pretrained(gpt2_folder).eval()
+    last = HFTextEncoder(str(gpt2_folder), pooling="last")(texts)
+    first_layer = HFTextEncoder(str(gpt2_folder), pooling="last", layer=1)(texts)
+    same = HFTextEncoder(str(gpt2_folder), pooling="last", layer=network.config.num_hidden_layers)(texts)
+    for i, text in enumerate(texts):
+        with torch.no_grad():
+            made = network(**tokenizer(text, return_tensors="pt"), output_hidden_states=True)
+        assert (last.tokens[i, 0] - made.last_hidden_state[0, -1]).abs().max() <= 1e-5
+        assert (first_layer.tokens[i, 0] - made.hidden_states[1][0, -1]).abs().max() <= 1e-5
+    assert (same.tokens - last.tokens).abs().max() <= 1e-5
+
+
+def test_norms_before_and_after_pooling(gpt2_folder, texts):
+    states = HFTextEncoder(str(gpt2_folder), pooling="tokens")(texts)
+    unit = HFTextEncoder(str(gpt2_folder), norm="unit")(texts)
+    layer = HFTextEncoder(str(gpt2_folder), norm="layer")(texts)
+    for i in range(len(texts)):
+        real = states.tokens[i][states.mask[i]]
+        expected = (real / real.norm(dim=-1, keepdim=True)).mean(0)
+        assert (unit.tokens[i, 0] - expected / expected.norm()).abs().max() <= 1e-5
+    assert layer.tokens.mean(-1).abs().max() <= 1e-5
+    assert (layer.tokens.var(-1, unbiased=False) - 1).abs().max() <= 1e-3
+
+
+def test_settings_of_a_language_model_change_the_fingerprint_and_the_defaults_keep_it(gpt2_folder):
+    plain = HFTextEncoder(str(gpt2_folder))
+    assert plain._identity.endswith(" mean None"), "features cached before these settings existed stay good"
+    others = [{"layer": 1}, {"norm": "unit"}, {"dtype": "bfloat16"}, {"pooling": "last"}]
+    prints = [HFTextEncoder(str(gpt2_folder), **settings).fingerprint() for settings in others]
+    assert len({plain.fingerprint(), *prints}) == 5
+    half = HFTextEncoder(str(gpt2_folder), dtype="bfloat16")
+    assert {weight.dtype for weight in half.parameters()} == {torch.bfloat16}
+    assert half(["walks"]).tokens.dtype == torch.float32
+    for wrong, said in ({"layer": 9}, "layer: got 9"), ({"norm": "x"}, "norm: got"), ({"dtype": "int8"}, "dtype: got"):
+        with pytest.raises(ValueError, match=said):
+            HFTextEncoder(str(gpt2_folder), **wrong)
+
+
 def test_broken_folders(bert_folder, tmp_path):
     folder = shutil.copytree(bert_folder, tmp_path / "copy")
     (folder / "config.json").write_text('{"model_type": "no_such_model"}')

