@@ -16,7 +16,7 @@ ROWS = {
     **dict.fromkeys(("motion", "audio", "texts", "language_models"), 1),
     **dict.fromkeys(("data", "nn"), 2),
     **dict.fromkeys(("encoders", "motion_tokens", "spaces"), 3),
-    **dict.fromkeys(("generators", "metrics"), 4),
+    **dict.fromkeys(("generators", "metrics", "planners"), 4),
     "model": 5,
     **dict.fromkeys(("evaluation", "published"), 6),
     **dict.fromkeys(("pipelines", "training"), 7),

@@ -12,6 +12,7 @@ BASES = {
     "motion_tokens": "motion_platform.core.contracts:MotionTokenizer",
     "spaces": "motion_platform.core.contracts:Space",
     "metrics": "motion_platform.core.contracts:Metric",
+    "planners": "motion_platform.core.plan:Planner",
     "representations": "motion_platform.motion.representations.base:Representation",
     "data": "motion_platform.data.source:DataSource",
 }
@@ -94,6 +95,9 @@ CATALOG: dict[str, dict[str, str]] = {
         "verb_accuracy": "motion_platform.metrics.verb_accuracy:VerbAccuracy",
         "bert_score_raw": "motion_platform.metrics.bert_score:BERTScoreRaw",
         "bert_score_tokens": "motion_platform.metrics.bert_score:BERTScoreTokens",
+    },
+    "planners": {
+        "rules": "motion_platform.planners.rules:Rules",
     },
     "representations": {
         "humanml3d": "motion_platform.motion.representations.guo:HumanML3D",
