@@ -16,7 +16,6 @@ from motion_platform.cli import app as cli
 from motion_platform.core import catalog, config, registry, tasks
 from motion_platform.training import build
 
-sys.path.append(str(Path(__file__).parent))
 from documents import DOCUMENTS, ROOT, blocks, commands
 
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]

@@ -13,7 +13,6 @@ from motion_platform.core import cards, config, weight_files
 from motion_platform.data.sources import sample
 from motion_platform.training import train
 
-sys.path.append(str(Path(__file__).parent))
 from documents import ROOT, blocks, commands
 
 README = ROOT / "README.md"

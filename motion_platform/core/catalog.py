@@ -104,6 +104,8 @@ CATALOG: dict[str, dict[str, str]] = {
         "humanml3d_essential": "motion_platform.motion.representations.guo:HumanML3DEssential",
         "kit_ml": "motion_platform.motion.representations.guo:KITML",
         "conductor": "motion_platform.motion.representations.conductor:Conductor",
+        "zeggs": "motion_platform.motion.representations.zeggs:Zeggs",
+        "gesture": "motion_platform.motion.representations.zeggs:Gesture",
     },
     "data": {
         "bandai_namco": "motion_platform.data.sources.bandai_namco:BandaiNamco",
@@ -114,6 +116,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "bvh_folder": "motion_platform.data.sources.bvh_folder:BVHFolder",
         "conductor_motion100": "motion_platform.data.sources.conductor_motion100:ConductorMotion100",
         "conductor_scores": "motion_platform.data.sources.conductor_scores:ConductorScores",
+        "zeggs": "motion_platform.data.sources.zeggs:Zeggs",
         "open_motion": "motion_platform.data.sources.open_motion:OpenMotion",
         "sample": "motion_platform.data.sources.sample:Sample",
     },

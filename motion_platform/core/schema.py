@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -124,6 +124,14 @@ class Tokens:
     lengths: Tensor
 
 
+class Word(NamedTuple):
+    """A word of a recording and when it is said: seconds from where the recording begins."""
+
+    text: str
+    start: float
+    end: float
+
+
 @dataclass(frozen=True)
 class Audio:
     """One recording, or a part of one: what an encoder that reads "audio" is given.
@@ -131,7 +139,8 @@ class Audio:
     samples: (n,) float32, mono, full scale 1; None where only features are known (published data sets hold no sound).
     rate: samples a second (0 without samples). features: name of a front end -> (N, K) float32, computed ahead.
     seconds: how long it lasts. part: of a longer recording its name, the second at which this part of it begins, and
-    the whole on demand, which a frozen encoder may hear once instead of every part anew.
+    the whole on demand, which a frozen encoder may hear once instead of every part anew. words: what is said, in order;
+    () where that is not known or nobody speaks.
     """
 
     seconds: float
@@ -139,6 +148,7 @@ class Audio:
     rate: int = 0
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
     part: tuple[str, float, Callable[[], Audio]] | None = field(default=None, compare=False, repr=False)
+    words: tuple[Word, ...] = ()
 
 
 @dataclass

@@ -4,9 +4,10 @@ The folder is a HuggingFace ``datasets`` folder (``datasets.load_from_disk`` ope
 bytes column of little-endian float32 (T, D), because array columns of ``datasets`` read a hundred times slower. It is
 read here through Arrow's own buffers: a clip is a numpy view into the memory-mapped file.
 
-A data set of music holds *streams* beside the motion, features of a front end computed ahead: a bytes column
-``stream_<name>`` of little-endian float16 (N, K) each, whose rate and K are in meta.json; and *events*, times by name.
-Both start with the first frame of the motion.
+A data set of sound holds *streams* beside the motion, features of a front end computed ahead: a bytes column
+``stream_<name>`` of little-endian float16 (N, K) each, whose rate and K are in meta.json; *events*, times by name; and
+*words*, what is said and when. All start with the first frame of the motion. The stream ``samples``, one number wide,
+is the recording itself.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ import numpy as np
 import torch
 
 from motion_platform.core.errors import DataError, UnknownName, UsageError
-from motion_platform.core.schema import Audio, Batch, MotionSpec
+from motion_platform.core.schema import Audio, Batch, MotionSpec, Word
 from motion_platform.data.slots import ALL_LABELS, Slot, slot_of
 from motion_platform.motion.representations import get_representation
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")
+SAMPLES = "samples"
+"""The stream that is the recording itself: (N, 1)."""
 
 
 class PreparedDataset:
@@ -44,6 +47,7 @@ class PreparedDataset:
         }
         """Name of a front end -> (rate in frames a second, K features)."""
         self.has_events: bool = bool(meta.get("events", False))
+        self.has_words: bool = bool(meta.get("words", False))
         self._batches = batches
         self._where = [(b, r) for b, batch in enumerate(batches) for r in range(batch.num_rows)]
         columns = ["features", *(f"stream_{name}" for name in self.streams)]
@@ -166,7 +170,8 @@ class PreparedDataset:
         return x[round(start * rate / self.fps) : stop].astype(np.float32)
 
     def audio(self, i: int, start: int = 0, frames: int | None = None, *, written_beats: bool = False) -> Audio:
-        """What is heard during motion frames start .. start+frames of clip ``i``: no samples, every stored front end.
+        """What is heard during motion frames start .. start+frames of clip ``i``: every stored front end, samples where
+        they are stored, and the words that are said.
 
         written_beats: and, as the feature of that name, the beats of the score: (n, 2) seconds, and 1 where it opens a
         bar. UsageError for a data set without sound; DataError for one without the beats that are asked for.
@@ -174,7 +179,10 @@ class PreparedDataset:
         if not self.streams:
             raise UsageError(f"{self.folder}: data set {self.name} holds no music; prepare one that does")
         frames = int(self.frames[i]) - start if frames is None else frames
-        features = {name: self.stream(i, name, start, frames) for name in self.streams}
+        features = {name: self.stream(i, name, start, frames) for name in self.streams if name != SAMPLES}
+        samples, rate = None, 0
+        if SAMPLES in self.streams:
+            samples, rate = self.stream(i, SAMPLES, start, frames)[:, 0], round(self.streams[SAMPLES][0])
         name = f"{self.folder}: {self._ids[i]}"
         if written_beats:
             events = self.events(i, start, frames)
@@ -184,7 +192,17 @@ class PreparedDataset:
             features["written_beats"] = np.stack([events["beats"], opens], 1).astype(np.float32)
             name += ", beats as written"
         part = name, start / self.fps, partial(self.audio, i, written_beats=written_beats)
-        return Audio(frames / self.fps, features=features, part=part)
+        return Audio(frames / self.fps, samples, rate, features, part, self.words(i, start, frames))
+
+    def words(self, i: int, start: int = 0, frames: int | None = None) -> tuple[Word, ...]:
+        """What is said during motion frames start .. start+frames of clip ``i``, seconds after frame ``start``; a word
+        that is said across an end of them is cut there. () for a data set without words."""
+        if not self.has_words:
+            return ()
+        frames = int(self.frames[i]) - start if frames is None else frames
+        first, length = start / self.fps, frames / self.fps
+        said = [(text, a - first, b - first) for text, a, b in json.loads(self._value("words", i))]
+        return tuple(Word(text, max(a, 0.0), min(b, length)) for text, a, b in said if a < length and b > 0)
 
     def events(self, i: int, start: int = 0, frames: int | None = None) -> dict[str, np.ndarray]:
         """Name -> times (n,) in seconds after frame ``start`` of clip ``i``, of what happens in the given frames.

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from motion_platform.core.errors import DataError, MotionPlatformError
+from motion_platform.core.schema import Word
 from motion_platform.data.geometry import contradicts, sides_swapped
 from motion_platform.data.report import Report
 from motion_platform.data.writer import PreparedWriter
@@ -77,7 +78,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Row:
-    """One clip as it is stored: features (T, D); streams and events as the writer takes them."""
+    """One clip as it is stored: features (T, D); streams, events and spoken words as the writer takes them."""
 
     id: str
     split: str
@@ -87,6 +88,7 @@ class Row:
     mirrored: bool = False
     streams: Mapping[str, np.ndarray] = field(default_factory=dict)
     events: Mapping[str, np.ndarray] = field(default_factory=dict)
+    spoken: Sequence[Word] = ()
 
 
 @dataclass
@@ -111,6 +113,7 @@ class DataSource(ABC):
     """A data set on somebody's disk. ``name``: as registered. ``licence``: goes into every prepared folder.
 
     streams: front ends stored beside the motion, name -> (rate, K). has_events: whether rows bring times by name.
+    has_words: whether they bring what is said.
     """
 
     name: str
@@ -118,6 +121,7 @@ class DataSource(ABC):
     representation: str = "humanml3d"
     streams: Mapping[str, tuple[float, int]] = {}
     has_events: bool = False
+    has_words: bool = False
 
     @abstractmethod
     def items(self, source: Path, report: Report) -> list[Item]:
@@ -155,6 +159,7 @@ class DataSource(ABC):
             licence=self.licence,
             streams=self.streams,
             events=self.has_events,
+            words=self.has_words,
             overwrite=overwrite,
         ) as writer:
             items = self.items(source, report)
@@ -176,6 +181,7 @@ class DataSource(ABC):
                         mirrored=row.mirrored,
                         streams=row.streams,
                         events=row.events,
+                        words=row.spoken,
                     )
                     captions.append((row.id, list(row.words.high), row.words.labels))
                     report.clips += 1

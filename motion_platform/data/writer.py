@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from motion_platform.core.errors import DataError, OutputError, UnknownName
+from motion_platform.core.schema import Word
 from motion_platform.data.prepared import FORMAT_VERSION, SPLITS
 from motion_platform.data.statistics import Statistics
 from motion_platform.motion.representations import get_representation
@@ -30,7 +31,8 @@ class PreparedWriter:
             writer.finish(report)
 
     streams: name of a front end -> (rate in frames a second, K): every row then brings those features. events: rows
-    bring times by name. The folder appears under its name when ``finish`` was called and the block ends well.
+    bring times by name. words: rows bring what is said.
+    The folder appears under its name when ``finish`` was called and the block ends well.
     Errors: OutputError when ``out`` exists (unless ``overwrite``) or cannot be written; DataError for a row that cannot
     be stored.
     """
@@ -45,6 +47,7 @@ class PreparedWriter:
         fps: float | None = None,
         streams: Mapping[str, tuple[float, int]] | None = None,
         events: bool = False,
+        words: bool = False,
         overwrite: bool = False,
     ) -> None:
         self.out = Path(out)
@@ -63,8 +66,8 @@ class PreparedWriter:
         self.name, self.licence = name, licence
         self.representation = get_representation(representation)
         self.fps = float(fps or self.representation.fps)
-        self.streams, self.events = dict(streams or {}), events
-        self._schema = _schema(self.streams, events)
+        self.streams, self.events, self.words = dict(streams or {}), events, words
+        self._schema = _schema(self.streams, events, words)
         self.statistics = Statistics(self.representation)
         self.counts = dict.fromkeys(SPLITS, 0)
         self._ids: set[str] = set()
@@ -120,11 +123,13 @@ class PreparedWriter:
         mirrored: bool = False,
         streams: Mapping[str, np.ndarray] | None = None,
         events: Mapping[str, np.ndarray] | None = None,
+        words: Sequence[Word] = (),
     ) -> None:
         """One clip: features (T, D) in raw units. DataError for a wrong shape, a NaN, no frames, a repeated id.
 
         streams: name -> (N, K), exactly those that the writer was made for, as long as the motion (N at their rate).
-        events: name -> times (n,) in seconds from the first frame, in order.
+        events: name -> times (n,) in seconds from the first frame, in order. words: what is said, in order, seconds
+        from the first frame.
         """
         if split not in SPLITS:
             raise UnknownName("split", split, SPLITS, id)
@@ -149,6 +154,11 @@ class PreparedWriter:
         more = {f"stream_{name}": x.tobytes() for name, x in sounds.items()}
         if self.events:
             more["events"] = json.dumps({name: at.round(5).tolist() for name, at in times.items()}, sort_keys=True)
+        if self.words:
+            starts = [word.start for word in words]
+            if not np.isfinite([t for word in words for t in word[1:]]).all() or (np.diff(starts) < 0).any():
+                raise DataError(f"{id}: words must be in order, with finite times")
+            more["words"] = json.dumps([[word.text, round(word.start, 4), round(word.end, 4)] for word in words])
         self._rows.append(
             {
                 "id": id,
@@ -183,6 +193,7 @@ class PreparedWriter:
             "units": self.representation.units,
             "streams": {name: list(of) for name, of in self.streams.items()},
             "events": self.events,
+            "words": self.words,
             "splits": self.counts,
             "licence": self.licence,
             "statistics": {
@@ -249,7 +260,7 @@ class PreparedWriter:
             self._sink = None
 
 
-def _schema(streams: Iterable[str], events: bool) -> Any:
+def _schema(streams: Iterable[str], events: bool, words: bool = False) -> Any:
     """Arrow columns of a row; large_binary has 64-bit offsets."""
     import pyarrow as pa
 
@@ -267,6 +278,7 @@ def _schema(streams: Iterable[str], events: bool) -> Any:
             ("mirrored", pa.bool_()),
             *((f"stream_{name}", pa.large_binary()) for name in streams),
             *([("events", text)] if events else []),
+            *([("words", text)] if words else []),
         ]
     )
 

@@ -6,10 +6,15 @@ import pytest
 from motion_platform.core.errors import DataError, UnknownName
 from motion_platform.motion.skeleton import Skeleton, get_skeleton, skeleton_names
 
-JOINTS = {"humanml3d": 22, "kit": 21, "coco_upper": 13, "conductor": 22}
+JOINTS = {"humanml3d": 22, "humanml3d_hands": 52, "kit": 21, "coco_upper": 13, "conductor": 22, "zeggs": 75}
 
 
-def test_all_three_ship():
+def _other_side(joint):
+    pairs = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+    return next(joint.replace(a, b) for a, b in pairs.items() if a in joint)
+
+
+def test_all_ship():
     assert skeleton_names() == sorted(JOINTS)
     assert {name: len(get_skeleton(name)) for name in JOINTS} == JOINTS
 
@@ -19,10 +24,10 @@ def test_parts_and_sides_are_complete(name):
     skeleton = get_skeleton(name)
     for part in skeleton.parts:
         assert skeleton.indices(part)
-    sided = {j for j in skeleton.joints if j.startswith(("left_", "right_"))}
+    sided = {j for j in skeleton.joints if j.lower().startswith(("left", "right"))}
     assert sided == set(skeleton.mirror)
     for joint, twin in skeleton.mirror.items():
-        assert twin == (joint.replace("left", "right") if "left" in joint else joint.replace("right", "left"))
+        assert twin == _other_side(joint)
     assert (skeleton.mirror_indices[skeleton.mirror_indices] == np.arange(len(skeleton))).all()
     # The parents mirror too, or a mirrored motion would stretch its bones.
     for parent, child in skeleton.bones:
@@ -37,17 +42,17 @@ def test_mirror_twice_is_identity(name):
     assert not np.allclose(once, joints)
     np.testing.assert_allclose(skeleton.mirrored(once), joints, atol=1e-6)
     if skeleton.dims == 3:
-        left, right = skeleton.index("left_wrist"), skeleton.index("right_wrist")
+        left, right = (skeleton.index(skeleton.parts[f"{side}_arm"][-1]) for side in ("left", "right"))
         np.testing.assert_array_equal(once[:, left], joints[:, right] * [-1, 1, 1])
 
 
-@pytest.mark.parametrize("name", ["humanml3d", "kit"])
+@pytest.mark.parametrize("name", ["humanml3d", "kit", "humanml3d_hands"])
 def test_body_is_divided_into_upper_and_lower(name):
     skeleton = get_skeleton(name)
     assert sorted(skeleton.indices("upper_body") + skeleton.indices("lower_body")) == list(range(len(skeleton)))
 
 
-@pytest.mark.parametrize("name", ["humanml3d", "kit"])
+@pytest.mark.parametrize("name", ["humanml3d", "kit", "humanml3d_hands"])
 def test_rest_pose_has_left_at_positive_x_and_plausible_lengths(name):
     skeleton = get_skeleton(name)
     rest = np.zeros((len(skeleton), 3))

@@ -12,6 +12,9 @@ from torch import LongTensor, Tensor
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion.skeleton import Skeleton
 
+SMALLEST_STD = 1e-6
+"""Below, a group of columns does not move."""
+
 
 class Representation(ABC):
     """D numbers a frame for one skeleton at one frame rate.
@@ -28,14 +31,53 @@ class Representation(ABC):
     dim: int
     groups: dict[str, slice]
     units: str = "metre"
+    needs_rotations: bool = False
+    """Whether joint positions alone are not enough to encode."""
 
     @abstractmethod
-    def encode(self, joints: np.ndarray) -> np.ndarray:
-        """(T, J, 3) joint positions in metres, Y up -> (T-1, D) float32 features. DataError for fewer than 2 frames."""
+    def encode(self, joints: np.ndarray, rotations: np.ndarray | None = None) -> np.ndarray:
+        """(T, J, 3) joint positions in metres, Y up -> (T-1, D) float32 features (T where a row needs no next frame).
+
+        rotations: (T, J, 4) local quaternions xyzw, for a representation that ``needs_rotations``; others leave them.
+        DataError for fewer than 2 frames.
+        """
 
     @abstractmethod
     def decode(self, x: Tensor) -> Tensor:
         """(..., T, D) features -> (..., T, J, 3) joint positions in metres; differentiable, any leading shape."""
+
+    def rotations(self, x: Tensor) -> Tensor | None:
+        """(..., T, D) features -> (..., T, J, 4) local quaternions xyzw; None where only positions are known."""
+        return None
+
+    def offsets(self, x: Tensor) -> Tensor | None:
+        """(T, D) features -> (J, 3) rest offsets in metres that :meth:`rotations` turn; None: the skeleton's own."""
+        return None
+
+    def deviations(self, per_column: np.ndarray) -> np.ndarray:
+        """(D,) standard deviation of each column -> (D,) what models divide by, every one above 0.
+
+        By default the average within feature groups (HumanML3D's ``cal_mean_variance``): all joint positions share one,
+        all rotations, all velocities, all contacts; of a root of 4, the turning speed, the two planar velocities and
+        the height have one each. Otherwise a joint that hardly moves would weigh as much as a hand. A group that never
+        moves gets 1: it is left as it is instead of being blown up.
+        """
+        std = per_column.copy()
+        for columns in self._together():
+            average = per_column[columns].mean()
+            std[columns] = average if average > SMALLEST_STD else 1.0
+        return std
+
+    def _together(self) -> list[slice]:
+        """Columns that share one standard deviation."""
+        found = []
+        for name, columns in self.groups.items():
+            if name == "root" and columns.stop - columns.start == 4:
+                at = columns.start  # turning speed | velocity x, z | height
+                found += [slice(at, at + 1), slice(at + 1, at + 3), slice(at + 3, at + 4)]
+            else:
+                found.append(columns)
+        return found
 
     @abstractmethod
     def contacts(self, joints: np.ndarray) -> np.ndarray:

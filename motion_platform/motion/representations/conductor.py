@@ -43,7 +43,7 @@ class Conductor(Representation):
         self.skeleton = get_skeleton("coco_upper")
         self.groups = {"positions": slice(0, self.dim)}
 
-    def encode(self, joints: np.ndarray) -> np.ndarray:
+    def encode(self, joints: np.ndarray, rotations: np.ndarray | None = None) -> np.ndarray:
         """(T, 13, 3) metres, Y up -> (T-1, 26) float32: seen from the front, depth is lost.
 
         The last frame is left out, as in every representation. DataError for fewer than 2 frames.

@@ -158,7 +158,7 @@ class GuoRepresentation(Representation):
             self.groups[group] = slice(self.dim, self.dim + widths[group])
             self.dim += widths[group]
 
-    def encode(self, joints: np.ndarray) -> np.ndarray:
+    def encode(self, joints: np.ndarray, rotations: np.ndarray | None = None) -> np.ndarray:
         """(T, J, 3) joint positions in metres -> (T-1, D) float32 features.
 
         The clip is first turned to face Z+ and moved to the origin of the ground, so its heading and place do not
