@@ -6,6 +6,7 @@ called. The line of an error says which file, which key, what was got, what is a
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from motion_platform.core import registry
 from motion_platform.core.errors import ConfigError, UnknownName, suggest
@@ -72,10 +73,12 @@ class TrainRecipe(Strict):
     """The optimiser and the loop. ``batch_size``: sequences an optimiser step, over all processes together.
 
     gradient_accumulation: into how many micro-batches that is cut (rounded up to a multiple of the number of
-    processes, which share them out). ema_decay 0 switches averaging off. Lengths of time are counted in steps.
+    processes, which share them out). ema_decay 0 switches averaging off. Lengths of time are counted in steps; the
+    whole run in ``steps`` or in ``epochs``, one of the two: an epoch is as many sequences as the split has clips.
     """
 
-    steps: int = Field(ge=1)
+    steps: int | None = Field(default=None, ge=1)
+    epochs: float | None = Field(default=None, gt=0)
     batch_size: int = Field(default=64, ge=1)
     gradient_accumulation: int = Field(default=1, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
@@ -95,6 +98,19 @@ class TrainRecipe(Strict):
     @classmethod
     def _no_is_a_word(cls, value: Any) -> Any:
         return "no" if value is False else value  # YAML reads a bare ``no`` as False
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainRecipe:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("steps or epochs: write one of the two")
+        return self
+
+    def in_steps(self, clips: int) -> TrainRecipe:
+        """The same with ``steps``, rounded up, in the place of ``epochs`` of a split of so many clips."""
+        if self.epochs is None:
+            return self
+        steps = max(1, math.ceil(self.epochs * clips / self.batch_size))
+        return self.model_copy(update={"steps": steps, "epochs": None})
 
 
 class MetricRecipe(Component):
@@ -160,6 +176,8 @@ class ModelFile(Strict):
 
 
 Checked = TypeVar("Checked", bound=Strict)
+INSTEAD = {"train.steps": "train.epochs", "train.epochs": "train.steps"}
+"""Keys of which a recipe has one: an override of the first deletes the second."""
 
 
 def read_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -167,6 +185,7 @@ def read_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
 
     ``key=value`` (dotted keys) sets, a table as value (``model.settings={}``) replaces the table, ``~key`` deletes.
     Another encoder in a slot, or another model, starts without the settings of the one before, and a line says so.
+    The length of a run in steps takes the place of one in epochs, and the other way round.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -205,6 +224,8 @@ def _overridden(loaded: Any, override: str, path: Path) -> Any:
     if chosen and OmegaConf.select(loaded, f"{owner}.settings") and OmegaConf.select(loaded, key) not in (None, value):
         print(f"note: {override}: the settings of {OmegaConf.select(loaded, key)} are dropped", file=sys.stderr)
         loaded = _deleted(loaded, f"{owner}.settings", path)
+    if key in INSTEAD and OmegaConf.select(loaded, INSTEAD[key]) is not None:
+        loaded = _deleted(loaded, INSTEAD[key], path)
     return OmegaConf.merge(loaded, made)
 
 
@@ -309,6 +330,8 @@ def _explain(model: type[BaseModel], problem: Mapping[str, Any], where: str | Pa
         return f"{where}: {key}: got {got}; {suggest(problem.get('input'), allowed)}"
     if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return f"{where}: {key}: got {got}; a table of key: value is needed here"
+    if problem["type"] == "value_error" and isinstance(problem.get("input"), dict):  # of a table as a whole
+        return f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}"
     return f"{where}: {key}: got {got}; {problem['msg'][:1].lower()}{problem['msg'][1:]}"
 
 

@@ -20,8 +20,8 @@ from motion_platform.model.motion_model import MotionModel
 class Reporter:
     """Averages losses on the device between two log lines, so that no step waits for the accelerator."""
 
-    def __init__(self, output: Path, steps: int, *, quiet: bool) -> None:
-        self.output, self.steps, self.first, self.quiet = output, steps, 0, quiet
+    def __init__(self, output: Path, *, quiet: bool) -> None:
+        self.output, self.steps, self.first, self.quiet = output, 0, 0, quiet
         self._sums: dict[str, torch.Tensor] = {}
         self._counts: dict[str, int] = {}
         self._sequences = 0
@@ -47,8 +47,8 @@ class Reporter:
                 events.unlink()
 
     def start(self, step: int, model: MotionModel, where: str, micro: int, train: TrainRecipe) -> None:
-        """Say what is about to be trained, and open the logs."""
-        self.first = step
+        """Say what is about to be trained (``train``: with its steps), and open the logs."""
+        self.first, self.steps = step, train.steps
         if self.quiet:
             return
         self.output.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,9 @@ from motion_platform.model.motion_model import MotionModel
 from motion_platform.model.run import RECIPE, RESUME
 
 RESUME_FORMAT = 1
-FREE_TO_CHANGE = {"output", "validation", "train.steps", "train.log_every", "train.save_every", "train.prefetch"}
+FREE_TO_CHANGE = {
+    "output", "validation", "train.steps", "train.epochs", "train.log_every", "train.save_every", "train.prefetch",
+}  # fmt: skip
 """Keys of a recipe that may differ when a run is resumed; all others would make it another run."""
 
 

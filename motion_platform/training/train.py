@@ -81,7 +81,7 @@ def run(
             f"{output}: data set {recipe.data.name} ({built.dataset.folder}) is not what this run began with; "
             "it was prepared anew. Start again with --overwrite, or put the old data back"
         )
-    reporter = Reporter(output, train.steps, quiet=quiet or not accelerator.is_main_process)
+    reporter = Reporter(output, quiet=quiet or not accelerator.is_main_process)
     if recipe.initial is not None and state is None:
         reporter.initial(recipe.initial, *start_from(built, recipe.initial))
     built.model.to(accelerator.device)
@@ -105,6 +105,8 @@ def run(
         written_beats=recipe.data.written_beats,
         train=True,
     )
+    written, train = recipe, train.in_steps(len(loader.rows))
+    recipe = recipe.model_copy(update={"train": train})
     with accelerator.main_process_first():  # the others find the features in the cache
         precompute(built.model, loader, reporter)
     ema = EMA(built.model, train.ema_decay)
@@ -122,9 +124,9 @@ def run(
         refuse_nan(built.model, step)
         if accelerator.is_main_process:
             now = snapshot(step, built.model, ema, optimiser, accelerator)
-            checkpoint.save_state(output, recipe, {**now, "prepared": prepared})
+            checkpoint.save_state(output, written, {**now, "prepared": prepared})
             with ema.applied(built.model):
-                checkpoint.save(built.model, output, recipe, header, step=step)
+                checkpoint.save(built.model, output, written, header, step=step)
         accelerator.wait_for_everyone()
 
     if overwrite and not resume:

@@ -35,7 +35,7 @@ def test_a_bare_no_is_a_precision() -> None:
         ("train.steps=2.5", ["train.steps", "got 2.5", "integer"]),
         ("train.steps=true", ["train.steps", "got True", "integer"]),
         ("train.steps=0", ["train.steps", "got 0", "greater than or equal to 1"]),
-        ("train.steps=null", ["train.steps", "got None"]),
+        ("train.steps=null", ["train: steps or epochs: write one of the two"]),
         ("train=3", ["train", "got 3", "a table"]),
         ("slots.text_low=null", ["slots.text_low", "got None", "a table"]),
         ("train.precision=bf32", ["train.precision", "'bf32'", "did you mean 'bf16'?", "allowed: bf16, fp16, no"]),
@@ -67,11 +67,26 @@ def test_a_mistake_is_one_line_with_file_key_value_and_what_is_allowed(override:
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
     values = yaml.safe_load(SMOKE.read_text())
-    del values["train"]["steps"]
+    del values["data"]["name"]
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(values))
-    with pytest.raises(ConfigError, match=r"train\.steps: is missing"):
+    with pytest.raises(ConfigError, match=r"data\.name: is missing"):
         config.load_recipe(path)
+
+
+def test_a_run_is_as_long_as_its_steps_or_its_epochs(tmp_path: Path) -> None:
+    plan = config.load_recipe(SMOKE, ["train.epochs=2.5", "train.batch_size=8"]).train
+    assert (plan.steps, plan.epochs) == (None, 2.5)
+    assert [plan.in_steps(clips).steps for clips in (1, 16, 17, 23384)] == [1, 5, 6, 7308]
+    assert plan.in_steps(16).epochs is None
+    assert plan.in_steps(16).in_steps(99).steps == 5
+    assert config.load_recipe(SMOKE, ["train.epochs=2", "train.steps=7"]).train.steps == 7
+    values = config.read_yaml(SMOKE)
+    values["train"]["epochs"] = 3
+    with pytest.raises(ConfigError, match=r"^here: train: steps or epochs: write one of the two$"):
+        config.check(config.Recipe, values, "here")
+    with pytest.raises(ConfigError, match=r"train\.epochs: got 0"):
+        config.load_recipe(SMOKE, ["train.epochs=0"])
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "a: [", "\x00", "a: 1\na: 2\n", "? [x]: 1\n: : :"])

@@ -241,7 +241,7 @@ def test_frozen_encoders_read_ahead_exactly_what_training_meets(own_task, own_re
     built = build.assemble(made, name="mine")
     spec, slots = built.model.spec, tuple(made.slots)
     batches = make_loader(built.dataset, "train", spec, slots, batch_size=8, captions_per_clip=1)
-    train.precompute(built.model, batches, Reporter(Path(made.output), 1, quiet=True))
+    train.precompute(built.model, batches, Reporter(Path(made.output), quiet=True))
     table = built.model.conditioning.cache.table(next(iter(built.model.conditioning.fingerprints.values())))
     met = {text for epoch in range(4) for batch in batches.epoch(epoch) for said in batch.raw.values() for text in said}
     assert met == set(table)

@@ -56,7 +56,8 @@ class MotionLM(CodeGenerator):
     shard: spread the frozen layers over the processes of a training run, for a base that one device cannot hold.
 
     mixture: task -> weight (default ``MIXTURE``). tasks_a_clip: exercises made of a clip in a step. instructions: a
-    file of wordings; wordings: at most so many a task. whole_sequence: learn the prompt too, not the answer alone.
+    file of wordings, or "alpaca"; wordings: at most so many a task. whole_sequence: learn the prompt too, not the
+    answer alone.
     pack: width of a row of several exercises. max_frames: the longest motion written at once; longer ones are written
     in windows.
 

@@ -12,6 +12,8 @@ from motion_platform.core import config
 from motion_platform.core.errors import ConfigError, UnknownName
 
 FILE = Path(__file__).with_name("instructions.yaml")
+SHIPPED = {"alpaca": Path(__file__).with_name("instructions_alpaca.yaml")}
+"""Other files of wordings, by name."""
 TASKS: dict[str, tuple[str, ...]] = {
     "text_to_motion": ("text",),
     "motion_to_text": ("motion",),
@@ -59,12 +61,12 @@ class Instructions:
 
 
 def load(path: str | Path | None = None, *, limit: int | None = None) -> Instructions:
-    """The wordings of a file (None: ours); limit: at most so many a task, in order.
+    """The wordings of a file, a path or a name of ``SHIPPED`` (None: ours); limit: at most so many a task, in order.
 
     Errors: ConfigError for a file that is none, a wording that lacks its place or has an unknown one; UnknownName for
     a task that is none.
     """
-    file = FILE if path is None else Path(path).expanduser()
+    file = FILE if path is None else SHIPPED.get(str(path)) or Path(path).expanduser()
     values = config.check(InstructionFile, config.read_yaml(file), file)
     for name, wording in values.also.items():
         if name not in ALSO:
