@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from documents import DOCUMENTS, ROOT, blocks, commands
 
 from motion_platform.cli import app as cli
 from motion_platform.core import catalog, config, registry, tasks
 from motion_platform.training import build
-
-from documents import DOCUMENTS, ROOT, blocks, commands
 
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
 IN_LINE = re.compile(r"`(motion(?: [^`\n]+)?)`")

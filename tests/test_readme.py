@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import ROOT, blocks, commands
 
 from motion_platform.cli import app as cli
 from motion_platform.core import cards, config, weight_files
 from motion_platform.data.sources import sample
 from motion_platform.training import train
-
-from documents import ROOT, blocks, commands
 
 README = ROOT / "README.md"
 

@@ -18,7 +18,6 @@ from motion_platform.core.errors import DataError
 from motion_platform.core.schema import MotionSpec
 from motion_platform.data.sources.conductor_motion100 import ConductorMotion100
 from motion_platform.data.sources.humanml3d import HumanML3DFolder, KITMLFolder
-from motion_platform.data.writer import PreparedWriter
 from motion_platform.generators.language import motion_lm
 from motion_platform.language_models import base as bases
 from motion_platform.language_models.text import Bytes
@@ -290,11 +289,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         np.save(folder / "mel.npy", random.random((5400, 128)))
         np.save(folder / "motion.npy", random.random((1800, 13, 2)))
     ConductorMotion100().prepare(root / "CM", out["conductor_motion100"], workers=1)
-    with PreparedWriter(out["low"], name="humanml3d", representation="humanml3d", licence="none") as writer:
-        for path in sorted((root / "HumanML3D" / "new_joint_vecs").glob("*.npy")):
-            words = {"captions_high": [f"a person walks {path.stem}"], "captions_low": ["walk, turn, walk"]}
-            writer.add(id=path.stem, split="train", source="official", features=np.load(path), **words)
-        writer.finish({})
+    dual = official(root / "dual", 263)
+    (dual / "babel_texts").mkdir()
+    (dual / "babel_texts" / "000001.txt").write_text("walk, turn, walk\n")  # the others repeat their captions
+    HumanML3DFolder().prepare(dual, out["low"], workers=1)
     words = ["sos", "eos", "unk", "a", "person", "walk"]
     (root / "glove").mkdir()
     np.save(root / "glove" / "our_vab_data.npy", random.normal(size=(len(words), 300)))
