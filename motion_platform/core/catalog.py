@@ -98,6 +98,8 @@ CATALOG: dict[str, dict[str, str]] = {
     },
     "planners": {
         "rules": "motion_platform.planners.rules:Rules",
+        "kate": "motion_platform.planners.kate:Kate",
+        "llm": "motion_platform.planners.llm:LanguageModelPlanner",
     },
     "representations": {
         "humanml3d": "motion_platform.motion.representations.guo:HumanML3D",

@@ -25,9 +25,14 @@ class HFText:
         self._tokenizer = tokenizer
         self.size = len(tokenizer)
         self.special = frozenset(tokenizer.all_special_ids)
+        whole, bare = self._ids("a", special=True), self._ids("a", special=False)
+        self.start = tuple(whole[: whole.index(bare[0])]) if bare and bare[0] in whole else ()
 
     def encode(self, text: str) -> list[int]:
-        return self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return self._ids(text, special=False)
+
+    def _ids(self, text: str, *, special: bool) -> list[int]:
+        return self._tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
 
     def decode(self, ids: Sequence[int]) -> str:
         return self._tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)

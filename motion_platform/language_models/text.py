@@ -7,10 +7,14 @@ from typing import Protocol
 
 
 class TextTokenizer(Protocol):
-    """Splits text: ``size`` ids, ``encode`` without special tokens, ``decode``, ``special`` ids that are no text."""
+    """Splits text: ``size`` ids, ``encode`` without special tokens, ``decode``, ``special`` ids that are no text.
+
+    start: what every text begins with where the model was trained so (a <s> of LLaMA), else nothing.
+    """
 
     size: int
     special: frozenset[int]
+    start: tuple[int, ...]
 
     def encode(self, text: str) -> list[int]: ...
 
@@ -20,7 +24,7 @@ class TextTokenizer(Protocol):
 class Bytes:
     """UTF-8 bytes as tokens: the text tokenizer of a base that is built from a configuration, with no files."""
 
-    size, special = 256, frozenset()
+    size, special, start = 256, frozenset(), ()
 
     def encode(self, text: str) -> list[int]:
         return list(text.encode())

@@ -7,7 +7,11 @@ from motion_platform.core.catalog import CATALOG
 from motion_platform.core.errors import UsageError
 from motion_platform.core.plan import Plan
 
-CASES = {"rules": {}}
+CASES = {
+    "rules": {},
+    "kate": {"table": "{table}", "k": 2},
+    "llm": {"table": "{table}", "k": 1, "most": 2, "model": "{tiny_language_model}"},
+}
 """name -> settings; {name} of a fixture is filled in."""
 SENTENCES = ["a person walks in, bows and waves", "a person waves the right hand", "walks forward, then sits down"]
 
