@@ -22,8 +22,10 @@ from motion_platform.cli.common import (
     check_motion_outputs,
     check_recording,
     given_slots,
+    recordings,
     save,
     show_version,
+    slot_options,
 )
 from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate, weights_of
@@ -85,8 +87,9 @@ def list_(kind: Annotated[str | None, typer.Argument(help="One kind only: tasks,
         print(f"cards: {cards.folder('tasks').parent}")
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def generate(
+    context: typer.Context,
     task: Annotated[str, typer.Argument(help="A task card, for example text_to_motion.")],
     output: Output,
     text: Text = [],
@@ -118,7 +121,10 @@ def generate(
     model: Model = None,
     device: Device = "cpu",
 ):
-    """Make motion from text, music or a part of a motion and write it to one or more files."""
+    """Make motion from text, music, speech or a part of a motion and write it to one or more files.
+
+    Every slot of the task's card is an option too, for example --speech talk.wav --emotion happy.
+    """
     check_motion_outputs(output, view)
     from motion_platform.model.run import find_device
     from motion_platform.pipelines import generate as engine
@@ -129,14 +135,17 @@ def generate(
         if texts or lows:
             raise UsageError("--text-file: give either a file of texts or --text/--low-text, not both")
         texts, lows = read_texts(text_file)
-    more = given_slots(give)
+    known = [option for parameter in context.command.params for option in parameter.opts]
+    more, named = given_slots(give), slot_options(task, context.args, known)
+    for slot, values in named.items():
+        more.setdefault(slot, []).extend(values)
     if not texts and not music and not more:
         texts = without_text(task, motion)
     if amplitude is not None and not music:
         raise UsageError("--amplitude: is for --music")
     if len(seconds) > 1 and music:
         raise UsageError(f"--seconds: got {len(seconds)} values; music takes one, for all recordings")
-    for path in music:
+    for path in [*music, *recordings(task, named)]:
         check_recording(path)
     run = engine.load(task, model, find_device(device))
     sampling = _sampling(guidance, steps, sampler, run, 1.0 if amplitude is None else amplitude)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,6 +88,40 @@ def given_slots(pairs: Sequence[str]) -> dict[str, list[str]]:
             raise UsageError(f"--give: got {pair!r}; write SLOT=VALUE, a slot of the task's card and what it takes")
         found.setdefault(slot.strip(), []).append(value)
     return found
+
+
+def slot_options(task: str, words: Sequence[str], known: Iterable[str]) -> dict[str, list[str]]:
+    """``--speech talk.wav --emotion happy``: options that the task's card names, -> slot -> its values in order.
+
+    known: the options that every task has. UsageError for another one, with the nearest of all.
+    """
+    from motion_platform.core import tasks
+
+    if not words:
+        return {}
+    card = tasks.load(task)
+    slots = {card.option(slot): slot for slot in card.reads}
+    found: dict[str, list[str]] = {}
+    rest = list(words)
+    while rest:
+        option, equals, value = rest.pop(0).partition("=")
+        if option not in slots:
+            what = "no such option" if option.startswith("-") else "an argument too many"
+            raise UsageError(f"{option}: {what} for task {card.task}; {suggest(option, [*slots, *known])}")
+        if not equals:
+            if not rest or rest[0].startswith("--"):
+                raise UsageError(f"{option}: needs a value, what slot {slots[option]!r} of task {card.task} takes")
+            value = rest.pop(0)
+        found.setdefault(slots[option], []).append(value)
+    return found
+
+
+def recordings(task: str, given: Mapping[str, Sequence[str]]) -> list[Path]:
+    """The files that slots of sound are filled with."""
+    from motion_platform.core import tasks
+
+    reads = tasks.load(task).reads if given else {}
+    return [Path(value) for slot, values in given.items() if reads.get(slot) == "audio" for value in values]
 
 
 def check_recording(path: Path) -> None:

@@ -99,8 +99,10 @@ def without_text(task: str, motion: Path | None) -> list[str | None]:
     if card.writes != "motion":
         how = {"captions": "motion caption", "lengths": "motion length"}.get(card.writes, "motion evaluate")
         raise UsageError(f"task {card.task} writes {card.writes}, not motion; use {how}")
-    if any(card.reads[slot] == "audio" for slot in card.required()):
-        raise UsageError(f"--music: is missing; task {card.task} makes motion from a recording: --music FILE")
+    for slot in card.required():
+        if card.reads[slot] == "audio":
+            option = card.options.get(slot, "--music")
+            raise UsageError(f"{option}: is missing; task {card.task} makes motion from a recording: {option} FILE")
     if motion is None and card.keep is not None:
         raise UsageError(f"--motion: is missing; task {card.task} completes a motion: --motion FILE")
     if any(card.reads[slot] == "text" for slot in card.required()):

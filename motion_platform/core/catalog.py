@@ -36,6 +36,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "masked_tokens": "motion_platform.generators.tokens.masked:MaskedTokens",
         "motion_lm": "motion_platform.generators.language.motion_lm:MotionLM",
         "conductor_ddpm": "motion_platform.generators.diffusion.conductor_ddpm:ConductorDDPM",
+        "gesture_diffusion": "motion_platform.generators.diffusion.gesture_diffusion:GestureDiffusion",
         "conductor_gan": "motion_platform.generators.conducting.gan:ConductorGAN",
         "conductor_pattern": "motion_platform.generators.conducting.baselines:ConductorPattern",
         "conductor_neighbour": "motion_platform.generators.conducting.baselines:ConductorNeighbour",

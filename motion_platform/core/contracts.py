@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Tokens
 from motion_platform.core.seeding import NoiseSource
+from motion_platform.core.tasks import Kind
 
-Reads = Literal["text", "audio", "label", "motion"]
+Reads = Kind
 
 
 class Encoder(nn.Module, ABC):
@@ -65,7 +66,9 @@ class Trainable(nn.Module, ABC):
 
 
 class Generator(Trainable):
-    """A Trainable that makes motion from conditions."""
+    """A Trainable that makes motion from conditions. mixes: whether a slot may hold a ``Mixture`` of values."""
+
+    mixes: bool = False
 
     @abstractmethod
     def generate(

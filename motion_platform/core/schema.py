@@ -6,7 +6,7 @@ width, S token steps, Q codebooks, E embedding. Masks: True = real. Motion outsi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -88,12 +88,15 @@ class Condition:
     encoded: after conditioning, the encoder's own tokens (B, N, C), neither projected nor dropped, for a model that
     asks how alike two inputs are or that was published with its own input layers; its real tokens are ``mask[:, 1:]``
     (in evaluation mode, where nothing is dropped).
+    mixed: of a slot that holds a :class:`Mixture` in some row, every value's weight (B,) and condition, the first one's
+    as well.
     """
 
     tokens: Tensor
     mask: Tensor
     rate_hz: float | None = None
     encoded: Tensor | None = None
+    mixed: Sequence[tuple[Tensor, Condition]] = ()
 
     def drop(self, rows: Tensor | None = None) -> Condition:
         """Switch off everything but the null token, in all rows or where ``rows`` (B,) is True."""
@@ -116,6 +119,25 @@ class Condition:
         return replace(self, tokens=self.tokens.to(device), mask=self.mask.to(device), encoded=encoded)
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """Several values of one slot at once: (value, weight) pairs, weights above 0 that sum to 1.
+
+    A generator that ``mixes`` makes the weighted mean of what it would predict under each.
+    """
+
+    parts: tuple[tuple[Any, float], ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[Any, float]], where: str) -> Mixture:
+        """Weights as a person gives them, brought to a sum of 1. UsageError for what makes no mixture."""
+        total = sum(weight for _, weight in parts)
+        if not all(weight >= 0 for _, weight in parts) or not 0 < total < float("inf"):
+            said = ", ".join(f"{value}:{weight:g}" for value, weight in parts)
+            raise UsageError(f"{where}: got {said}; allowed: weights of 0 or more that do not sum to 0")
+        return cls(tuple((value, weight / total) for value, weight in parts if weight))
+
+
 @dataclass
 class Tokens:
     """Discrete motion: ids (B, S, Q) int64, lengths (B,) in steps."""
@@ -134,7 +156,7 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True)
 class Audio:
-    """One recording, or a part of one: what an encoder that reads "audio" is given.
+    """One recording, or a part of one: what an encoder that reads "audio" or "words" is given.
 
     samples: (n,) float32, mono, full scale 1; None where only features are known (published data sets hold no sound).
     rate: samples a second (0 without samples). features: name of a front end -> (N, K) float32, computed ahead.

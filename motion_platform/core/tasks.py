@@ -12,6 +12,9 @@ from motion_platform.core import cards, config, registry
 from motion_platform.core.config import MetricRecipe, ModelFile, Strict
 from motion_platform.core.errors import ConfigError, UnknownName, suggest
 
+Kind = Literal["text", "audio", "words", "label", "motion"]
+"""What a slot reads. "words": what is said in the row's recording, with times; an encoder is given the recording."""
+
 
 class Protocol(Strict):
     """How the numbers are taken: the split, how often it is repeated, and at most how many clips (None: all).
@@ -56,14 +59,14 @@ class Task(Strict):
     """``tasks/<task>.yaml``. reads: slot -> kind of input; ``optional`` lists the slots that may be left out.
 
     A slot may also be written ``speech: {kind: audio, column: wav, option: --speech}``: column is what it reads of a
-    prepared row (data/slots.py), option its short name in messages. keep: what of the motion in the slot that reads
-    ``motion`` stays, for a task that completes a motion.
+    prepared row (data/slots.py), option its name on the command line (by default the slot's own). keep: what of the
+    motion in the slot that reads ``motion`` stays, for a task that completes a motion.
     """
 
     task: str
     title: str
     source: str
-    reads: dict[str, Literal["text", "audio", "label", "motion"]]
+    reads: dict[str, Kind]
     columns: dict[str, str] = Field(default_factory=dict)
     options: dict[str, str] = Field(default_factory=dict)
     optional: list[str] = Field(default_factory=list)
@@ -99,6 +102,10 @@ class Task(Strict):
         """The slots that read text, those that must be filled first: --text is for the first, --low-text the second."""
         slots = [slot for slot, kind in self.reads.items() if kind == "text"]
         return sorted(slots, key=self.optional.__contains__)
+
+    def option(self, slot: str) -> str:
+        """What a slot is called on the command line."""
+        return self.options.get(slot, "--" + slot.replace("_", "-"))
 
     def required(self) -> list[str]:
         """The slots that a person must fill."""

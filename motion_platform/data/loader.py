@@ -19,7 +19,7 @@ from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.core.seeding import seed_of
 from motion_platform.data.prepared import PreparedDataset
-from motion_platform.data.slots import Slot, slots_of
+from motion_platform.data.slots import SOUND, Slot, slots_of
 
 BATCHES_A_BUCKET = 16
 """Clips are sorted by length within so many batches: little padding, and still a different mixture every epoch."""
@@ -51,8 +51,8 @@ class Collate:
         self.max_frames = max_frames or np.iinfo(np.int64).max
         self.seed, self.captions_per_clip = seed, captions_per_clip
         for slot, wanted in self.slots.items():
-            if wanted.kind == "audio" and not dataset.streams:
-                raise UsageError(f"slot {slot}: data set {dataset.name} ({dataset.folder}) holds no music")
+            if wanted.kind in SOUND and not dataset.streams:
+                raise UsageError(f"slot {slot}: data set {dataset.name} ({dataset.folder}) holds no music or speech")
 
     def __call__(self, rows: Sequence[int], epoch: int = 0) -> Batch:
         """The batch of these rows: motion (B, T, D) raw and zero-padded to the longest, float32.
@@ -73,7 +73,7 @@ class Collate:
         labels = [dataset.labels(row) for row in rows]
         raw: dict[str, list[Any]] = {}
         for slot, wanted in self.slots.items():
-            if wanted.kind == "audio":
+            if wanted.kind in SOUND:
                 raw[slot] = [dataset.audio(*window, written_beats=self.written_beats) for window in windows]
             elif wanted.kind == "motion":
                 raw[slot] = [torch.from_numpy(x[b, : int(lengths[b])].copy()) for b in range(len(rows))]

@@ -24,7 +24,7 @@ import torch
 
 from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.core.schema import Audio, Batch, MotionSpec, Word
-from motion_platform.data.slots import ALL_LABELS, Slot, slot_of
+from motion_platform.data.slots import ALL_LABELS, SOUND, Slot, slot_of
 from motion_platform.motion.representations import get_representation
 
 FORMAT_VERSION = 1
@@ -243,8 +243,8 @@ class PreparedDataset:
 
     def fills(self, rows: Sequence[int], slot: Slot) -> bool:
         """Whether any of the rows gives a slot something."""
-        if slot.kind == "audio":
-            return bool(self.streams) and bool(rows)
+        if slot.kind in SOUND:
+            return bool(self.streams) and bool(rows) and (slot.kind == "audio" or self.has_words)
         return bool(rows) if slot.kind == "motion" else any(self.inputs(i, slot) for i in rows)
 
     def labels(self, i: int) -> dict[str, str]:

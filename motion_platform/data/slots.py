@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from motion_platform.core.errors import UnknownName, UsageError
+from motion_platform.core.tasks import Kind
 
-Kind = Literal["text", "audio", "label", "motion"]
+SOUND = ("audio", "words")
+"""Kinds that are filled with a recording."""
 ALL_LABELS = "*"
 
 
 @dataclass(frozen=True)
 class Slot:
     """kind: what fills it. column: of a text "high" or "low" captions; of a label its name in the labels ("*": all of
-    them together); of a recording nothing, every stored front end is given; of a motion nothing."""
+    them together); of a recording nothing, every stored front end is given; of words and a motion nothing."""
 
     kind: Kind
     column: str = ""
@@ -54,7 +55,7 @@ def slot_of(name: str, kind: str | None = None, column: str | None = None, *, wh
         return Slot("text", column or "high")
     if kind == "label":
         return Slot("label", column or name)
-    return Slot("audio" if kind == "audio" else "motion", column or "")
+    return Slot("audio" if kind == "audio" else "words" if kind == "words" else "motion", column or "")
 
 
 def slots_of(

@@ -16,21 +16,26 @@ from motion_platform.core.schema import Condition
 class LabelEncoder(Encoder):
     """Label -> one learned token of ``dim`` numbers. Trained with the model and saved in its checkpoint.
 
+    learned False: a token is 1 at its label's place and 0 elsewhere (one-hot), nothing is trained, and ``dim`` is not
+    used; the model's projection then holds a vector a label and one that all share.
+
     Errors: ValueError for an empty list of labels or a label given twice; when encoding, UnknownName with the nearest.
     """
 
     reads = "label"
     frozen = False
 
-    def __init__(self, labels: list[str], dim: int = 64) -> None:
+    def __init__(self, labels: list[str], dim: int = 64, learned: bool = True) -> None:
         super().__init__()
         if not labels or len(set(labels)) != len(labels) or not all(label.strip() for label in labels):
             raise ValueError(f"labels: got {labels!r}; give at least one label, each once and none empty")
         if dim < 1:
             raise ValueError(f"dim: got {dim}; at least 1 number a label")
-        self.labels, self.dim = list(labels), dim
+        self.labels, self.dim, self.frozen = list(labels), dim if learned else len(labels), not learned
         self.index = {label: i for i, label in enumerate(labels)}
-        self.table = nn.Embedding(len(labels), dim)
+        self.table = nn.Embedding(len(labels), self.dim)
+        if not learned:
+            self.table = nn.Embedding.from_pretrained(torch.eye(len(labels)))
 
     def forward(self, raw: Sequence[str]) -> Condition:
         """B labels -> tokens (B, 1, C), mask (B, 1); the empty label has no real token."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from motion_platform.core.contracts import Encoder
 from motion_platform.core.errors import ConfigError, DataError, UnknownName, WeightsError
-from motion_platform.core.schema import Audio, Condition, length_mask
+from motion_platform.core.schema import Audio, Condition, Mixture, length_mask
 from motion_platform.model.feature_cache import FeatureCache
 
 PRECOMPUTE = 2048
@@ -117,8 +118,20 @@ class Conditioning(nn.Module):
                 )
 
     def forward(self, raw: Mapping[str, Sequence[Any]], *, generator: torch.Generator | None = None) -> dict:
-        """slot -> B raw inputs to slot -> Condition as :meth:`project` returns it."""
-        return self.project(self.encode(raw), generator=generator)
+        """slot -> B raw inputs to slot -> Condition as :meth:`project` returns it, mixtures with all their values."""
+        mixtures = {slot: values for slot, values in raw.items() if any(isinstance(v, Mixture) for v in values)}
+        if not mixtures:
+            return self.project(self.encode(raw), generator=generator)
+        given = self.project(self.encode({**raw, **_values(mixtures, 0)}), generator=generator)
+        for slot, values in mixtures.items():
+            most = max(len(value.parts) for value in values if isinstance(value, Mixture))
+            each = [given[slot]]
+            for k in range(1, most):
+                encoded = self.encode(_values({slot: values}, k))
+                each.append(self.project(encoded, generator=generator)[slot])
+            weights = [torch.tensor([_weight(value, k) for value in values], device=self.device) for k in range(most)]
+            given[slot] = replace(given[slot], mixed=list(zip(weights, each, strict=True)))
+        return given
 
     def encode(self, raw: Mapping[str, Sequence[Any]]) -> dict[str, Condition]:
         """slot -> B raw inputs to slot -> Condition with tokens (B, N, C) of the encoder's own width, on our device.
@@ -264,3 +277,18 @@ class Conditioning(nn.Module):
             )
             for slot in self.slots
         }
+
+
+def _values(slots: Mapping[str, Sequence[Any]], k: int) -> dict[str, list[Any]]:
+    """The slots with value ``k`` of every mixture in its place (the last one where it has fewer)."""
+    return {
+        slot: [v.parts[min(k, len(v.parts) - 1)][0] if isinstance(v, Mixture) else v for v in values]
+        for slot, values in slots.items()
+    }
+
+
+def _weight(value: Any, k: int) -> float:
+    """The weight of value ``k`` of a mixture; what is none counts whole, once."""
+    if not isinstance(value, Mixture):
+        return float(k == 0)
+    return value.parts[k][1] if k < len(value.parts) else 0.0

@@ -21,7 +21,7 @@ from motion_platform.core.config import ModelFile, SlotRecipe
 from motion_platform.core.contracts import Encoder, Generator, Trainable
 from motion_platform.core.errors import UsageError, WeightsError, suggest
 from motion_platform.core.files import write_files
-from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling
+from motion_platform.core.schema import Batch, Condition, Edit, Mixture, Motion, MotionSpec, Sampling
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.model.conditioning import Conditioning
 
@@ -66,6 +66,8 @@ class MotionModel(nn.Module):
         for slot in raw:
             if slot not in self.card.slots:
                 raise UsageError(f"{self.card.name} has no condition {slot!r}; {suggest(slot, self.card.slots)}")
+        if not self.trainable.mixes and any(isinstance(v, Mixture) for values in raw.values() for v in values):
+            raise UsageError(f"{self.card.name} is a {self.card.model.name}: it takes one value a slot, no mixture")
         full = {slot: list(raw.get(slot, [None] * len(ids))) for slot in self.card.slots}
         lengths = torch.as_tensor(lengths, dtype=torch.int64, device=self.device)
         noise = NoiseSource(ids, seed)

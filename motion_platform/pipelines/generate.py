@@ -218,6 +218,10 @@ def inputs_of(
         if slot in given:
             raise UsageError(f"--give: slot {slot!r} is filled by another option already; give it once")
         given[slot] = list(values)
+    ears = [slot for slot, kind in run.task.reads.items() if kind == "audio" and slot in run.model.card.slots]
+    heard = next((slot for slot in ears if slot in given), None)
+    if heard is not None:  # what one of them hears, the others hear
+        given = {slot: given[heard] for slot in ears if slot not in given} | given
     return given, count
 
 

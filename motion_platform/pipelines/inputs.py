@@ -1,18 +1,18 @@
 """What a person gives, slot by slot, read and checked: one table of kinds for the command line, Python and a web page.
 
-A task's card names its slots and the kind of each (text, audio, label, motion). A kind says how a value is read, what
-it is called in names and ids, how long it lasts, and what of it travels with the clip. Any combination of kinds that
-a card names works.
+A task's card names its slots and the kind of each (text, audio, words, label, motion). A kind says how a value is
+read, what it is called in names and ids, how long it lasts, and what of it travels with the clip. Any combination of
+kinds that a card names works.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from motion_platform.audio import listening
+from motion_platform.audio import listening, transcripts
 from motion_platform.core.errors import UsageError, suggest
 from motion_platform.model.run import Run
 from motion_platform.pipelines import texts
@@ -60,9 +60,13 @@ def read_audio(run: Run, slot: str, value: Any, seconds: float | None) -> Read:
 
 
 def read_label(run: Run, slot: str, value: Any, seconds: float | None) -> Read:
-    """A label that the slot's encoder knows. UnknownName with the nearest one."""
-    texts.check_label(run, slot, value)
-    return Read(value, value or "")
+    """A label that the slot's encoder knows, or a mixture of several. UnknownName with the nearest one; UsageError."""
+    return Read(texts.label_of(run, slot, value), str(value or ""))
+
+
+def read_words(run: Run, slot: str, value: Any, seconds: float | None) -> Read:
+    """What is said, as it was given; :func:`read_row` puts it into the recordings of the row."""
+    return Read(value, "")
 
 
 def read_motion(run: Run, slot: str, value: Any, seconds: float | None) -> Read:
@@ -77,6 +81,7 @@ def read_motion(run: Run, slot: str, value: Any, seconds: float | None) -> Read:
 KINDS: dict[str, Callable[[Run, str, Any, float | None], Read]] = {
     "text": read_text,
     "audio": read_audio,
+    "words": read_words,
     "label": read_label,
     "motion": read_motion,
 }
@@ -102,13 +107,14 @@ def check_values(run: Run, given: Mapping[str, Sequence[Any]], count: int) -> No
             raise UsageError(f"slot {slot!r}: got {len(values)} values for {count} motions; give one, or one for each")
         if run.task.reads[slot] == "label":
             for value in values:
-                texts.check_label(run, slot, value)
+                texts.label_of(run, slot, value)
 
 
 def read_row(run: Run, given: Mapping[str, Sequence[Any]], number: int, seconds: float | None) -> Row:
     """Row ``number`` of the inputs. given: slot -> one value for all rows, or one a row. seconds: the cut of the row.
 
-    A value that stands in several slots is read once. Errors: those of the kinds.
+    A value that stands in several slots is read once. Recordings get the words that are said in them, and a slot of
+    words is filled with the recording. Errors: those of the kinds; UsageError for words without a recording.
     """
     kept: dict[tuple[str, str], Read] = {}
     of = {}
@@ -118,4 +124,13 @@ def read_row(run: Run, given: Mapping[str, Sequence[Any]], number: int, seconds:
         if kind != "audio" or key not in kept:
             kept[key] = KINDS[kind](run, slot, value, seconds)
         of[slot] = kept[key]
+    for slot in [slot for slot, read in of.items() if run.task.reads[slot] == "words" and read.value]:
+        heard = next((other for other in of if run.task.reads[other] == "audio"), None)
+        if heard is None:
+            raise UsageError(f"{run.task.option(slot)}: needs the recording in which it is said")
+        audio = transcripts.with_words(of[heard].value, of[slot].value)
+        for other in of:
+            if run.task.reads[other] == "audio":
+                of[other] = replace(of[other], value=audio)
+        of[slot] = Read(audio, "")
     return Row(of, {slot: run.task.reads[slot] for slot in given})

@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 
 from motion_platform.core.errors import UnknownName, UsageError
+from motion_platform.core.schema import Mixture
 from motion_platform.model.run import Run
 
 LONGEST_TEXT = 2000
@@ -46,9 +47,10 @@ def check_filled(run: Run, given: Container[str]) -> None:
         if slot not in given:
             fills = dict(zip(run.task.texts(), ("--text", "--low-text"), strict=False)).get(slot)
             options = {"audio": "--music FILE", "label": "--style NAME", "motion": "--motion FILE"}
-            fills = fills or options.get(run.task.reads[slot])
-            how = f"give {fills}" if fills else "the command line has no option for it; use MotionModel.generate"
-            raise UsageError(f"task {run.task.task} needs slot {slot!r} ({run.task.reads[slot]}): {how}")
+            if slot in run.task.options:
+                fills = f"{run.task.options[slot]} {'FILE' if run.task.reads[slot] in ('audio', 'words') else 'VALUE'}"
+            fills = fills or options.get(run.task.reads[slot], f"{run.task.option(slot)} VALUE")
+            raise UsageError(f"task {run.task.task} needs slot {slot!r} ({run.task.reads[slot]}): give {fills}")
 
 
 def check_text(text: str, language: str, option: str = "--text") -> None:
@@ -77,11 +79,29 @@ def read_texts(path: Path) -> tuple[list[str], list[str | None]]:
     return [high.strip() for high, _, _ in pairs], [low.strip() or None for _, _, low in pairs]
 
 
-def check_label(run: Run, slot: str | None, style: str | None) -> None:
-    """UnknownName for a style that the slot's encoder has no vector for, before anything is heard or made."""
-    known = getattr(run.model.conditioning.encoders[slot], "labels", None) if slot is not None else None
-    if known is not None and style not in known:
-        raise UnknownName("style", style, known, "--style")
+def label_of(run: Run, slot: str, value: str | Mixture | None) -> str | Mixture | None:
+    """A label that the slot's encoder knows, or several of them with weights: ``happy:0.7,angry:0.3``.
+
+    Errors, before anything is heard or made: UnknownName with the nearest label; UsageError for weights that are none.
+    """
+    known = getattr(run.model.conditioning.encoders[slot], "labels", None)
+    if not value or known is None or value in known or isinstance(value, Mixture):
+        return value
+    option = run.task.options.get(slot, "--style")
+    parts = []
+    for part in str(value).split(","):
+        label, mark, weight = part.strip().rpartition(":")
+        if not mark:
+            label, weight = weight, "1"
+        if label.strip() not in known:
+            raise UnknownName("style" if option == "--style" else slot, label.strip(), known, option)
+        try:
+            parts.append((label.strip(), float(weight)))
+        except ValueError as error:
+            raise UsageError(
+                f"{option}: got {part.strip()!r}; write {label.strip()}:0.7, a label and its weight"
+            ) from error
+    return Mixture.of(parts, option)
 
 
 def sound_slots(run: Run, heard: bool, styled: bool) -> tuple[list[str], str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import soundfile
 import torch
 from torch import Tensor, nn
 
+from motion_platform.cli.common import slot_options
 from motion_platform.core.config import ModelFile, ModelRecipe, SlotRecipe
 from motion_platform.core.contracts import Encoder, Generator
 from motion_platform.core.errors import DataError, UnknownName, UsageError
-from motion_platform.core.schema import Audio, Condition, Motion, MotionSpec, Sampling
+from motion_platform.core.schema import Audio, Condition, Mixture, Motion, MotionSpec, Sampling
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.core.tasks import Task
 from motion_platform.encoders.label import LabelEncoder
@@ -23,7 +25,9 @@ from motion_platform.model.motion_model import MotionModel
 from motion_platform.model.run import Run
 from motion_platform.motion import io
 from motion_platform.pipelines import generate
+from motion_platform.pipelines.inputs import read_row
 from motion_platform.pipelines.pipeline import Pipeline
+from motion_platform.pipelines.texts import label_of
 
 KINDS = {"words": "text", "speech": "audio", "mood": "label", "start": "motion"}
 WALK = "dataset-1_walk_normal_001.bvh"
@@ -183,3 +187,62 @@ def test_the_command_gives_any_slot(run: Run, talk: Path, tmp_path: Path, monkey
     assert isinstance(bad.exception, UsageError)
     assert "write SLOT=VALUE" in str(bad.exception)
     assert not (tmp_path / "x.npz").exists()
+
+
+@pytest.fixture
+def spoken(run: Run) -> Run:
+    """The same model under a card that calls the slots otherwise, with what is said as a slot of its own."""
+    kinds = {"speech": "audio", "words": "words", "mood": "label"}
+    task = run.task.model_copy(update={"reads": kinds, "optional": ["words"], "options": {"mood": "--emotion"}})
+    run.model.conditioning.encoders["words"].reads = "words"
+    return replace(run, task=task)
+
+
+def test_what_is_said_travels_with_the_recording(spoken: Run, talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Audio] = []
+    letters = spoken.model.conditioning.encoders["words"]
+    monkeypatch.setattr(
+        type(letters),
+        "forward",
+        lambda self, raw: heard.extend(raw) or Condition(torch.ones(1, 1, 1), torch.ones(1, 1) > 0),
+    )
+    (clip,) = generate.make(spoken, {"words": ["nod now"], "speech": [talk], "mood": ["calm"]})
+    assert [word.text for word in heard[0].words] == ["nod", "now"]
+    assert clip.info["speech"] == "talk.wav"
+    with pytest.raises(UsageError, match="--words: needs the recording in which it is said"):
+        read_row(spoken, {"words": ["nod"]}, 0, None)
+
+
+def test_labels_are_mixed_with_weights(spoken: Run) -> None:
+    assert label_of(spoken, "mood", "calm:3, angry") == Mixture((("calm", 0.75), ("angry", 0.25)))
+    with pytest.raises(UnknownName, match=r"--emotion: unknown mood 'clam'; did you mean 'calm'"):
+        label_of(spoken, "mood", "clam:0.5,angry:0.5")
+    with pytest.raises(UsageError, match=r"--emotion: got .calm:much.; write calm:0\.7"):
+        label_of(spoken, "mood", "calm:much")
+    with pytest.raises(UsageError, match=r"--emotion: got calm:0, angry:0; allowed: weights of 0 or more"):
+        label_of(spoken, "mood", "calm:0,angry:0")
+
+
+def test_a_generator_that_mixes_nothing_says_so(spoken: Run, talk: Path) -> None:
+    with pytest.raises(UsageError, match="remembers is a mdm: it takes one value a slot, no mixture"):
+        generate.make(spoken, {"speech": [talk], "mood": ["calm:0.5,angry:0.5"]})
+
+
+def test_every_slot_of_the_card_is_an_option(tmp_path: Path) -> None:
+    known = ["--text", "--seconds"]
+
+    def options(*words: str) -> dict[str, list[str]]:
+        return slot_options("speech_to_gesture", words, known)
+
+    assert options("--speech", "a.wav", "--emotion=happy") == {"speech": ["a.wav"], "emotion": ["happy"]}
+    assert options() == {}
+    with pytest.raises(
+        UsageError, match="--emotoin: no such option for task speech_to_gesture; did you mean '--emotion'"
+    ):
+        options("--emotoin", "happy")
+    with pytest.raises(UsageError, match=r"--secnds: no such option .* did you mean '--seconds'"):
+        options("--secnds", "3")
+    with pytest.raises(UsageError, match="--speech: needs a value"):
+        options("--speech", "--emotion", "happy")
+    with pytest.raises(UsageError, match=r"b\.wav: an argument too many"):
+        options("--speech", "a.wav", "b.wav")

@@ -21,8 +21,9 @@ from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.conducting.rest import at_rest
 from motion_platform.generators.diffusion.geometry import row_mean
 from motion_platform.generators.diffusion.guidance import check_lengths
-from motion_platform.motion.conducting.keypoints import on_frames, resize_gestures
+from motion_platform.motion.conducting.keypoints import resize_gestures
 from motion_platform.motion.conducting.patterns import pattern
+from motion_platform.nn.frame_tokens import on_frames
 
 LEFT, RIGHT = (5, 7, 9), (6, 8, 10)
 """Shoulder, elbow and wrist."""

@@ -30,8 +30,9 @@ from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSp
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.conducting.rest import at_rest
 from motion_platform.generators.diffusion.guidance import check_lengths
-from motion_platform.motion.conducting.keypoints import on_frames, resize_gestures
+from motion_platform.motion.conducting.keypoints import resize_gestures
 from motion_platform.motion.skeleton import get_skeleton
+from motion_platform.nn.frame_tokens import on_frames
 from motion_platform.nn.stgcn import STGCN
 from motion_platform.nn.tcn import TCN
 

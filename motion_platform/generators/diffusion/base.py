@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from motion_platform.core.contracts import Generator
@@ -20,6 +21,7 @@ from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion.geometry import row_mean
 from motion_platform.generators.diffusion.guidance import (
     Chain,
+    alternatives,
     check_lengths,
     guidance_chain,
     known_part,
@@ -37,6 +39,8 @@ from motion_platform.nn.diffusion import (
     Weighting,
 )
 
+Error = Literal["squared", "huber"]
+
 
 class Diffusion(Generator):
     """A generator that takes noise away step by step.
@@ -47,7 +51,8 @@ class Diffusion(Generator):
     range of t / diffusion_steps in which guidance acts; outside it a step costs one conditional pass (Kynkaanniemi et
     al. 2024). overlap: seconds that windows share in motions longer than ``max_frames`` (generators/long.py).
     loss_weighting: "uniform" or "min_snr". stratified: spread the timesteps of a batch evenly (unbiased, less noise in
-    the gradient). velocity_loss: weight of the squared error of differences between frames.
+    the gradient). velocity_loss: weight of the error of differences between frames. error: of a number, "squared" or
+    "huber" (half the square up to ``huber_delta``, then straight on; Huber 1964).
 
     Errors: UnknownName, ValueError for settings that make no sense.
     """
@@ -55,6 +60,7 @@ class Diffusion(Generator):
     called: ClassVar[str]
     """The name in the registry, for messages."""
     default_guidance: ClassVar[float]
+    mixes = True
     windows_at_once: ClassVar[int | None] = None
     """Windows denoised in one pass, which bounds the memory of long motions; None: all. No result depends on it."""
 
@@ -76,9 +82,12 @@ class Diffusion(Generator):
         velocity_loss: float,
         loss_weighting: Weighting,
         stratified: bool,
+        error: Error = "squared",
+        huber_delta: float = 1.0,
     ) -> None:
         super().__init__()
         for kind, name, allowed in (
+            ("error", error, ("squared", "huber")),
             ("prediction", prediction, PREDICTIONS),
             ("sampler", sampler, SAMPLERS),
             ("loss weighting", loss_weighting, WEIGHTINGS),
@@ -87,6 +96,9 @@ class Diffusion(Generator):
                 raise UnknownName(kind, name, allowed, self.called)
         if max_frames < 1 or sample_steps < 1:
             raise ValueError(f"max_frames {max_frames} and sample_steps {sample_steps} must be >= 1")
+        if not huber_delta > 0:
+            raise ValueError(f"huber_delta {huber_delta} must be above 0")
+        self.error, self.huber_delta = error, huber_delta
         self.spec, self.slots, self.max_frames = spec, tuple(slots), max_frames
         self.overlap = min(round(overlap * spec.fps), max_frames // 2)
         self.prediction: Prediction = prediction
@@ -165,7 +177,7 @@ class Diffusion(Generator):
         output = self.denoise(x_t, self.embed(t), context, mask).float()
 
         weight = self.schedule.loss_weight(t, self.prediction, self.loss_weighting)
-        rec = row_mean((output - self.schedule.target(x0, noise, t, self.prediction)) ** 2, mask)
+        rec = row_mean(self.distance(output, self.schedule.target(x0, noise, t, self.prediction)), mask)
         parts, loss = {"rec": rec.mean()}, (weight * rec).mean()
         predicted = self.schedule.to_x0(output, x_t, t, self.prediction)
         weight = weight * self.schedule.x0_weight(t, self.prediction)
@@ -177,9 +189,15 @@ class Diffusion(Generator):
             loss = loss + factor * error
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
 
+    def distance(self, predicted: Tensor, true: Tensor) -> Tensor:
+        """The error of every number, as ``error`` says."""
+        if self.error == "huber":
+            return F.huber_loss(predicted, true, reduction="none", delta=self.huber_delta)
+        return (predicted - true) ** 2
+
     def _velocity(self, predicted: Tensor, x0: Tensor, mask: Tensor) -> Iterable[tuple[str, float, Tensor]]:
         if self.velocity_loss:
-            error = row_mean((predicted.diff(dim=1) - x0.diff(dim=1)) ** 2, mask[:, 1:] & mask[:, :-1])
+            error = row_mean(self.distance(predicted.diff(dim=1), x0.diff(dim=1)), mask[:, 1:] & mask[:, :-1])
             yield "velocity", self.velocity_loss, error
 
     # ---------------------------------------------------------------- sampling
@@ -205,7 +223,9 @@ class Diffusion(Generator):
             p = p_0 + sum_k w_k (p_k - p_(k-1)).
 
         Equal weights leave p_0 + w (p_n - p_0), the usual two passes; all weights 1 leave p_n, one pass; passes whose
-        coefficient is 0 are not computed, the others run as one batch. A weight of 0 switches its slot off.
+        coefficient is 0 are not computed, the others run as one batch. A weight of 0 switches its slot off. A slot that
+        holds a mixture of values is walked under each of them and the answers are averaged by weight (interpolation
+        in DiffuseStyleGesture's equation 4).
 
         ``edit``: entries marked ``keep`` are put in place of the predicted x_0 at every step (MDM, section 3), and are
         exact in the result. Motions longer than ``max_frames`` are denoised in overlapping windows together.
@@ -236,11 +256,18 @@ class Diffusion(Generator):
         groups = torch.arange(len(windows.rows), device=device).split(self.windows_at_once or len(windows.rows))
         parts = [windows.some(group) for group in groups]
         masks = [None if bool(part.mask.all()) else part.mask for part in parts]
+        mixture = alternatives(given, len(lengths))
         told = {}
         for acting in set(acts):
             chain = guided if acting else unguided(guided)
             weights = torch.tensor([c for _, c in chain], device=device).view(-1, 1, 1, 1)
-            told[acting] = weights, [self.passes(given, chain, *each) for each in zip(parts, masks, strict=True)]
+            told[acting] = (
+                weights,
+                [
+                    [self.passes(alternative, chain, *each) for _, alternative in mixture]
+                    for each in zip(parts, masks, strict=True)
+                ],
+            )
 
         x = noise.normal(shape, name="start", device=device)
         known, keep = (None, None) if edit is None else known_part(edit, x, self.enter, self.called)
@@ -248,12 +275,15 @@ class Diffusion(Generator):
         for i, t in enumerate(run.timesteps):
             weights, contexts = told[acts[i]]
             copies, predicted = len(weights), []
-            for g, (part, mask, context) in enumerate(zip(parts, masks, contexts, strict=True)):
+            for g, (part, mask, several) in enumerate(zip(parts, masks, contexts, strict=True)):
                 view = part.cut(x)
                 time = times[i].expand(copies * len(view), -1)
-                # float32 again: the caller may run the network in half precision, guidance weights need the digits
-                out = self.denoise(view, time, context, mask, copies).float().unflatten(0, (copies, -1))
-                out = (weights * out).sum(0)
+                out = torch.zeros_like(view)
+                for (share, _), context in zip(mixture, several, strict=True):
+                    # float32 again: the caller may run the network in half precision, weights need the digits
+                    each = self.denoise(view, time, context, mask, copies).float().unflatten(0, (copies, -1))
+                    each = (weights * each).sum(0)
+                    out = each if len(mixture) == 1 else out + share[part.rows, None, None] * each
                 predicted.append(self.schedule.to_x0(out, view, torch.tensor([t], device=device), self.prediction))
                 if sampling.progress is not None:
                     sampling.progress(i * len(groups) + g + 1, len(run.timesteps) * len(groups))

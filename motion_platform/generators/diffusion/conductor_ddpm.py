@@ -22,8 +22,9 @@ from motion_platform.generators.diffusion.base import Diffusion
 from motion_platform.generators.diffusion.geometry import row_mean
 from motion_platform.generators.diffusion.guidance import Chain
 from motion_platform.generators.diffusion.windows import Windows
-from motion_platform.motion.conducting.keypoints import ARMS, BODY, HEAD, columns_of, on_frames, resize_gestures
+from motion_platform.motion.conducting.keypoints import ARMS, BODY, HEAD, columns_of, resize_gestures
 from motion_platform.nn.diffusion import Prediction, Weighting
+from motion_platform.nn.frame_tokens import on_frames
 from motion_platform.nn.linear_transformer import AttentionKind, LinearTransformer, Memory, StepEmbedding
 
 KEYPOINTS = 13

@@ -30,6 +30,20 @@ def unguided(chain: Chain) -> Chain:
     return [(chain[-1][0], 1.0)]
 
 
+def alternatives(given: Mapping[str, Condition], batch: int) -> list[tuple[Tensor, dict[str, Condition]]]:
+    """[(weight (B,), conditions)] of every combination of the values that mixtures hold; weights of a row sum to 1."""
+    device = next(iter(given.values())).mask.device if given else None
+    found: list[tuple[Tensor, dict[str, Condition]]] = [(torch.ones(batch, device=device), dict(given))]
+    for slot, condition in given.items():
+        if condition.mixed:
+            found = [
+                (share * weight.to(share), {**others, slot: value})
+                for share, others in found
+                for weight, value in condition.mixed
+            ]
+    return found
+
+
 def known_slots(values: Mapping[str, float], slots: Sequence[str], where: str) -> dict[str, float]:
     """The values, refused with UnknownName for a slot that is not one of ``slots``."""
     for slot in values:

@@ -8,7 +8,8 @@ from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSp
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion.conductor_ddpm import ConductorDDPM, join
 from motion_platform.generators.diffusion.windows import seam_report
-from motion_platform.motion.conducting.keypoints import on_frames, resize_gestures
+from motion_platform.motion.conducting.keypoints import resize_gestures
+from motion_platform.nn.frame_tokens import on_frames
 
 LATENT, WIDTH = 16, 64
 SLOTS = ("music", "style")
