@@ -62,6 +62,8 @@ CATALOG: dict[str, dict[str, str]] = {
         "floor_penetration": "motion_platform.metrics.physical:FloorPenetration",
         "floating": "motion_platform.metrics.physical:Floating",
         "jerk": "motion_platform.metrics.physical:Jerk",
+        "pops": "motion_platform.metrics.physical:Pops",
+        "supporting_foot": "motion_platform.metrics.supporting_foot:SupportingFoot",
         "bone_length_drift": "motion_platform.metrics.physical:BoneLengthDrift",
         "acceleration": "motion_platform.metrics.physical:Acceleration",
         "mse": "motion_platform.metrics.position:MSE",

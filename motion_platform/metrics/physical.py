@@ -1,4 +1,4 @@
-"""Is a motion physically plausible? Five numbers that need no reference; compare each with that of real motion."""
+"""Is a motion physically plausible? Six numbers that need no reference; compare each with that of real motion."""
 
 from __future__ import annotations
 
@@ -91,6 +91,33 @@ class Acceleration(_PerMotion):
         if len(joints) < 3:
             return joints.new_zeros(0)
         return (torch.diff(joints, n=2, dim=0) * fps**2).norm(dim=-1).mean(1)
+
+
+class Pops(_PerMotion):
+    """Frames in which a joint jumps, a minute: its second difference is more than ``least`` m/s^2 and more than
+    ``times`` as large as any other within ``around`` seconds (but for the frames beside it).
+
+    A cut, a pose that flashes up for a frame and a wrist that jumps by a few centimetres are pops; a kick is not: it
+    gains speed over several frames. Real motion capture has some (steps, markers that jump): compare with its row.
+    Ours; the figures were chosen so that real clips have few and each of the three faults above is seen.
+    """
+
+    name = "pops"
+    unit = "a minute"
+
+    def __init__(self, least: float = 12.0, times: float = 3.0, around: float = 0.4) -> None:
+        self.least, self.times, self.around = least, times, around
+
+    def measure(self, joints: Tensor, fps: float, skeleton: Skeleton) -> Tensor:
+        reach = round(self.around * fps)
+        if len(joints) < 4 + reach:
+            return joints.new_zeros(0)
+        jumps = (torch.diff(joints, n=2, dim=0) * fps**2).norm(dim=-1)  # (T-2, J)
+        padded = torch.nn.functional.pad(jumps, (0, 0, reach, reach))
+        near = padded.unfold(0, 2 * reach + 1, 1).clone()  # (T-2, J, 2 reach + 1)
+        near[..., reach - 1 : reach + 2] = 0
+        popped = (jumps > self.least) & (jumps > self.times * near.amax(-1))
+        return popped.any(1).double() * fps * 60
 
 
 class BoneLengthDrift(_PerMotion):

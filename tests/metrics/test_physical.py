@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from motion_platform.metrics.physical import Acceleration, BoneLengthDrift, Floating, FloorPenetration, Jerk
+from motion_platform.metrics.physical import Acceleration, BoneLengthDrift, Floating, FloorPenetration, Jerk, Pops
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
 
@@ -63,3 +63,29 @@ def test_acceleration_of_a_fall(oracles, value):
     joints[..., 2] += 0.0625 * torch.arange(20)[:, None]  # steady; exact in binary
     assert value(Acceleration(), joints)["acceleration"] == pytest.approx(0.0, abs=0.02)
     assert value(Acceleration(), oracles.standing(2)) == {}
+
+
+def swinging(oracles, frames: int = 60) -> torch.Tensor:
+    """An arm that swings by 40 cm at 1.5 Hz: fast, and smooth."""
+    joints = oracles.standing(frames)
+    joints[:, oracles.LEFT_WRIST, 1] += 0.2 * torch.sin(torch.arange(frames) / oracles.FPS * 2 * torch.pi * 1.5)
+    return joints
+
+
+def test_smooth_motion_does_not_pop(oracles, value):
+    assert value(Pops(), swinging(oracles)) == {"pops": 0.0}
+    assert value(Pops(), oracles.standing(8)) == {}
+
+
+@pytest.mark.parametrize("fault", ["a cut", "a pose that flashes up", "a wrist that jumps"])
+def test_what_jumps_pops(oracles, value, fault):
+    joints = swinging(oracles)
+    if fault == "a cut":
+        joints[30:, :, 0] += 0.1
+    elif fault == "a pose that flashes up":
+        joints[30, oracles.RIGHT_WRIST, 1] += 0.5
+    else:
+        joints[30, oracles.RIGHT_WRIST, 0] += 0.05
+    frames = 2 if fault == "a cut" else 1
+    assert value(Pops(), joints)["pops"] == pytest.approx(frames * 60 * oracles.FPS / 58)
+    assert value(Pops(least=500.0), joints)["pops"] == 0.0

@@ -137,8 +137,8 @@ class Diffusion(Generator):
         """The network's units to raw ones."""
         return self.spec.restore(x)
 
-    def finish(self, x: Tensor, lengths: Tensor, sampling: Sampling) -> Tensor:
-        """What is done to a motion (B, T, D) in raw units when no noise is left."""
+    def finish(self, x: Tensor, lengths: Tensor, sampling: Sampling, edited: bool) -> Tensor:
+        """What is done to a motion (B, T, D) in raw units when no noise is left; edited: parts of it were given."""
         return x
 
     def terms(self, predicted: Tensor, x0: Tensor, batch: Batch) -> Iterable[tuple[str, float, Tensor]]:
@@ -291,7 +291,7 @@ class Diffusion(Generator):
             if edit is not None:
                 x0 = torch.where(keep, known, x0)
             x = run.step(i, x0, x, lambda: noise.normal(shape, name=f"step {i}", device=device))  # noqa: B023
-        x = self.finish(self.leave(x), lengths, sampling)
+        x = self.finish(self.leave(x), lengths, sampling, edit is not None)
         if edit is not None:
             x = torch.where(keep, edit.x.to(x), x)  # not through the network's units and back: exact
         return torch.where(length_mask(lengths, shape[0])[..., None], x, 0.0)

@@ -219,7 +219,7 @@ class ConductorDDPM(Diffusion):
     def leave(self, x: Tensor) -> Tensor:
         return self.spec.restore(x) if self.normalise else x
 
-    def finish(self, x: Tensor, lengths: Tensor, sampling: Sampling) -> Tensor:
+    def finish(self, x: Tensor, lengths: Tensor, sampling: Sampling, edited: bool) -> Tensor:
         return resize_gestures(x, lengths, self.spec.fps, sampling.amplitude)
 
     def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:

@@ -15,12 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motion_platform.core.errors import DataError, UnknownName
-from motion_platform.core.schema import Batch, Condition, MotionSpec
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, Sampling
 from motion_platform.generators.diffusion.base import Diffusion
 from motion_platform.generators.diffusion.geometry import GeometricLoss
 from motion_platform.generators.diffusion.guidance import Chain
 from motion_platform.generators.diffusion.reading import ConditionReader
 from motion_platform.generators.diffusion.windows import Windows
+from motion_platform.motion.foot_lock import standing
 from motion_platform.nn.diffusion import Prediction, Weighting
 from motion_platform.nn.transformer import Norm, TimestepEmbedding, Transformer, sinusoidal
 
@@ -57,6 +58,9 @@ class MDM(Diffusion):
 
     text_layers: transformer layers that read the tokens of all slots together before any of the above; natural_length,
     alignment_loss: what else is learned from them (generators/reading.py).
+
+    foot_lock: bones keep their lengths and supporting feet stand in what is generated (motion/foot_lock.py); an edit
+    is left as it is, so that what it keeps is exact.
 
     The other settings are those of every diffusion model (generators/diffusion.py).
     """
@@ -99,6 +103,7 @@ class MDM(Diffusion):
         natural_length: bool = False,
         text_layers: int = 0,
         alignment_loss: float = 0.0,
+        foot_lock: bool = False,
     ) -> None:
         super().__init__(
             spec,
@@ -127,6 +132,7 @@ class MDM(Diffusion):
             raise ValueError(f"patch {patch} must be 1 to max_frames = {max_frames}")
         if smoothing and smoothing % 2 == 0:
             raise ValueError(f"smoothing {smoothing} must be 0 or an odd number of frames")
+        self.foot_lock = foot_lock
         self.width, self.decoder, self.fusion, self.patch = width, architecture == "decoder", fusion, patch
         tokens = -(-max_frames // patch)
         self.register_buffer("positions", sinusoidal(tokens + 1, width), persistent=False)
@@ -240,6 +246,11 @@ class MDM(Diffusion):
         return self.reader.natural_lengths(self.reader(given))
 
     # ---------------------------------------------------------------- sampling
+
+    def finish(self, x: Tensor, lengths: Tensor, sampling: Sampling, edited: bool) -> Tensor:
+        if edited or not self.foot_lock:
+            return x
+        return standing(Motion(x, lengths, self.spec)).x
 
     def passes(self, given: Mapping[str, Condition], chain: Chain, windows: Windows, mask: Tensor | None) -> _Context:
         stacked = {}

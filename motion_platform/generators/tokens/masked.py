@@ -27,6 +27,7 @@ from motion_platform.generators.diffusion.reading import ConditionReader
 from motion_platform.generators.language.codes import CodeGenerator
 from motion_platform.generators.tokens import varying, writing
 from motion_platform.generators.tokens.seams import paste
+from motion_platform.motion.foot_lock import standing
 from motion_platform.nn.transformer import Transformer, sinusoidal
 
 Memory = tuple[list | None, Tensor | None]
@@ -46,6 +47,7 @@ class MaskedTokens(CodeGenerator):
     pass each later codebook; guidance is a weight on logits a slot. temperature, top_p: of the draw;
     later_temperature: of that of the later codebooks (0: the likeliest code). order_noise: size of the Gumbel noise in
     the order of settling; without it a body that stands (one certain code) is settled before one that strides.
+    foot_lock: bones keep their lengths and supporting feet stand (motion/foot_lock.py), before given frames are put in.
     """
 
     called = "masked_tokens"
@@ -77,6 +79,7 @@ class MaskedTokens(CodeGenerator):
         order_noise: float = 4.0,
         guidance: dict[str, float] | None = None,
         seam_seconds: float = 0.35,
+        foot_lock: bool = False,
     ) -> None:
         super().__init__()
         self.spec, self.slots, self.width = spec, tuple(slots), width
@@ -101,7 +104,7 @@ class MaskedTokens(CodeGenerator):
         self.guidance = dict.fromkeys(self.slots, 1.5) | known_slots(
             guidance or {}, self.slots, "masked_tokens: guidance"
         )
-        self.blend = round(seam_seconds * spec.fps)
+        self.blend, self.foot_lock = round(seam_seconds * spec.fps), foot_lock
 
         self.register_buffer("positions", sinusoidal(self.max_steps + 1, width), persistent=False)
         # As large as the positions: smaller ones are not seen beside them. The last row is the mask.
@@ -241,6 +244,8 @@ class MaskedTokens(CodeGenerator):
             ids = self._write(steps, chain, memory, noise, sampling, known, kept)
             made = self.tokenizer.decode(Tokens(ids, steps))
             x = self._fit(made.x, lengths)
+            if self.foot_lock:
+                x = standing(Motion(x, lengths, self.spec)).x
             if edit is not None:
                 x = paste(x, lengths, edit, self.blend, self.spec.representation)
         return Motion(x.clone(), lengths, self.spec)

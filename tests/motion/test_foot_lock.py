@@ -1,0 +1,95 @@
+"""Bones that keep their lengths and feet that stand, on a real walk with faults put into it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from motion_platform.core.schema import Motion, MotionSpec
+from motion_platform.motion import io
+from motion_platform.motion.foot_lock import constant_bones, lock_feet, standing
+from motion_platform.motion.representations import get_representation
+from motion_platform.motion.retarget import resample, to_humanml3d
+from motion_platform.motion.skeleton import get_skeleton
+
+BODY = get_skeleton("humanml3d")
+FEET = [BODY.index("left_foot"), BODY.index("right_foot")]
+
+
+@pytest.fixture(scope="module")
+def walk(sample_root) -> np.ndarray:
+    clip = to_humanml3d(io.load(sample_root / "bandai-namco" / "dataset-1_walk_normal_001.bvh"), uniform=False)
+    joints = resample(clip.joints, clip.fps, 20.0)
+    return joints - [0, joints[:, FEET, 1].min(), 0]
+
+
+def slide(joints: np.ndarray) -> float:
+    """Mean speed of the slower of the low feet, cm/s."""
+    foot = joints[:, FEET]
+    low = np.maximum(foot[1:, :, 1], foot[:-1, :, 1]) < 0.08
+    speed = np.where(low, np.linalg.norm(np.diff(foot[..., [0, 2]], axis=0), axis=-1) * 2000, np.inf).min(1)
+    return float(speed[np.isfinite(speed)].mean())
+
+
+def lengths(joints: np.ndarray) -> np.ndarray:
+    parent, child = (list(ends) for ends in zip(*BODY.bones, strict=True))
+    return np.linalg.norm(joints[:, child] - joints[:, parent], axis=-1)
+
+
+def test_bones_keep_their_median_length_and_their_directions(walk) -> None:
+    breathing = walk * (1 + 0.05 * np.sin(np.arange(len(walk)) / 3))[:, None, None]
+    still = constant_bones(breathing, BODY)
+    assert np.ptp(lengths(still), axis=0).max() < 1e-9
+    np.testing.assert_allclose(lengths(still)[0], np.median(lengths(breathing), axis=0))
+    parent, child = BODY.bones[7]
+    unit = [(x[:, child] - x[:, parent]) / lengths(x)[:, 7:8] for x in (breathing, still)]
+    np.testing.assert_allclose(*unit, atol=1e-9)
+
+
+@pytest.mark.parametrize("fault", ["the body drifts", "the feet swim"])
+def test_a_walk_that_slides_stands_again(walk, fault: str) -> None:
+    bad, t = walk.copy(), np.arange(len(walk)) / 20
+    if fault == "the body drifts":
+        bad[..., 2] += 0.25 * t[:, None]
+    else:
+        bad[:, [*FEET, BODY.index("left_ankle"), BODY.index("right_ankle")], 0] += 0.03 * np.sin(6 * t)[:, None]
+    mended = lock_feet(bad, 20.0, BODY)
+    assert slide(bad) > slide(walk) + 5
+    assert slide(mended) < 0.5 * slide(bad)
+    assert np.abs(lengths(mended) - lengths(bad))[:, :8].max() < 0.12, "a leg was torn"
+    hips = [BODY.index("left_hip"), BODY.index("left_knee")]
+    thigh = [np.linalg.norm(x[:, hips[1]] - x[:, hips[0]], axis=-1) for x in (bad, mended)]
+    np.testing.assert_allclose(*thigh, atol=1e-6)
+
+
+def test_a_drift_of_the_body_is_taken_from_its_way(walk) -> None:
+    drifting = walk + np.arange(len(walk))[:, None, None] / 20 * [0, 0, 0.25]
+    back = lock_feet(drifting, 20.0, BODY)
+    off = np.linalg.norm((back - lock_feet(walk, 20.0, BODY))[:, 0], axis=-1)
+    assert off.max() < 0.25 * 0.25 * len(walk) / 20
+
+
+def test_what_stands_and_what_flies_is_left_alone(walk) -> None:
+    up = walk + np.array([0, 0.5, 0])
+    np.testing.assert_array_equal(lock_feet(up, 20.0, BODY), up)
+    statue = np.repeat(walk[:1], 40, axis=0)
+    np.testing.assert_allclose(lock_feet(statue, 20.0, BODY), statue, atol=1e-4)
+    np.testing.assert_array_equal(lock_feet(walk[:2], 20.0, BODY), walk[:2])
+    arms = get_skeleton("coco_upper")
+    wave = np.random.default_rng(0).normal(size=(30, len(arms), 3))
+    np.testing.assert_array_equal(lock_feet(wave, 20.0, arms), wave)
+
+
+def test_features_go_through_with_their_lengths(walk) -> None:
+    representation = get_representation("humanml3d_essential")
+    drifting = walk + np.arange(len(walk))[:, None, None] / 20 * [0, 0, 0.25]
+    x = torch.from_numpy(representation.encode(drifting))
+    spec = MotionSpec("humanml3d_essential", "humanml3d", 20.0, torch.zeros(67), torch.ones(67))
+    batch = Motion(torch.stack([x, x]), torch.tensor([len(x), 1]), spec)
+    mended = standing(batch)
+    assert mended.x.shape == batch.x.shape
+    assert mended.x.dtype == batch.x.dtype
+    torch.testing.assert_close(mended.x[1], batch.x[1])
+    joints = [representation.to_joints(each.x[0].numpy()) for each in (batch, mended)]
+    assert slide(joints[1]) < 0.5 * slide(joints[0])
