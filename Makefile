@@ -1,14 +1,18 @@
-# make demo: a sentence becomes a moving body, from a bare machine. make test, make lint: what a change must pass;
-# make quick: contracts and units alone.
+# make demo: a sentence becomes a moving body, from a bare machine. make studio: the web page. make test, make lint:
+# what a change must pass; make quick: contracts and units alone.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick lint format clean
+.PHONY: demo studio test quick lint format clean
 
 demo: .venv/.ready
 	@mkdir -p out
 	@$(BIN)/motion generate text_to_motion --text "a tired person walks and turns left" --seed 7 -o out/demo.html
 	@echo "open in a browser: file://$(CURDIR)/out/demo.html"
+
+studio: .venv/.ready
+	@$(BIN)/python -c "import uvicorn, starlette" 2>/dev/null || $(BIN)/python -m pip install --quiet -e ".[studio]" -c constraints.txt
+	@$(BIN)/motion studio
 
 # A process a core, with one thread each: whole files go to one process, so that what a file sets up is made once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile

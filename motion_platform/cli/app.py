@@ -32,6 +32,7 @@ from motion_platform.cli.evaluate import benchmark, compare, evaluate, weights_o
 from motion_platform.cli.files import convert, info, render
 from motion_platform.cli.language import caption, length, without_text
 from motion_platform.cli.search import import_guo, import_m2s, search
+from motion_platform.cli.studio import serve, studio
 from motion_platform.cli.tokens import detokenize, tokenize, tokenizer_report
 from motion_platform.core.errors import MotionPlatformError, UnknownName, UsageError
 
@@ -276,6 +277,8 @@ weights_app.command("import-m2s")(import_m2s)
 app.command()(convert)
 app.command()(render)
 app.command()(info)
+app.command()(studio)
+app.command()(serve)
 
 
 @app.command()

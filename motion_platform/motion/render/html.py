@@ -49,6 +49,7 @@ MAX_SECONDS = 2 * 3600.0
 """Of sound in one page: 86 MB as mp3, 115 MB as text."""
 
 SCRIPTS = ("player_motion.js", "player_sound.js", "player_webgl.js", "player_canvas.js", "player.js")
+"""The player; ``player_start.js`` starts it in a page of its own."""
 
 
 def write(clips: Sequence[Clip] | Clip, path: str | Path, *, title: str | None = None) -> list[Path]:
@@ -86,12 +87,19 @@ def page_text(clips: Sequence[Clip], title: str | None = None) -> str:
         "title": html.escape(_tidy(shown)),
         "heading_class": "seen" if title else "unseen",
         "style": (folder / "player.css").read_text(encoding="utf-8"),
-        "script": "\n".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        "script": "\n".join((folder / name).read_text(encoding="utf-8") for name in (*SCRIPTS, "player_start.js")),
+        "controls": (folder / "player_controls.html").read_text(encoding="utf-8"),
         "data": _script_safe(page_data(clips)),
     }
     template = (folder / "player.html").read_text(encoding="utf-8")
     # One pass: a caption that looks like a field is not filled in again.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], template)
+
+
+def player_script() -> str:
+    """The player's classes as one script; nothing in it starts by itself."""
+    folder = resources.files("motion_platform.motion.render")
+    return '"use strict";\n' + "\n".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)
 
 
 def page_data(clips: Sequence[Clip]) -> dict[str, Any]:

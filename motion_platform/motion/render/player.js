@@ -7,24 +7,16 @@ const THEMES = {
 const $ = (id) => document.getElementById(id);
 
 class Player {
-  constructor(data) {
-    this.motions = data.motions.map((raw) => new Motion(raw));
-    this.seconds = Math.max(...this.motions.map((m) => m.seconds));
-    this.step = 1 / Math.max(...this.motions.map((m) => m.fps));
-    this.tones = data.colours;
-    this.flat = this.motions.every((m) => m.flat);
-    this.camera = new Camera(this.flat);
-    this.time = 0; this.speed = 1; this.playing = false; this.dirty = true;
-    this.quality = 1; this.loop = true; this.follow = true; this.trail = false;
-    this.sound = data.audio ? new Sound(data.audio, (words) => this.tell(words)) : null;
-    this.traces = this.motions.some((m) => m.traced.length > 0);
-    for (const [name, there] of [["traces", this.traces], ["sound", this.sound]]) if (there) for (const part of [$(name), document.querySelector(`[data-for=${name}]`)]) part.hidden = false;
+  /** data: what the page shows first. dress(figure, motion, i): what another page adds to the figure of a motion. */
+  constructor(data, dress = () => {}) {
+    this.dress = dress;
+    this.speed = 1; this.quality = 1; this.loop = true; this.follow = true; this.trail = false;
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => { this.dirty = true; });
     const settings = new URLSearchParams(location.hash.slice(1));  // #t=1.5&renderer=canvas
     this.choose(settings.get("renderer"));
-    this.buildStage();
     this.listen();
+    this.show(data);
     // What sounds waits for a click: no browser lets a page begin to sound by itself.
     if (settings.has("t")) this.seek(Number(settings.get("t")) || 0); else if (!this.sound && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.play();
     if (settings.has("path")) this.toggle("trail");
@@ -36,9 +28,28 @@ class Player {
     try { this.renderer = new WebGLRenderer(); } catch (error) { this.simplify(error.message); }
   }
 
+  /** Other motions, from their beginning; the camera stays where it is. */
+  show(data) {
+    if (this.sound) this.sound.play(false, 0, 1);
+    this.motions = data.motions.map((raw) => new Motion(raw));
+    this.seconds = Math.max(0, ...this.motions.map((m) => m.seconds));
+    this.step = 1 / Math.max(1, ...this.motions.map((m) => m.fps));
+    this.tones = data.colours;
+    const flat = this.motions.length > 0 && this.motions.every((m) => m.flat);
+    if (!this.camera || this.flat !== flat) this.camera = new Camera(flat);
+    this.flat = flat;
+    this.time = 0; this.playing = false; this.dirty = true;
+    this.sound = data.audio ? new Sound(data.audio, (words) => this.tell(words)) : null;
+    this.traces = this.motions.some((m) => m.traced.length > 0);
+    for (const [name, there] of [["traces", this.traces], ["sound", this.sound]]) for (const part of [$(name), document.querySelector(`[data-for=${name}]`)]) part.hidden = !there;
+    $("music").hidden = !this.sound;
+    this.buildStage();
+  }
+
   buildStage() {
     const stage = $("stage"), count = this.motions.length;
-    const columns = count <= 3 ? count : count === 4 ? 2 : count <= 9 ? 3 : 4;
+    stage.replaceChildren();
+    const columns = count <= 3 ? Math.max(1, count) : count === 4 ? 2 : count <= 9 ? 3 : 4;
     stage.style.setProperty("--columns", columns);
     stage.classList.toggle("many", count > 2 * columns);
     this.views = this.motions.map((motion, i) => {
@@ -53,6 +64,7 @@ class Player {
       box.append(canvas);
       figure.append(box, caption);
       stage.append(figure);
+      this.dress(figure, motion, i);
       this.grab(canvas);
       new ResizeObserver(() => { this.dirty = true; }).observe(box);
       return { motion, box, canvas, context: canvas.getContext("2d", { alpha: false }) };
@@ -100,12 +112,10 @@ class Player {
     $("play").addEventListener("click", () => this.play(!this.playing));
     $("scrub").addEventListener("input", () => { this.play(false); this.seek(Number($("scrub").value)); });
     $("speed").addEventListener("change", () => this.hurry());
-    if (this.sound) {
-      this.grabWave($("wave"), () => this.sound.span(this.time));
-      this.grabWave($("overview"), () => [0, this.seconds]);
-      new ResizeObserver(() => { this.dirty = true; }).observe($("music"));
-      $("sound").addEventListener("click", () => { this.sound.on = !this.sound.on; $("sound").setAttribute("aria-pressed", String(this.sound.on)); this.sound.play(this.playing, this.time, this.speed); });
-    }
+    this.grabWave($("wave"), () => this.sound.span(this.time));
+    this.grabWave($("overview"), () => [0, this.seconds]);
+    new ResizeObserver(() => { this.dirty = true; }).observe($("music"));
+    $("sound").addEventListener("click", () => { this.sound.on = !this.sound.on; $("sound").setAttribute("aria-pressed", String(this.sound.on)); this.sound.play(this.playing, this.time, this.speed); });
     for (const name of ["loop", "follow", "trail", "traces"]) $(name).addEventListener("click", () => this.toggle(name));
     $("reset").addEventListener("click", () => { this.camera.reset(); this.dirty = true; });
     $("help").addEventListener("click", () => { $("keys").hidden = !$("keys").hidden; $("help").setAttribute("aria-expanded", String(!$("keys").hidden)); });
@@ -113,15 +123,15 @@ class Player {
   }
 
   key(e) {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.tagName === "SELECT") return;
-    const onButton = e.target.tagName === "BUTTON";
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest?.("select, textarea, dialog, input:not([type=range])")) return;
+    const onButton = e.target.closest?.("button, summary, a");
     const jump = (by) => { this.play(false); this.seek(this.time + by); };
     const actions = {
       " ": () => this.play(!this.playing), k: () => this.play(!this.playing),
       ArrowLeft: () => jump(e.shiftKey ? -1 : -this.step), ArrowRight: () => jump(e.shiftKey ? 1 : this.step),
       Home: () => this.seek(0), End: () => { this.play(false); this.seek(this.seconds); },
       "-": () => this.faster(-1), "+": () => this.faster(1), "=": () => this.faster(1),
-      l: () => this.toggle("loop"), f: () => this.toggle("follow"), t: () => this.toggle("trail"), h: () => { if (!$("traces").hidden) this.toggle("traces"); }, m: () => $("sound").click(), r: () => $("reset").click(), "?": () => $("help").click(),
+      l: () => this.toggle("loop"), f: () => this.toggle("follow"), t: () => this.toggle("trail"), h: () => { if (!$("traces").hidden) this.toggle("traces"); }, m: () => { if (this.sound) $("sound").click(); }, r: () => $("reset").click(), "?": () => $("help").click(),
     };
     const action = actions[e.key.length === 1 ? e.key.toLowerCase() : e.key];
     if (!action || (onButton && e.key === " ")) return;
@@ -211,7 +221,3 @@ class Player {
     this.drawn = (this.drawn || 0) + 1;
   }
 }
-
-const player = new Player(JSON.parse($("motion-data").textContent));
-addEventListener("scroll", () => { player.dirty = true; }, { passive: true });
-window.motionPlayer = player;  // for tests and for the curious
