@@ -6,6 +6,7 @@ import ast
 import functools
 import importlib
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import typer
 from documents import DOCUMENTS, ROOT, blocks, commands
 
 from motion_platform.cli import app as cli
+from motion_platform.cli.examples import EXAMPLES
 from motion_platform.core import catalog, config, registry, tasks
 from motion_platform.training import build
 
@@ -50,9 +52,14 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(found), f"{path}: no heading for {target}"
 
 
+@functools.cache
+def command_line():
+    return typer.main.get_command(cli.app)
+
+
 def parse(words: list[str]) -> None:
     """Parse a whole command as the command line does, without running it. Raises what the parser raises."""
-    command, context, rest = typer.main.get_command(cli.app), None, words[1:]
+    command, context, rest = command_line(), None, words[1:]
     name = "motion"
     while True:
         context = command.make_context(name, list(rest), parent=context)
@@ -64,7 +71,7 @@ def parse(words: list[str]) -> None:
 
 def known(words: list[str]) -> None:
     """A command in running text may be a part of one: its name and every option in it must exist."""
-    command, rest = typer.main.get_command(cli.app), words[1:]
+    command, rest = command_line(), words[1:]
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         assert rest[0] in command.commands, f"there is no command {' '.join(words)}"
         command, rest = command.commands[rest[0]], rest[1:]
@@ -91,6 +98,12 @@ def test_commands_are_understood(path: Path) -> None:
                 raise AssertionError(f"{path}: {' '.join(words)}: {error}") from error
     for line in IN_LINE.findall(re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)):
         known(line.split())
+
+
+def test_examples_in_the_help_are_understood() -> None:
+    for line in [line for lines in EXAMPLES.values() for line in lines]:
+        words = shlex.split(line)
+        parse(words[words.index("cli.py") :] if words[0] == "torchrun" else words)
 
 
 def test_the_parser_sees_a_wrong_command() -> None:

@@ -14,7 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
+from motion_platform.cli import examples
 from motion_platform.cli.common import (
+    Device,
     Names,
     Output,
     Progress,
@@ -68,7 +70,6 @@ Guidance = Annotated[
 Steps = Annotated[int | None, typer.Option(help="Denoising steps (default: the model's).", min=1)]
 Sampler = Annotated[str | None, typer.Option(help="Name of the sampler (default: the model's).")]
 Model = Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")]
 
 
 @app.command("list")
@@ -120,7 +121,7 @@ def generate(
     steps: Steps = None,
     sampler: Sampler = None,
     model: Model = None,
-    device: Device = "cpu",
+    device: Device = "auto",
 ):
     """Make motion from text, music, speech or a part of a motion and write it to one or more files.
 
@@ -128,6 +129,7 @@ def generate(
     """
     check_motion_outputs(output, view)
     from motion_platform.model.run import find_device
+    from motion_platform.motion.skeleton import get_skeleton
     from motion_platform.pipelines import generate as engine
     from motion_platform.pipelines.texts import read_texts
 
@@ -153,19 +155,24 @@ def generate(
     if motion is not None:
         if music or more:
             raise UsageError("--motion: a completed motion takes texts beside it, no music and no --give")
-        clips = engine.complete(
-            run,
-            motion,
-            texts=texts,
-            low_texts=lows,
-            seconds=seconds,
-            samples=samples,
-            seed=seed,
-            sampling=sampling,
-        )
+        check_motion_outputs(output, view, samples)
+        with Progress(f"completing {motion.name}") as progress:
+            clips = engine.complete(
+                run,
+                motion,
+                texts=texts,
+                low_texts=lows,
+                seconds=seconds,
+                samples=samples,
+                seed=seed,
+                sampling=sampling,
+                progress=progress.show,
+            )
     else:
         given, count = engine.inputs_of(run, texts=texts, low_texts=lows, music=music, styles=style, give=more)
-        with Progress() as progress:
+        shown_twice = view == "both" and get_skeleton(run.model.spec.skeleton).dims == 2
+        check_motion_outputs(output, view, count * samples * (1 + shown_twice))
+        with Progress("reading what was given") as progress:
             clips = engine.make(
                 run,
                 given,
@@ -204,10 +211,10 @@ def edit(
     steps: Steps = None,
     sampler: Sampler = None,
     model: Model = None,
-    device: Device = "cpu",
+    device: Device = "auto",
 ):
     """Keep a part of a motion and make the rest anew."""
-    check_motion_outputs(output)
+    check_motion_outputs(output, count=samples)
     from motion_platform.model.run import find_device
     from motion_platform.motion import io
     from motion_platform.pipelines import generate as engine
@@ -221,20 +228,22 @@ def edit(
         raise UsageError(f"--number: got {number}; {source} holds {len(clips)} motion(s), counted from 1")
     run = engine.load(task, model, find_device(device))
     sampling = _sampling(guidance, steps, sampler, run)
-    clips = engine.edit(
-        run,
-        clips[number - 1],
-        keep,
-        text,
-        low_text,
-        seconds=seconds,
-        keep_seconds=keep_seconds,
-        frames=numbers,
-        names=names,
-        samples=samples,
-        seed=seed,
-        sampling=sampling,
-    )
+    with Progress(f"editing {source.name}") as progress:
+        clips = engine.edit(
+            run,
+            clips[number - 1],
+            keep,
+            text,
+            low_text,
+            seconds=seconds,
+            keep_seconds=keep_seconds,
+            frames=numbers,
+            names=names,
+            samples=samples,
+            seed=seed,
+            sampling=sampling,
+            progress=progress.show,
+        )
     save(clips, output)
 
 
@@ -288,6 +297,12 @@ def doctor():
 
     for key, value in listing.doctor().items():
         print(f"{key:<22} {value}")
+
+
+for _group, _commands in (("", app), ("data ", data_app), ("weights ", weights_app)):
+    for _command in _commands.registered_commands:
+        _name = _command.name or _command.callback.__name__.replace("_", "-")  # type: ignore[union-attr]
+        _command.epilog = examples.of(_group + _name)
 
 
 def _sampling(guidance: list[str], steps: int | None, sampler: str | None, run: Any, amplitude: float = 1.0) -> Any:

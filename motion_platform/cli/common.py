@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,40 +27,77 @@ Up = Annotated[str | None, typer.Option(help="The file's up axis, where a guess 
 Asf = Annotated[Path | None, typer.Option(help="The skeleton file of an .amc.")]
 BodyFile = Annotated[Path | None, typer.Option("--body", help="Rest joints of an AMASS file's body (.npy or .npz).")]
 
+Device = Annotated[
+    str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto: the best one here (numbers differ a little between them).")
+]
+
 VIEWS = ("2d", "3d", "both")
 
 PATIENCE = 2.0
-"""Seconds that work may last before a line says how far it is."""
+"""Seconds that work may last before a bar says how far it is."""
 
 
 class Progress:
-    """How far long work is, in one line on a terminal after ``PATIENCE`` seconds; nothing elsewhere."""
+    """How far long work is, as a bar on a terminal after ``PATIENCE`` seconds; nothing elsewhere.
+
+    what: what is done while nobody says more; then the bar shows that time passes. Work that lasts a shorter time
+    shows nothing, and imports nothing.
+    """
+
+    def __init__(self, what: str = "working") -> None:
+        self.name, self.done = what, 0
+        self.total: int | None = None
+        self._bar: Any = None
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(PATIENCE, self._open)
+        self._timer.daemon = True
 
     def __enter__(self) -> Progress:
-        self.shown, self.since = 0, time.monotonic()
+        if sys.stderr.isatty():
+            self._timer.start()
         return self
 
     def show(self, name: str, done: int, total: int) -> None:
         """``done`` of ``total`` of the thing called ``name``."""
-        if sys.stderr.isatty() and time.monotonic() - self.since > PATIENCE:
-            line = f"{name}: {100 * done // max(total, 1)} %"
-            print(f"\r{line:<{self.shown}}", end="", file=sys.stderr, flush=True)
-            self.shown = len(line)
+        with self._lock:
+            self.name, self.done, self.total = name, done, total
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], description=name, completed=done, total=total)
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        text = TextColumn("{task.description}", markup=False)  # a file's name may hold brackets
+        columns = (text, BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with self._lock:
+            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            self._bar.add_task(self.name, total=self.total, completed=self.done)
+            self._bar.start()
 
     def __exit__(self, *_: object) -> None:
-        if self.shown:
-            print(f"\r{'':<{self.shown}}\r", end="", file=sys.stderr, flush=True)
+        self._timer.cancel()
+        if self._timer.is_alive():
+            self._timer.join()
+        if self._bar is not None:
+            self._bar.stop()
 
 
-def check_motion_outputs(paths: Sequence[Path], view: str = "both") -> None:
-    """Refuse a motion file that cannot be written, and an unknown view, before any work is done."""
+def check_motion_outputs(paths: Sequence[Path], view: str = "both", count: int = 1) -> None:
+    """Refuse a motion file that cannot be written, and an unknown view, before any work is done.
+
+    count: motions that it is to hold, where that is known.
+    """
     if view not in VIEWS:
         raise UsageError(f"--view: got {view!r}; {suggest(view, VIEWS)}")
     from motion_platform.core.files import check_folders, check_formats
-    from motion_platform.motion.io import WRITERS
+    from motion_platform.motion import io
 
-    check_formats(paths, WRITERS, any_case=True)
+    check_formats(paths, io.WRITERS, any_case=True)
     check_folders(paths)
+    for path in paths:
+        io.check_motions(path, count)
 
 
 def save(clips: Sequence[Clip], outputs: Sequence[Path], view: str = "both") -> None:
@@ -68,8 +105,10 @@ def save(clips: Sequence[Clip], outputs: Sequence[Path], view: str = "both") -> 
     from motion_platform.motion import files
 
     for path in outputs:
-        for written in files.write(clips, path, view=view):
-            print(written)
+        with Progress(f"writing {path.name}") as progress:
+            written = files.write(clips, path, view=view, progress=progress.show)
+        for each in written:
+            print(each)
 
 
 def show_notes(clips: Iterable[Clip]) -> None:

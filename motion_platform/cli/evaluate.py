@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from motion_platform.cli.common import Device, Progress
 from motion_platform.core.errors import UsageError
 
 Processes = Annotated[
@@ -25,7 +26,6 @@ Cache = Annotated[
     Path | None, typer.Option(help="Folder that keeps generated motions: another metric then generates nothing.")
 ]
 NoBounds = Annotated[bool, typer.Option("--no-bounds", help="Only real motion beside the model.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")]
 
 
 def evaluate(
@@ -55,7 +55,7 @@ def evaluate(
     output: Annotated[
         list[Path], typer.Option("--output", "-o", help=".json (for motion compare), .md or .html; repeatable.")
     ] = [],
-    device: Device = "cpu",
+    device: Device = "auto",
 ):
     """Measure a model, or motions from elsewhere, by the whole protocol; real motion and bounds stand beside it."""
     check_outputs(output)
@@ -103,8 +103,10 @@ def evaluate(
         bounds=[] if no_bounds else None,
     )
     own = {card.task: card} if task is None else {}
-    job = engine.Job(described, None, find_device(device), cache, cards=own)
-    cells = engine.run(job, process_count(processes, device))
+    chosen = find_device(device)
+    job = engine.Job(described, None, chosen, cache, cards=own)
+    with Progress(f"measuring {entry.called}"):
+        cells = engine.run(job, process_count(processes, chosen))
     print(report.text_table([cell.row for cell in cells]))
     for path in output:
         if path.suffix == ".json":
@@ -136,7 +138,7 @@ def benchmark(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder (default: runs/benchmarks/NAME).")
     ] = None,
-    device: Device = "cpu",
+    device: Device = "auto",
 ):
     """Measure many models, tasks and seeds; started again, it goes on where it stopped."""
     if (config is None) == (models is None):
@@ -169,8 +171,10 @@ def benchmark(
         entries = [entry.model_copy(update={"precision": precision}) for entry in described.entries]
         described = described.model_copy(update={"entries": entries})
     out = output or Path("runs") / "benchmarks" / called
-    job = engine.Job(described, out, find_device(device), cache)
-    cells = engine.run(job, process_count(processes, device))
+    chosen = find_device(device)
+    job = engine.Job(described, out, chosen, cache)
+    with Progress(f"measuring {called}"):
+        cells = engine.run(job, process_count(processes, chosen))
     title = described.title or called
     header = {"benchmark": described.model_dump()}
     written = report.write(cells, out, title, header)

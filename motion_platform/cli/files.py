@@ -71,6 +71,7 @@ def render(
     how = {"skeleton": skeleton, "fps": fps, "units": units, "up": up, "asf": asf, "body": body}
     clips = [clip for path in source for clip in io.load_all(path, **how)]
     show_notes(clips)
+    check_motion_outputs(output, view, len(clips))
     if music is not None:
         check_recording(music)
         clips = [clip.with_(audio=music) for clip in clips]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from motion_platform.cli.common import Device, Progress
 from motion_platform.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def caption(
     output: Annotated[
         list[Path], typer.Option("--output", "-o", help=".txt or .json, beside the screen; repeatable.")
     ] = [],
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
+    device: Device = "auto",
 ):
     """Say in words what motions show; a motion longer than the model reads is captioned part by part."""
     from motion_platform.core.files import check_folders, check_formats
@@ -44,7 +45,8 @@ def caption(
             raise UsageError(f"--number: got {number}; {path} holds {len(found)} motion(s), counted from 1")
         clips += found if number is None else [found[number - 1]]
     run = generate.load("motion_to_text", model, find_device(device))
-    said = engine.run(run, clips, samples=samples, seed=seed, names=names)
+    with Progress("reading motions") as progress:
+        said = engine.run(run, clips, samples=samples, seed=seed, names=names, progress=progress.show)
     lines = describe(said, several=len(clips) > 1)
     print("\n".join(lines))
     for path in output:
@@ -80,7 +82,7 @@ def write(path: Path, said: list[Caption], lines: list[str]) -> None:
 def length(
     text: Annotated[list[str], typer.Option("--text", "-t", help="What the body does; repeat for several.")],
     model: Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
+    device: Device = "auto",
 ):
     """Say how many seconds a motion lasts that a sentence describes."""
     from motion_platform.model.run import find_device

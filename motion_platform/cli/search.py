@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from motion_platform.cli.common import check_motion_outputs, save
+from motion_platform.cli.common import Device, Progress, check_motion_outputs, save
 from motion_platform.core.errors import UsageError
 
 
@@ -27,7 +26,7 @@ def search(
     ] = [],
     split: Annotated[str | None, typer.Option(help="train, val or test (default: all).")] = None,
     model: Annotated[str | None, typer.Option(help="A shipped space's name or a checkpoint folder.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")] = "cpu",
+    device: Device = "auto",
 ):
     """Find the clips of a prepared data set that a sentence describes, or that are like a motion."""
     from motion_platform.model.run import find_device
@@ -36,7 +35,7 @@ def search(
         raise UsageError("motion search: give either --text or --motion")
     if names is not None and motion is None:
         raise UsageError("--names: is for --motion")
-    check_motion_outputs(output)
+    check_motion_outputs(output, count=top + (motion is not None))
     from motion_platform.core.config import DataRecipe
     from motion_platform.motion import io
     from motion_platform.pipelines import search as engine
@@ -47,17 +46,21 @@ def search(
         run.data = DataRecipe(name=run.data.name if run.data else run.task.data, folder=data)
     dataset = run.open_data()
 
-    def progress(done: int, total: int) -> None:
-        end = "\n" if done == total else ""
-        print(f"\rindexed {done} of {total}", end=end, file=sys.stderr, flush=True)
+    captions: list[engine.Hit] = []
+    with Progress("indexing clips") as progress:
 
-    watched = progress if sys.stderr.isatty() else None
-    if clip is None:
-        hits = engine.by_text(run.model, dataset, text, top=top, split=split, progress=watched)
-    else:
-        captions, hits = engine.by_motion(run.model, dataset, clip, top=top, split=split, names=names, progress=watched)
-        for hit in captions:
-            print(f"{hit.distance:8.3f}  {hit.caption}")
+        def indexed(done: int, total: int) -> None:
+            progress.show("indexing clips", done, total)
+
+        if clip is None:
+            hits = engine.by_text(run.model, dataset, str(text), top=top, split=split, progress=indexed)
+        else:
+            captions, hits = engine.by_motion(
+                run.model, dataset, clip, top=top, split=split, names=names, progress=indexed
+            )
+    for hit in captions:
+        print(f"{hit.distance:8.3f}  {hit.caption}")
+    if clip is not None:
         print()
     width = max(len(hit.id) for hit in hits)
     for hit in hits:

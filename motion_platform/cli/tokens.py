@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from motion_platform.cli.common import check_motion_outputs, save
+from motion_platform.cli.common import Device, Progress, check_motion_outputs, save
 from motion_platform.core.errors import UnknownName, UsageError
 
 DEFAULT = "vq_humanml22"
 
 Tokenizer = Annotated[str, typer.Option("--tokenizer", help="A tokenizer's name or a checkpoint folder.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")]
 
 
 def tokenize(
@@ -21,7 +20,7 @@ def tokenize(
     output: Annotated[Path, typer.Option("--output", "-o", help="File of tokens to write: .json")],
     tokenizer: Tokenizer = DEFAULT,
     names: Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")] = None,
-    device: Device = "cpu",
+    device: Device = "auto",
 ):
     """Write motions as discrete tokens."""
     from motion_platform.core.files import check_folders, check_formats
@@ -34,7 +33,8 @@ def tokenize(
 
     clips = [clip for path in source for clip in io.load_all(path)]
     run = engine.load(tokenizer, find_device(device))
-    written = engine.tokenize(run, clips, names)
+    with Progress(f"tokenizing {len(clips)} motions"):
+        written = engine.tokenize(run, clips, names)
     engine.write(output, run, written)
     frames, steps = sum(each.frames for each in written), sum(len(each.ids) for each in written)
     print(f"{output}: {len(written)} motion{'s' * (len(written) > 1)}, {frames} frames as {steps} steps")
@@ -48,7 +48,7 @@ def detokenize(
     tokenizer: Annotated[
         str | None, typer.Option("--tokenizer", help="Name or folder (default: the one that wrote the tokens).")
     ] = None,
-    device: Device = "cpu",
+    device: Device = "auto",
 ):
     """Make motion of tokens again."""
     from motion_platform.model.run import find_device
@@ -64,7 +64,9 @@ def detokenize(
         raise UsageError(
             f"{source}: was written by {found.tokenizer}, which is no shipped model; give its folder with --tokenizer"
         ) from error
-    save(engine.detokenize(run, engine.of_file(found, run, source)), output)
+    with Progress(f"reading {source.name}"):
+        clips = engine.detokenize(run, engine.of_file(found, run, source))
+    save(clips, output)
 
 
 def tokenizer_report(
@@ -75,7 +77,7 @@ def tokenizer_report(
     samples: Annotated[int | None, typer.Option(help="At most so many clips of each (default: all).", min=1)] = None,
     space: Annotated[str | None, typer.Option(help="Space for the Frechet distance; 'none': without.")] = "text_motion",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the numbers: .json")] = None,
-    device: Device = "cpu",
+    device: Device = "auto",
 ):
     """How healthy a tokenizer is: which codes are used, and what is lost on the way through them."""
     if output is not None and (output.suffix != ".json" or not output.parent.is_dir()):
@@ -92,7 +94,8 @@ def tokenizer_report(
     if data is not None:
         run.data = DataRecipe(name=run.data.name if run.data else run.task.data, folder=data)
     judge = None if space == "none" else space
-    result = reporter.report(run, split=split, training=training, samples=samples, space=judge)
+    with Progress(f"measuring {tokenizer}"):
+        result = reporter.report(run, split=split, training=training, samples=samples, space=judge)
     print("\n".join(reporter.lines(result)))
     if output is not None:
         with atomic_path(output) as temporary:

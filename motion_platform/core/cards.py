@@ -6,7 +6,9 @@ files in ``motion_platform/_cards/``. Cards are YAML and nothing else: reading o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from motion_platform.core.errors import UnknownName, UsageError
 
@@ -65,17 +67,38 @@ def summary(path: Path) -> str:
 
     The values are read as plain YAML and not checked: a card with a mistake can still be listed.
     """
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    values = _values(path)
+    if values is None:
         return "(cannot be read)"
-    if not isinstance(values, dict):
-        return ""
     if "title" in values:
         return str(values["title"])
     trained, data = values.get("model"), values.get("data")
     if not isinstance(trained, dict) or not isinstance(data, dict):
         return ""
     return f"{trained.get('name')} for {values.get('task')}, on {data.get('name')}"
+
+
+def inputs(path: Path) -> str:
+    """What a task reads, and writes: "text -> motion"; empty for a card that is no task."""
+    values = _values(path) or {}
+    reads, writes = values.get("reads"), values.get("writes")
+    if not isinstance(reads, dict) or not isinstance(writes, str):
+        return ""
+    kinds = {slot: kind.get("kind") if isinstance(kind, dict) else kind for slot, kind in reads.items()}
+    return f"{kinds_in_words(kinds)} -> {writes}"
+
+
+def kinds_in_words(reads: Mapping[str, object]) -> str:
+    """The kinds that slots read, each once: "text, audio"."""
+    return ", ".join(dict.fromkeys(map(str, reads.values()))) or "nothing"
+
+
+def _values(path: Path) -> dict[str, Any] | None:
+    """A card as plain YAML, not checked; None where it cannot be read."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    return values if isinstance(values, dict) else {}

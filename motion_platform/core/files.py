@@ -19,10 +19,14 @@ def check_formats(paths: Sequence[Path], formats: Collection[str], *, any_case: 
 
 
 def check_folders(paths: Sequence[Path]) -> None:
-    """UsageError for a file in a folder that does not exist."""
+    """UsageError for a file that cannot be written where it is to be: no folder there, no permission, a folder."""
     for path in paths:
         if not path.parent.is_dir():
             raise UsageError(f"{path}: the folder {path.parent} does not exist")
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder; give a file name")
+        if not os.access(path.parent, os.W_OK):
+            raise UsageError(f"{path}: the folder {path.parent} may not be written to")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from motion_platform.motion import io
@@ -22,14 +22,21 @@ def read_all(path: str | Path, *, fps: float | None = None, skeleton: str | None
     return io.load_all(path, fps=fps, skeleton=skeleton)
 
 
-def write(clips: Clip | Sequence[Clip], path: str | Path, *, view: str = "both") -> list[Path]:
+def write(
+    clips: Clip | Sequence[Clip],
+    path: str | Path,
+    *,
+    view: str = "both",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Path]:
     """Write motions; the ending says the format (.html .bvh .glb .mp4 .png .npz). The files written.
 
     view: how pictures show bodies that a conductor has in the image plane: "2d" (flat), "3d" (in space) or "both".
+    progress(name, done, total): called now and then where writing takes long (a film).
     Errors: UsageError for an ending that no writer has; OutputError.
     """
     from motion_platform.motion.conducting import lift
 
     several = [clips] if isinstance(clips, Clip) else list(clips)
     pictures = Path(path).suffix.lower() in PICTURES
-    return io.save(lift.views(several, view) if pictures else several, Path(path))
+    return io.save(lift.views(several, view) if pictures else several, Path(path), progress=progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ def run(
     seed: int = 0,
     sampling: Sampling | None = None,
     names: str | Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Caption]:
     """``samples`` captions for every clip; a clip that is longer than the model reads gets one for every window.
 
@@ -67,6 +68,8 @@ def run(
             said = model.describe(motion, noise=NoiseSource(ids, seed), sampling=sampling or Sampling())
         for (clip, start, end, _, k), text in zip(part, said, strict=True):
             found.append(Caption(clip.name, start / spec.fps, end / spec.fps, text, k))
+        if progress is not None:
+            progress("captions", len(found), len(jobs))
     return found
 
 

@@ -31,6 +31,8 @@ AT_ONCE = 32
 """Samples made together; the result does not depend on it."""
 FRAMES_AT_ONCE = 30_000
 """Frames made together (a thousand seconds at 30 fps); the result does not depend on it."""
+Report = Callable[[str, int, int], None]
+"""Called now and then with a name, how much is done, and of how much."""
 KEEP = ("prefix", "in_between", "upper_body", "lower_body", "keyframes")
 
 
@@ -69,7 +71,7 @@ def make(
     samples: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> list[Clip]:
     """One clip for each row of inputs and sample, in the order row 1 sample 1, row 1 sample 2, ...
 
@@ -92,10 +94,12 @@ def make(
         rows = [read_row(run, given, r, spread[r]) for r in group]
         frames = _frames(run, rows, [spread[r] for r in group])
         made: list[Clip] = []
-        for part in _parts(frames, samples, heard):
+        parts = _parts(frames, samples, heard)
+        for number_of_part, part in enumerate(parts):
             raw = {slot: [rows[r].of[slot].value for r, _ in part] for slot in given}
             ids = [_id(rows[r], k) for r, k in part]
-            asked = replace(sampling or Sampling(), progress=_named(progress, _name(rows[part[0][0]], group[0])))
+            shown = _named(progress, _name(rows[0], wanted), number_of_part, len(parts))
+            asked = replace(sampling or Sampling(), progress=shown)
             motion = run.model.generate(raw, [frames[r] for r, _ in part], ids, seed=seed, sampling=asked)
             for (r, k), clip in zip(part, clips_of(motion), strict=True):
                 number = group[r] * samples + k + 1
@@ -136,9 +140,9 @@ def _id(row: Row, sample: int) -> str:
     return "|".join([*words, *sound, str(sample)])
 
 
-def _name(row: Row, number: int) -> str:
+def _name(row: Row, count: int) -> str:
     heard = row.first("audio")
-    return heard[1].said if heard else f"motion {number + 1}"
+    return heard[1].said if heard else f"{count} motions" if count > 1 else "motion"
 
 
 def _dressed(run: Run, row: Row, clip: Clip, *, number: int, sample: int, samples: int, seed: int) -> Clip:
@@ -179,8 +183,9 @@ def _with_events(run: Run, rows: Sequence[Row], clips: list[Clip], samples: int)
     return made
 
 
-def _named(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:
-    return None if progress is None else lambda done, total: progress(name, done, total)
+def _named(progress: Report | None, name: str, part: int = 0, parts: int = 1) -> Callable[[int, int], None] | None:
+    """What a generator calls with (done, total) of one part, as a report of all parts under a name."""
+    return None if progress is None else lambda done, total: progress(name, part * total + done, parts * total)
 
 
 def inputs_of(
@@ -234,7 +239,7 @@ def run(
     samples: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> list[Clip]:
     """:func:`make` for texts: the first text slot takes ``texts`` ([None]: without), the second ``low_texts`` (none,
     one for all, or one a text). Errors: UsageError."""
@@ -254,6 +259,7 @@ def complete(
     samples: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
+    progress: Report | None = None,
 ) -> list[Clip]:
     """A clip, or all motions of a file, completed as the task's card says; at most one text of each kind.
 
@@ -269,7 +275,7 @@ def complete(
     return [
         made
         for clip in ([motion] if isinstance(motion, Clip) else io.load_all(motion))
-        for made in edit(run, clip, None, text, low, samples=samples, seed=seed, sampling=sampling)
+        for made in edit(run, clip, None, text, low, samples=samples, seed=seed, sampling=sampling, progress=progress)
     ]
 
 
@@ -295,6 +301,7 @@ def edit(
     samples: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
+    progress: Report | None = None,
 ) -> list[Clip]:
     """Make the rest of a motion anew and keep ``keep`` of it (None: what the task's card says).
 
@@ -321,7 +328,8 @@ def edit(
         kept = edit_of(whole, keep, total, keep_seconds, frames)
     ids = [f"{text or ''}|{low_text or ''}|{k}" for k in range(samples)]
     spread = Edit(kept.x.expand(samples, -1, -1), kept.keep.expand(samples, -1, -1))
-    motion = run.model.generate(raw, [total] * samples, ids, seed=seed, sampling=sampling, edit=spread)
+    asked = replace(sampling or Sampling(), progress=_named(progress, clip.name))
+    motion = run.model.generate(raw, [total] * samples, ids, seed=seed, sampling=asked, edit=spread)
     info = {"model": run.model.card.name, "seed": seed, "keep": keep, "source": clip.name}
     captions = tuple(t for t in (text, low_text) if t)
     return [

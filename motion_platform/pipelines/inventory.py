@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from motion_platform.core import cards, registry, weight_files
+from motion_platform.core import cards, descriptions, registry, weight_files
 from motion_platform.core.catalog import CATALOG
 from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
 
@@ -18,31 +20,47 @@ def kinds() -> list[str]:
     return ["tasks", "recipes", "benchmarks", "models", "tokenizers", *CATALOG]
 
 
-def rows(kind: str) -> list[tuple[str, str]]:
-    """[(name, a few words)] of one kind."""
+def rows(kind: str) -> list[tuple[str, str, str]]:
+    """[(name, what it reads, what it is)] of one kind. Nothing is imported: see core/descriptions.py."""
     if kind == "models":
         return models()
     if kind in ("tasks", "recipes", "benchmarks", "tokenizers"):
         folder = "configs" if kind == "recipes" else kind
-        return [(name, cards.summary(cards.find(folder, name))) for name in cards.names(folder)]
+        paths = {name: cards.find(folder, name) for name in cards.names(folder)}
+        return [(name, cards.inputs(path), cards.summary(path)) for name, path in paths.items()]
     found = []
-    for name, (_, owner) in sorted(registry.table(kind).items()):
-        about = "" if owner == "motion_platform" else f"(from {owner})"
+    for name, (target, owner) in sorted(registry.table(kind).items()):
+        about = descriptions.summary(target)
+        if owner != "motion_platform":
+            about = f"{about} (from {owner})".strip()
         if kind == "data":
             place = Path(os.environ.get("MOTION_DATA", "data")) / name
-            about = f"{about} prepared in {place}".strip() if (place / "meta.json").is_file() else about
-        found.append((name, about))
+            about = f"{about} (prepared in {place})" if (place / "meta.json").is_file() else about
+        found.append((name, _inputs(kind, target), about))
     return found
 
 
+def _inputs(kind: str, target: str) -> str:
+    """What a named class reads, in a word or two; empty for a kind whose names all read the same."""
+    if kind == "encoders":
+        return descriptions.attribute(target, "reads") or ""
+    if kind == "metrics":
+        judged = descriptions.attribute(target, "judges") or "motion"
+        needs = descriptions.attribute(target, "needs")
+        return judged if needs is None else f"{judged}, {needs}"
+    return ""
+
+
 def show_rows(kind: str, indent: str = "") -> None:
-    """Print the rows of a kind."""
+    """Print the rows of a kind, a line each; on a terminal a line is no longer than the window."""
     found = rows(kind)
     if not found:
         print(f"{indent}(none)")
-    width = max((len(name) for name, _ in found), default=0)
-    for name, about in found:
-        print(f"{indent}{name:<{width}}  {about}".rstrip())
+    names, inputs = (max((len(row[column]) for row in found), default=0) for column in (0, 1))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for name, reads, about in found:
+        line = f"{indent}{name:<{names}}  " + (f"{reads:<{inputs}}  " if inputs else "") + about
+        print(line.rstrip() if width is None or len(line) <= width else f"{line[: width - 3].rstrip()}...")
 
 
 def show(found: Mapping[str, Any]) -> None:
@@ -51,14 +69,15 @@ def show(found: Mapping[str, Any]) -> None:
         print(f"{key:<12} {value}")
 
 
-def models() -> list[tuple[str, str]]:
-    """Shipped models, and those in ``runs/``."""
+def models() -> list[tuple[str, str, str]]:
+    """Shipped models, and those in ``runs/``: (name, what its task reads, its task and size)."""
     found = {name: weight_files.SHIPPED / name for name in weight_files.shipped()}
     found |= {str(path.parent): path.parent for path in sorted(Path("runs").glob("*/model.yaml"))}
     lines = []
     for name, folder in found.items():
         size = sum(f.stat().st_size for f in folder.glob("model.safetensors"))
-        lines.append((name, f"{_task_of(folder)}  {size / 1e6:.1f} MB".strip()))
+        reads, task = _task_of(folder)
+        lines.append((name, reads, f"{task}  {size / 1e6:.1f} MB"))
     return lines
 
 
@@ -178,10 +197,13 @@ def _ancestors(data: dict[str, Any]) -> list[str]:
     return [] if initial is None else [str(initial["model"]), *_ancestors(initial["data"])]
 
 
-def _task_of(folder: Path) -> str:
+def _task_of(folder: Path) -> tuple[str, str]:
+    """(what the slots of a model's task read, the task's name)."""
+    from motion_platform.core import tasks
     from motion_platform.core.checkpoint_files import read_card
 
     try:
-        return read_card(folder).task
+        card = read_card(folder)
+        return cards.kinds_in_words(tasks.of_model(card, folder).reads), card.task
     except MotionPlatformError:  # one broken folder in ./runs must not hide the others; `motion info` says what it is
-        return "(cannot be read)"
+        return "", "(cannot be read)"

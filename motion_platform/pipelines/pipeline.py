@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from motion_platform.core.contracts import MotionTokenizer
 
 
-def load(task: str, model: str | Path | None = None, *, device: str = "cpu") -> Pipeline:
+def load(task: str, model: str | Path | None = None, *, device: str = "auto") -> Pipeline:
     """The model of a task, ready to be called: the named one (a shipped name, a checkpoint folder, the hub's
     owner/name), or the task's default. ``task`` may also be the name or folder of a model: then its own task.
 
-    device: "cpu", "cuda", "auto" ... Errors: UnknownName, UsageError, WeightsError.
+    device: "cpu", "cuda", "cuda:1", "mps", or "auto": the best one here. Errors: UnknownName, UsageError, WeightsError.
     """
     from motion_platform.core import cards, weight_files
     from motion_platform.model.run import find_device, load_run

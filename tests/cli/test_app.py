@@ -159,3 +159,20 @@ def test_joints_with_names_of_their_own_are_retargeted(motion, sample_root: Path
     assert not (tmp_path / "no.npz").exists()
     (tmp_path / "names.yaml").write_text("pelvis: Gluteus\nspine1: {between: [Gluteus, Spine], at: 0.93}\n")
     assert motion(*command, "--names", str(tmp_path / "names.yaml"))[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["tasks", "models", "encoders", "metrics", "data", "generators"])
+def test_a_list_says_in_a_line_what_a_name_reads_and_is(motion, kind: str) -> None:
+    from motion_platform.pipelines import inventory
+
+    code, out, _ = motion("list", kind)
+    rows, lines = inventory.rows(kind), out.splitlines()
+    assert code == 0
+    assert len(lines) == len(rows)
+    for line, (name, reads, about) in zip(lines, rows, strict=True):
+        assert line.split()[0] == name
+        assert reads in line
+        assert about
+        assert line.endswith(about)
+    if kind in ("tasks", "models", "encoders", "metrics"):
+        assert all(reads for _, reads, _ in rows)

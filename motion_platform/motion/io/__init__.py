@@ -30,6 +30,8 @@ WRITERS = {
     ".mp4": "motion_platform.motion.render.video:write",
     ".png": "motion_platform.motion.render.filmstrip:write",
 }
+MOST = {".mp4": 25, ".png": 12}
+"""Motions that can be told apart in one picture."""
 
 
 def load(
@@ -95,12 +97,19 @@ def load_all(
     return found if isinstance(found, list) else [found]
 
 
-def save(clips: Clip | Sequence[Clip], path: str | Path, *, title: str | None = None) -> list[Path]:
+def save(
+    clips: Clip | Sequence[Clip],
+    path: str | Path,
+    *,
+    title: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Path]:
     """Write one motion or several (.npz .bvh .glb .html .mp4 .png), completely or not at all; the files written.
 
     A .bvh holds one motion: several become ``walk_1.bvh``, ``walk_2.bvh``, ...
 
-    ``title`` is for formats that show one (.html). Errors: UsageError for an unknown extension or no motion;
+    ``title`` is for formats that show one (.html), ``progress(name, done, total)`` for those that take long.
+    Errors: UsageError for an unknown extension or no motion;
     OutputError when the file cannot be written.
     """
     path = Path(path)
@@ -108,11 +117,17 @@ def save(clips: Clip | Sequence[Clip], path: str | Path, *, title: str | None = 
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: no motion to write")
-    if title is not None and "title" in inspect.signature(write).parameters:
-        written = write(clips, path, title=title)
-    else:
-        written = write(clips, path)
+    taken = inspect.signature(write).parameters
+    more = {"title": title, "progress": progress}
+    written = write(clips, path, **{key: value for key, value in more.items() if value is not None and key in taken})
     return written if isinstance(written, list) else [written]
+
+
+def check_motions(path: Path, count: int) -> None:
+    """UsageError for more motions than a file of this format shows (``MOST``)."""
+    most = MOST.get(path.suffix.lower())
+    if most is not None and count > most:
+        raise UsageError(f"{path}: {count} motions are too many for one {path.suffix.lower()} file; at most {most}")
 
 
 def _function(table: dict[str, str], path: Path, done: str) -> Callable[..., Any]:

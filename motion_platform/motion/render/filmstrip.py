@@ -11,12 +11,12 @@ import numpy as np
 from motion_platform.core.errors import UsageError
 from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.io import check_motions
 from motion_platform.motion.render.body import build_body
 from motion_platform.motion.render.lettering import wrap
 from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body, tones
 from motion_platform.motion.render.scene import PITCH, YAW, extent, look_at, pose_at
 
-MAX_CLIPS = 12
 DPI = 150
 SHARPER = 2
 """The picture is drawn this many times larger, then reduced."""
@@ -33,8 +33,7 @@ def write(
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: there is no motion to show; give at least one")
-    if len(clips) > MAX_CLIPS:
-        raise UsageError(f"{path}: {len(clips)} motions are too many for one film-strip; at most {MAX_CLIPS}")
+    check_motions(path, len(clips))
     if not 1 <= frames <= 24:
         raise UsageError(f"{path}: {frames} key frames; between 1 and 24 are allowed")
     with atomic_path(path) as temporary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.io import check_motions
 from motion_platform.motion.render import sound
 from motion_platform.motion.render.body import build_body
 from motion_platform.motion.render.lettering import wrap, write_centred
@@ -29,25 +30,30 @@ from motion_platform.motion.render.scene import (
 )
 from motion_platform.motion.render.traces import draw_traces, traced
 
-MAX_CLIPS = 25
 MAX_VIDEO_FRAMES = 200_000
+REPORT_EVERY = 10
 
 
-def write(clips: Sequence[Clip] | Clip, path: str | Path, *, size: int | None = None) -> list[Path]:
+Report = Callable[[str, int, int], None]
+
+
+def write(
+    clips: Sequence[Clip] | Clip, path: str | Path, *, size: int | None = None, progress: Report | None = None
+) -> list[Path]:
     """Write an mp4 (H.264, yuv420p) of the clips side by side, each with its caption; returns the files written.
 
     The film has the highest frame rate of the clips (above 60: divided); others are interpolated, all start together,
     and one that has ended holds its last frame. Clips with a recording sound (AAC, stereo); a film has one sound, so
     clips of several recordings become ``walk_1.mp4``, ``walk_2.mp4``, ... A skeleton's part "traced" (the hands of a
     conductor) leaves traces of a second. ``size``: side of one picture in pixels (640 for one clip, less for many).
+    ``progress(film, done, total)``: called now and then.
     Errors: UsageError for no clips, too many, or a size out of 64..4096; DataError for sound that cannot be read;
     OutputError when it cannot be written.
     """
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: there is no motion to show; give at least one")
-    if len(clips) > MAX_CLIPS:
-        raise UsageError(f"{path}: {len(clips)} motions are too many for one film; at most {MAX_CLIPS}")
+    check_motions(path, len(clips))
     if size is not None and not 64 <= size <= 4096:
         raise UsageError(f"{path}: size is {size}; it must be between 64 and 4096 pixels")
     groups = sound.by_recording(clips)
@@ -57,22 +63,29 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path, *, size: int | None = 
             raise UsageError(f"{path}: {count} frames are too many for a film; at most {MAX_VIDEO_FRAMES}")
     paths = sound.names(path, len(groups))
     for group, target in zip(groups, paths, strict=True):
-        _write(group, target, size or _default_size(len(group)))
+        _write(group, target, size or _default_size(len(group)), progress)
     return paths
 
 
-def _write(clips: list[Clip], path: Path, size: int) -> None:
+def _write(clips: list[Clip], path: Path, size: int, progress: Report | None = None) -> None:
     """One film."""
     fps, heard = _rate(clips), sound.recording_of(clips)
     count = _count(clips, fps)
     with atomic_path(path) as temporary:
         stage = _Stage(clips, size)
-        pictures = (stage.frame(i / fps) for i in range(count))
+        pictures = _pictures(stage, count, fps, path.name, progress)
         if heard is None or heard.audio is None:
             _encode(temporary, str(path), pictures, stage.size, fps)
         else:
             with sound.as_file(heard.audio) as recording:
                 _encode(temporary, str(path), pictures, stage.size, fps, recording, count / fps)
+
+
+def _pictures(stage: _Stage, count: int, fps: float, name: str, progress: Report | None) -> Iterator[np.ndarray]:
+    for i in range(count):
+        yield stage.frame(i / fps)
+        if progress is not None and (i % REPORT_EVERY == 0 or i + 1 == count):
+            progress(name, i + 1, count)
 
 
 def _rate(clips: Sequence[Clip]) -> float:

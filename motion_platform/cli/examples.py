@@ -1,0 +1,68 @@
+"""What stands under "Examples" in the help of every command; the tests parse each of them."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "list": ("motion list", "motion list metrics"),
+    "generate": (
+        "motion generate text_to_motion --text 'a person waves' -o wave.html",
+        "motion generate text_to_motion --text-file texts.txt --samples 3 --seed 7 -o motions.npz",
+        "motion generate music_to_conductor --music waltz.ogg --style grand -o waltz.mp4",
+        "motion generate motion_prediction --motion walk.bvh -o walk_on.html",
+        "motion generate my_task.yaml --give speech=talk.wav --give mood=calm -o talk.html",
+    ),
+    "edit": (
+        "motion edit walk.bvh --keep prefix --seconds 6 --text 'a person sits down' -o longer.html",
+        "motion edit walk.bvh --keep lower_body --text 'a person waves' -o wave.bvh",
+    ),
+    "train": (
+        "motion train smoke/text_to_motion train.steps=100 output=runs/first",
+        "motion train text_to_motion_small --resume",
+        "torchrun --nproc_per_node 2 cli.py train text_to_motion_small",
+    ),
+    "evaluate": (
+        "motion evaluate text_to_motion_small --samples 100 --repeats 2 -o result.json",
+        "motion evaluate runs/first --metrics frechet,foot_skating",
+        "motion evaluate my_motions/ --task text_to_motion -o result.md",
+    ),
+    "benchmark": (
+        "motion benchmark samplers",
+        "motion benchmark --models text_to_motion_small,runs/first --seeds 0,1 -o runs/benchmarks/mine",
+    ),
+    "compare": ("motion compare first.json second.json",),
+    "search": ("motion search --text 'a person runs' --top 5", "motion search --motion walk.bvh -o alike.html"),
+    "caption": ("motion caption walk.bvh", "motion caption a.npz b.bvh --samples 3 -o captions.json"),
+    "tokenize": ("motion tokenize walk.bvh -o walk.json",),
+    "detokenize": ("motion detokenize walk.json -o walk.html",),
+    "tokenizer-report": ("motion tokenizer-report rvq_open --samples 50 -o health.json",),
+    "length": ("motion length --text 'a person waves'",),
+    "convert": (
+        "motion convert walk.bvh walk.glb",
+        "motion convert 01_01.amc walk.npz --asf 01.asf --retarget",
+    ),
+    "render": (
+        "motion render walk.bvh run.bvh -o both.html",
+        "motion render waltz.npz --music waltz.ogg -o waltz.mp4",
+    ),
+    "info": ("motion info walk.bvh", "motion info text_to_motion_small", "motion info data/bandai_cmu"),
+    "doctor": ("motion doctor",),
+    "data prepare": (
+        "motion data prepare bvh_folder --source my_clips/",
+        "motion data prepare bandai_namco --source ~/bandai --out data/bandai_namco --workers 4",
+    ),
+    "data list": ("motion data list",),
+    "data info": ("motion data info data/bandai_cmu",),
+    "weights list": ("motion weights list",),
+    "weights get": ("motion weights get smollm2-135m",),
+    "weights import-guo": (
+        "motion weights import-guo finest.tar --glove glove/ --mean mean.npy --std std.npy --out runs/guo",
+    ),
+    "weights import-m2s": ("motion weights import-m2s M2SNet.pt --out runs/m2s",),
+}
+"""Name of a command (with its group in front) -> lines that could be typed."""
+
+
+def of(command: str) -> str | None:
+    """The end of a command's help: its examples, one a line. None for a command that has none."""
+    lines = EXAMPLES.get(command)
+    return None if lines is None else "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
