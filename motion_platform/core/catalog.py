@@ -111,6 +111,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "conductor": "motion_platform.motion.representations.conductor:Conductor",
         "zeggs": "motion_platform.motion.representations.zeggs:Zeggs",
         "gesture": "motion_platform.motion.representations.zeggs:Gesture",
+        "beat": "motion_platform.motion.representations.zeggs:Beat",
     },
     "data": {
         "bandai_namco": "motion_platform.data.sources.bandai_namco:BandaiNamco",
@@ -122,6 +123,8 @@ CATALOG: dict[str, dict[str, str]] = {
         "conductor_motion100": "motion_platform.data.sources.conductor_motion100:ConductorMotion100",
         "conductor_scores": "motion_platform.data.sources.conductor_scores:ConductorScores",
         "zeggs": "motion_platform.data.sources.zeggs:Zeggs",
+        "beat": "motion_platform.data.sources.beat:Beat",
+        "beat2": "motion_platform.data.sources.beat:Beat2",
         "open_motion": "motion_platform.data.sources.open_motion:OpenMotion",
         "sample": "motion_platform.data.sources.sample:Sample",
     },

@@ -6,7 +6,7 @@ import pytest
 from motion_platform.core.errors import DataError, UnknownName
 from motion_platform.motion.skeleton import Skeleton, get_skeleton, skeleton_names
 
-JOINTS = {"humanml3d": 22, "humanml3d_hands": 52, "kit": 21, "coco_upper": 13, "conductor": 22, "zeggs": 75}
+JOINTS = {"beat": 75, "humanml3d": 22, "humanml3d_hands": 52, "kit": 21, "coco_upper": 13, "conductor": 22, "zeggs": 75}
 
 
 def _other_side(joint):

@@ -186,6 +186,12 @@ class Zeggs(Representation):
         return np.concatenate([owners[group] for group in self.groups])
 
 
+class Beat(Zeggs):
+    """The 75 joints of BEAT: D = 1,141."""
+
+    name, body = "beat", "beat"
+
+
 class Gesture(Zeggs):
     """The 22 joints of HumanML3D and 15 of each hand (SMPL-H's names): D = 796."""
 

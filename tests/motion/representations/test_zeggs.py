@@ -16,7 +16,7 @@ from motion_platform.motion.io.euler import forward_kinematics
 from motion_platform.motion.representations import get_representation
 
 ZEGGS, GESTURE = get_representation("zeggs"), get_representation("gesture")
-NAMES = ["zeggs", "gesture"]
+NAMES = ["zeggs", "beat", "gesture"]
 REFERENCE = np.load(Path(__file__).with_name("zeggs_reference.npz"))
 
 
