@@ -27,7 +27,14 @@ from motion_platform.motion.representations import get_representation
 from motion_platform.training import train
 
 PLUGIN = Path(__file__).resolve().parent / "fixtures" / "plugin"
-TASKS = ("text_to_motion", "motion_tokens", "text_motion_retrieval", "music_motion_sync", "music_to_conductor")
+TASKS = (
+    "text_to_motion",
+    "text_to_motion_joined",
+    "motion_tokens",
+    "text_motion_retrieval",
+    "music_motion_sync",
+    "music_to_conductor",
+)
 """Tasks whose recipes are counted here."""
 
 
@@ -143,6 +150,7 @@ COUNTS: dict[str, tuple[int, float]] = {
     "mdm_kit_50": (mdm(251, [512]), 0.01),
     "mdm_humanml3d_distilbert": (mdm(263, [768], 2), 0.01),
     "mdm_kit_distilbert": (mdm(251, [768], 2), 0.01),
+    "wacv_concatenated": (mdm(263, [512]), 0.01),
     "wacv_distilbert": (mdm(263, [512, 768]), 0.01),
     "wacv_sentence_t5": (mdm(263, [512, 768]), 0.01),
     "wacv_minilm": (mdm(263, [512, 384]), 0.01),

@@ -13,6 +13,7 @@ is the recording itself.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -26,6 +27,7 @@ from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.core.schema import Audio, Batch, MotionSpec, Word
 from motion_platform.data.slots import ALL_LABELS, SOUND, Slot, slot_of
 from motion_platform.motion.representations import get_representation
+from motion_platform.texts.joined import joined_text
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")
@@ -238,7 +240,11 @@ class PreparedDataset:
             said = every if wanted.column == ALL_LABELS else labels.get(wanted.column, "")
             return [said] if said else []
         if wanted.kind == "text":
-            return self.captions(i)[wanted.column == "low"][:limit]
+            high, low = (said[:limit] for said in self.captions(i))
+            if wanted.column == "both":
+                joined = (joined_text(*pair) for pair in itertools.product(high or [""], low or [""]))
+                return [text for text in dict.fromkeys(joined) if text]
+            return low if wanted.column == "low" else high
         return []
 
     def fills(self, rows: Sequence[int], slot: Slot) -> bool:

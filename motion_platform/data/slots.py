@@ -15,8 +15,9 @@ ALL_LABELS = "*"
 
 @dataclass(frozen=True)
 class Slot:
-    """kind: what fills it. column: of a text "high" or "low" captions; of a label its name in the labels ("*": all of
-    them together); of a recording nothing, every stored front end is given; of words and a motion nothing."""
+    """kind: what fills it. column: of a text "high" or "low" captions, or "both", one text of each; of a label its name
+    in the labels ("*": all of them together); of a recording nothing, every stored front end is given; of words and
+    a motion nothing."""
 
     kind: Kind
     column: str = ""
@@ -33,7 +34,7 @@ USUAL: dict[str, Slot] = {
     "rhythm": Slot("audio"),
 }
 """What these names mean where a card says nothing else."""
-TEXT_COLUMNS = ("high", "low")
+TEXT_COLUMNS = ("high", "low", "both")
 
 
 def slot_of(name: str, kind: str | None = None, column: str | None = None, *, where: str = "this data set") -> Slot:

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from motion_platform import __version__
 from motion_platform.core import cards, config, registry, tasks, weight_files
-from motion_platform.core.config import DataRecipe, MetricRecipe, Strict
+from motion_platform.core.config import Component, DataRecipe, MetricRecipe, Strict
 from motion_platform.core.contracts import Space
 from motion_platform.core.errors import ConfigError, DataError, UnknownName, UsageError
 from motion_platform.core.schema import Sampling
@@ -32,6 +32,7 @@ from motion_platform.evaluation.bounds.motion import (
     truth_for,
 )
 from motion_platform.evaluation.judges import Judges
+from motion_platform.evaluation.low_text import low_text_of
 from motion_platform.evaluation.outside import OutsideMotions
 from motion_platform.evaluation.protocol import Plan, Row, Say
 from motion_platform.evaluation.sources import Source, source_for
@@ -44,7 +45,8 @@ class Entry(Strict):
 
     sampler, steps, guidance: how it samples (default: as the model says); guidance: one number for all conditions, or
     one a slot. slots: the conditions that are given (default: all that the model has and the task reads).
-    lengths: of what it makes, natural or true (default: as the task's protocol says).
+    lengths: of what it makes, natural or true (default: as the task's protocol says). planner: makes the low-level
+    text of the caption, instead of the data's own. joined: caption and low-level text are one text.
     """
 
     name: str | None = None
@@ -56,6 +58,8 @@ class Entry(Strict):
     slots: list[str] | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     lengths: Literal["natural", "true"] | None = None
+    planner: Component | None = None
+    joined: bool = False
 
     @property
     def called(self) -> str:
@@ -123,7 +127,9 @@ def check(benchmark: Benchmark, where: str, known: Mapping[str, Task] = {}) -> B
         place = f"{where}: entries.{i}"
         if (entry.model is None) == (entry.folder is None):
             raise ConfigError(f"{place}: write either model or folder")
-        given = [key for key in ("sampler", "steps", "guidance", "slots") if getattr(entry, key) is not None]
+        given = [key for key in ("sampler", "steps", "guidance", "slots", "planner") if getattr(entry, key) is not None]
+        if entry.planner is not None and entry.planner.name not in registry.table("planners"):
+            raise UnknownName("planner", entry.planner.name, registry.table("planners"), f"{place}.planner.name")
         if entry.folder is not None and given:
             raise ConfigError(f"{place}: {given[0]} is for a model; these motions are made already")
         if names.count(entry.called) > 1:
@@ -250,6 +256,7 @@ def plan_rows(
                 precision=entry.precision,
                 cache=job.cache,
                 lengths=entry.lengths,
+                low_text=low_text_of(task, entry.planner, entry.joined, entry.called),
             ),
             shared,
             about,

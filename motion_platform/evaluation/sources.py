@@ -9,7 +9,7 @@ import json
 import time
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from motion_platform.core.files import atomic_path
 from motion_platform.core.schema import Batch, Edit, Motion, Sampling
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.core.tasks import Task
+from motion_platform.evaluation.low_text import LowText
 from motion_platform.evaluation.testset import Item, TestSet
 from motion_platform.model.motion_model import MotionModel
 
@@ -77,6 +78,7 @@ class ModelSource(Source):
     """A generator. given: the slots that are filled (None: all it has). cache: folder where motions are kept. lengths:
     "natural", as long as the model itself makes such a motion, which is what a user gets (the true length tells much
     of the kind), or "true", as long as the clip that the condition came from; always true where something is kept.
+    low_text: what stands in the place of the data's low-level text.
     """
 
     kind = "model"
@@ -92,6 +94,7 @@ class ModelSource(Source):
         precision: Precision = "fp32",
         cache: Path | None = None,
         lengths: Literal["natural", "true"] = "true",
+        low_text: LowText | None = None,
     ) -> None:
         if not isinstance(model.trainable, Generator):
             raise UsageError(f"{model.card.name} is a {model.card.model.name}: it does not generate motion")
@@ -100,8 +103,9 @@ class ModelSource(Source):
                 raise UsageError(f"{model.card.name} has no condition {slot!r}; {suggest(slot, model.card.slots)}")
         self.model, self.name = model, name or model.card.name
         self.sampling, self.precision, self.cache = sampling or Sampling(), precision, cache
-        self.lengths = lengths
-        self.slots = tuple(model.card.slots if given is None else given)
+        self.lengths, self.low_text = lengths, low_text
+        self.given = tuple(model.card.slots if given is None else given)
+        self.slots = self.given if low_text is None else low_text.reads(self.given)
         self._data = ""
         self._columns: slice | None = None
 
@@ -109,15 +113,25 @@ class ModelSource(Source):
         self._data = test.fingerprint
         self._columns = test.dataset.columns(self.model.spec.representation) if test.keep is not None else None
         # All texts, in one order: an encoder's last bit depends on what it is batched with.
-        if self.slots:
+        if self.low_text is not None:
+            raws = [self._raw(test.batch(items, self.slots)) for items in test.batches]
+            texts = {slot: sorted({str(v) for raw in raws for v in raw[slot] if v}) for slot in self.given}
+            self.model.conditioning.precompute(texts)
+        elif self.slots:
             self.model.conditioning.precompute(test.texts(self.slots))
 
+    def _raw(self, batch: Batch) -> dict[str, Sequence[Any]]:
+        """slot -> B inputs, as the model gets them."""
+        if self.low_text is not None:
+            return dict(self.low_text.fill(batch.raw, self.given))
+        return {slot: batch.raw[slot] for slot in self.slots}
+
     def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
-        raw = {slot: batch.raw[slot] for slot in self.slots}
+        raw = self._raw(batch)
         if self.lengths == "natural" and batch.edit is None:
             natural = self.model.natural_lengths(raw)
             batch = batch if natural is None else replace(batch, lengths=torch.tensor(natural))
-        path = self._path(batch, seed)
+        path = self._path(batch, raw, seed)
         if path is not None and path.is_file():
             return self._read(path, batch)
         half = torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16")
@@ -147,16 +161,17 @@ class ModelSource(Source):
             "sampler": self.sampling.sampler,
             "steps": self.sampling.steps,
             "guidance": dict(sorted(self.sampling.guidance.items())),
-            "given": list(self.slots),
+            "given": list(self.given),
             "precision": self.precision,
             "lengths": self.lengths,
+            **({} if self.low_text is None else {"low_text": self.low_text.identity}),
         }
 
-    def _path(self, batch: Batch, seed: int) -> Path | None:
+    def _path(self, batch: Batch, raw: Mapping[str, Sequence[Any]], seed: int) -> Path | None:
         if self.cache is None:
             return None
         made_of = {k: v for k, v in self.identity().items() if k != "name"}
-        key = [made_of, seed, batch.ids, batch.lengths.tolist(), {slot: batch.raw[slot] for slot in self.slots}]
+        key = [made_of, seed, batch.ids, batch.lengths.tolist(), dict(raw)]
         digest = hashlib.sha256(json.dumps([*key, self._data], sort_keys=True, default=str).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.npz"
 
@@ -250,9 +265,10 @@ def source_for(
     precision: Precision = "fp32",
     cache: Path | None = None,
     lengths: Literal["natural", "true"] | None = None,
+    low_text: LowText | None = None,
 ) -> Source:
     """The model at work on a task. given: the slots that are filled (None: all that it has and the task reads).
-    lengths: see :class:`ModelSource` (None: as the task's protocol says)."""
+    lengths, low_text: see :class:`ModelSource` (lengths None: as the task's protocol says)."""
     if isinstance(model.trainable, MotionTokenizer):
         return ReconstructionSource(model, name=name)
     if task.writes == "captions":
@@ -262,7 +278,16 @@ def source_for(
     if task.writes == "lengths":
         return LengthSource(model, name=name, given=given)
     how = lengths or task.protocol.lengths
-    return ModelSource(model, name=name, sampling=sampling, given=given, precision=precision, cache=cache, lengths=how)
+    return ModelSource(
+        model,
+        name=name,
+        sampling=sampling,
+        given=given,
+        precision=precision,
+        cache=cache,
+        lengths=how,
+        low_text=low_text,
+    )
 
 
 @contextlib.contextmanager
