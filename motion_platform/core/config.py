@@ -69,12 +69,16 @@ class DataRecipe(Strict):
     written_beats: bool = False
 
 
+Tracker = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"]
+
+
 class TrainRecipe(Strict):
     """The optimiser and the loop. ``batch_size``: sequences an optimiser step, over all processes together.
 
     gradient_accumulation: into how many micro-batches that is cut (rounded up to a multiple of the number of
-    processes, which share them out). ema_decay 0 switches averaging off. Lengths of time are counted in steps; the
-    whole run in ``steps`` or in ``epochs``, one of the two: an epoch is as many sequences as the split has clips.
+    processes, which share them out). ema_decay 0 switches averaging off. log_with: experiment trackers, as
+    Accelerate names them (None: TensorBoard where it is installed). Lengths of time are counted in steps; the whole run
+    in ``steps`` or in ``epochs``, one of the two: an epoch is as many sequences as the split has clips.
     """
 
     steps: int | None = Field(default=None, ge=1)
@@ -90,6 +94,7 @@ class TrainRecipe(Strict):
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["no", "bf16", "fp16"] = "no"
     log_every: int = Field(default=50, ge=1)
+    log_with: list[Tracker] | None = None
     save_every: int = Field(default=1000, ge=1)
     prefetch: int = Field(default=4, ge=0)
     weights_dtype: Literal["float32", "float16"] = "float32"

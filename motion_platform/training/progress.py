@@ -1,8 +1,7 @@
-"""What a person sees of a training run: a progress bar, ``log.jsonl``, and TensorBoard where it is installed."""
+"""What a person sees of a training run: a progress bar, ``log.jsonl``, and what trackers show."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import sys
@@ -15,6 +14,7 @@ import torch
 from motion_platform.core.config import TrainRecipe
 from motion_platform.core.errors import MotionPlatformError
 from motion_platform.model.motion_model import MotionModel
+from motion_platform.training import trackers
 
 
 class Reporter:
@@ -26,7 +26,8 @@ class Reporter:
         self._counts: dict[str, int] = {}
         self._sequences = 0
         self._clock = self._began = time.perf_counter()
-        self._log = self._board = self._bar = self._task = None
+        self._log = self._bar = self._task = None
+        self.trackers: trackers.Trackers | None = None
 
     def encoding(self, done: int, total: int) -> None:
         """Say how far the encoding of the texts is (it happens once; later runs find it in the cache)."""
@@ -43,7 +44,7 @@ class Reporter:
         """Remove the logs of an earlier run in this folder."""
         if not self.quiet:
             (self.output / "log.jsonl").unlink(missing_ok=True)
-            for events in (self.output / "tensorboard").glob("events.out.tfevents.*"):
+            for events in (self.output / trackers.FOLDER).rglob("events.out.tfevents.*"):
                 events.unlink()
 
     def start(self, step: int, model: MotionModel, where: str, micro: int, train: TrainRecipe) -> None:
@@ -53,10 +54,6 @@ class Reporter:
             return
         self.output.mkdir(parents=True, exist_ok=True)
         self._log = (self.output / "log.jsonl").open("a", encoding="utf-8")
-        if importlib.util.find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._board = SummaryWriter(str(self.output / "tensorboard"), purge_step=self.first)
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
         pieces = f" in {micro} micro-batches" if micro > 1 else ""
         print(
@@ -77,7 +74,7 @@ class Reporter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for thing, close in ((self._bar, "stop"), (self._board, "close"), (self._log, "close")):
+        for thing, close in ((self._bar, "stop"), (self.trackers, "close"), (self._log, "close")):
             if thing is not None:
                 getattr(thing, close)()
 
@@ -130,6 +127,5 @@ class Reporter:
     def _write(self, step: int, values: dict[str, Any]) -> None:
         self._log.write(json.dumps({"step": step, **values}) + "\n")
         self._log.flush()
-        if self._board is not None:
-            for key, value in values.items():
-                self._board.add_scalar(key, value, step)
+        if self.trackers is not None:
+            self.trackers.log(values, step)

@@ -17,7 +17,8 @@ from motion_platform.model.run import RECIPE, RESUME
 
 RESUME_FORMAT = 1
 FREE_TO_CHANGE = {
-    "output", "validation", "train.steps", "train.epochs", "train.log_every", "train.save_every", "train.prefetch",
+    "output", "validation", "train.steps", "train.epochs", "train.log_every", "train.log_with", "train.save_every",
+    "train.prefetch",
 }  # fmt: skip
 """Keys of a recipe that may differ when a run is resumed; all others would make it another run."""
 
@@ -50,7 +51,7 @@ def load_state(folder: Path, recipe: Recipe) -> dict[str, Any]:
         raise WeightsError(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(state, dict) or state.get("format") != RESUME_FORMAT:
         raise WeightsError(f"{path}: was written by another version; start again without --resume")
-    before, now = _flat(state["recipe"]), _flat(recipe.model_dump())
+    before, now = flat(state["recipe"]), flat(recipe.model_dump())
     for key in sorted(before.keys() | now.keys()):
         free = key in FREE_TO_CHANGE or key.split(".")[0] in FREE_TO_CHANGE
         if not free and before.get(key) != now.get(key):
@@ -71,11 +72,12 @@ def header_of(path: Path) -> str:
     return "".join(lines)
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values as ``a.b: value`` pairs; lists as YAML."""
+    pairs: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
+            pairs |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = yaml.safe_dump(value) if isinstance(value, (dict, list)) else value
-    return flat
+            pairs[f"{prefix}{key}"] = yaml.safe_dump(value) if isinstance(value, (dict, list)) else value
+    return pairs

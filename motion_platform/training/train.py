@@ -33,6 +33,7 @@ from motion_platform.model.feature_cache import FeatureCache
 from motion_platform.model.motion_model import CARD, MotionModel
 from motion_platform.model.run import Run
 from motion_platform.training import state as checkpoint
+from motion_platform.training import trackers
 from motion_platform.training.build import assemble, output_folder, start_from
 from motion_platform.training.ema import EMA
 from motion_platform.training.progress import Reporter
@@ -68,7 +69,8 @@ def run(
     if train.precision == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
         raise UsageError("train.precision: got 'fp16', which needs a GPU; allowed here: bf16, no")
     AcceleratorState._reset_state()  # accelerate would refuse a second run of this process with another precision
-    accelerator = Accelerator(mixed_precision=train.precision, cpu=device == "cpu")
+    names = trackers.chosen(train.log_with)
+    accelerator = trackers.accelerator_for(output, names, precision=train.precision, cpu=device == "cpu")
     rank, world = accelerator.process_index, accelerator.num_processes
     if not (resume or overwrite) and ((output / CARD).exists() or (output / checkpoint.RESUME).exists()):
         raise UsageError(f"{output}: holds a run already; use --resume, --overwrite, or output=ANOTHER_FOLDER")
@@ -132,6 +134,8 @@ def run(
     if overwrite and not resume:
         reporter.forget()
     reporter.start(step, built.model, f"{accelerator.device}, {world} process{'es' * (world > 1)}", micro, train)
+    if names and not reporter.quiet:
+        reporter.trackers = trackers.Trackers(accelerator, recipe, step)
     with reporter, StopFlag() as stop:
         while step < train.steps:
             losses = optimise(model, optimiser, batches, accelerator, recipe, step, micro)
