@@ -63,6 +63,8 @@ CATALOG: dict[str, dict[str, str]] = {
         "floating": "motion_platform.metrics.physical:Floating",
         "jerk": "motion_platform.metrics.physical:Jerk",
         "pops": "motion_platform.metrics.physical:Pops",
+        "hand_speed": "motion_platform.metrics.hand_speed:HandSpeed",
+        "stroke_alignment": "motion_platform.metrics.strokes:StrokeAlignment",
         "supporting_foot": "motion_platform.metrics.supporting_foot:SupportingFoot",
         "bone_length_drift": "motion_platform.metrics.physical:BoneLengthDrift",
         "acceleration": "motion_platform.metrics.physical:Acceleration",

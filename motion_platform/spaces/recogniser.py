@@ -1,9 +1,10 @@
 """A small recogniser of what a motion shows (content) and how it is done (style), for judging generated motion.
 
-It reads joints, not features: any representation of the 22-joint skeleton is decoded, turned to face Z+ in every frame
-and described by 67 numbers, so that one recogniser scores every generator. A motion is cut into patches of a few
-frames, run through a stack of temporal convolutions (the blocks of ConvNeXt, Liu et al. 2022, arXiv:2201.03545,
-section 2.6, in one dimension) and pooled by attention, mean and maximum over its real frames only.
+It reads joints, not features: any representation of its skeleton (one that begins with HumanML3D's 22 joints) is
+decoded, turned to face Z+ in every frame and described by 67 numbers (of 22 joints), so that one recogniser scores
+every generator. A motion is cut into patches of a few frames, run through a stack of temporal convolutions (the blocks
+of ConvNeXt, Liu et al. 2022, arXiv:2201.03545, section 2.6, in one dimension) and pooled by attention, mean and
+maximum over its real frames only.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ from motion_platform.core.contracts import Space
 from motion_platform.core.errors import ConfigError, DataError, suggest
 from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, length_mask
 from motion_platform.motion.representations import get_representation
+from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.transformer import cut_patches
 
 PELVIS, LEFT_HIP, RIGHT_HIP, LEFT_SHOULDER, RIGHT_SHOULDER = 0, 1, 2, 16, 17
-FEATURES = 67
-"""22 heights, 21 joints in the horizontal plane of the body, forward and sideways speed, turning speed."""
+
+
+def width_of(joints: int) -> int:
+    """How many numbers a frame :func:`body_features` makes of J joints: J heights, J - 1 joints in the horizontal plane
+    of the body, forward and sideways speed, turning speed. 67 for 22 joints."""
+    return joints + 2 * (joints - 1) + 3
 
 
 def heading(joints: Tensor) -> Tensor:
@@ -37,7 +43,7 @@ def heading(joints: Tensor) -> Tensor:
 
 
 def body_features(joints: Tensor, fps: float) -> Tensor:
-    """(B, T, 22, 3) joints in metres -> (B, T, 67): what a body does, whatever its place on the floor and direction.
+    """(B, T, J, 3) joints in metres -> (B, T, 3 J + 1): what a body does, wherever on the floor it is and faces.
 
     Heights and horizontal offsets from the pelvis in the frame of the body are in half metres; speeds are in m/s and
     rad/s: all near 1. The speeds of the last frame repeat those before it, and a motion of one frame has speed zero.
@@ -178,7 +184,7 @@ class Recogniser(Space):
         self.targets = {target: list(labels) for target, labels in targets.items()}
         self.patch, self.smoothing = patch, smoothing
         self.speed_change, self.crop, self.noise = speed_change, crop, noise
-        self.enter = nn.Linear(patch * FEATURES, width)
+        self.enter = nn.Linear(patch * width_of(len(get_skeleton(spec.skeleton))), width)
         self.blocks = nn.ModuleList(Block(width, kernel, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.attend = nn.Linear(width, 4)
@@ -186,11 +192,11 @@ class Recogniser(Space):
         self.heads = nn.ModuleDict({target: nn.Linear(embedding, len(labels)) for target, labels in targets.items()})
 
     def joints(self, motion: Motion) -> Tensor:
-        """(B, T, 22, 3) metres; see :func:`read_joints`."""
+        """(B, T, J, 3) metres; see :func:`read_joints`."""
         return read_joints(motion, self.spec, "recogniser")
 
     def features(self, motion: Motion) -> Tensor:
-        """(B, T, 67), zero on padding."""
+        """(B, T, 3 J + 1), zero on padding."""
         features = body_features(self.joints(motion), self.spec.fps)
         speeds = hold_last(features[..., -3:], motion.lengths)
         return torch.cat([features[..., :-3], speeds], -1) * motion.mask[..., None]

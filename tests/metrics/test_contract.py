@@ -79,7 +79,7 @@ def make_batch(metric, oracles):
         batch.motion = Motion(motion.x + 0.01, motion.lengths, motion.spec)
         batch.edit = Edit(batch.motion.x, torch.zeros_like(motion.x, dtype=torch.bool))
         batch.edit.keep[:, :1] = True
-        batch.events = [{"beats": BEATS, "bars": BEATS[::2]} for _ in rows]
+        batch.events = [{"beats": BEATS, "bars": BEATS[::2], "strokes": BEATS, "accents": BEATS} for _ in rows]
         batch.captions = [[f"{CAPTIONS[row]} slowly", "somebody does it"] for row in rows]
         batch.raw["caption_tokens"] = [["a/DET man/NOUN walk/VERB"] for _ in rows]
         return batch

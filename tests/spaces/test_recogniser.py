@@ -8,7 +8,7 @@ from motion_platform.core.errors import ConfigError, DataError
 from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.spaces.recogniser import FEATURES, Recogniser, body_features, heading
+from motion_platform.spaces.recogniser import Recogniser, body_features, heading, width_of
 
 TARGETS = {"content": ["stand", "sway", "go"], "style": ["slow", "fast"]}
 
@@ -73,7 +73,7 @@ def test_heading_is_zero_along_z_and_positive_to_the_left():
 def test_features_do_not_depend_on_place_or_direction_and_speeds_are_in_metres_and_radians():
     joints = torch.from_numpy(person(30, "go", "fast"))[None]
     features = body_features(joints, 20.0)
-    assert features.shape == (1, 30, FEATURES)
+    assert features.shape == (1, 30, width_of(22))
     moved = turn(joints, 2.2) + torch.tensor([3.0, 0.0, -1.0])
     torch.testing.assert_close(body_features(moved, 20.0), features)
     assert float(features[0, :, 65].mean()) == pytest.approx(2.5, abs=0.1)  # forward speed
