@@ -68,7 +68,7 @@ class Studio {
     $("dice").addEventListener("click", () => { $("seed").value = Math.floor(Math.random() * 100000); });
     $("stop").addEventListener("click", () => { if (this.job) api(`jobs/${this.job.key}`, { method: "DELETE" }).catch((error) => this.problem(error.message)); });
     $("keep").addEventListener("change", () => this.showKeeping());
-    $("this-frame").addEventListener("click", () => { const frame = Math.round(Math.min(this.player.time, this.player.seconds) * 20); $("frames").value = [...$("frames").value.split(",").map((f) => f.trim()).filter(Boolean), frame].join(", "); });
+    $("this-frame").addEventListener("click", () => { this.player.play(false); const frame = Math.round(Math.min(this.player.time, this.player.seconds) * (this.offers.models[this.models()[0]]?.fps || 20)); $("frames").value = [...$("frames").value.split(",").map((f) => f.trim()).filter(Boolean), frame].join(", "); });
     $("blind").addEventListener("click", () => { this.blind = !this.blind; $("blind").setAttribute("aria-pressed", String(this.blind)); this.redress(); });
     $("link").addEventListener("click", () => navigator.clipboard?.writeText(location.href).then(() => { $("link").textContent = "Copied"; setTimeout(() => { $("link").textContent = "Copy link"; }, 1500); }));
     addEventListener("dragover", (e) => { e.preventDefault(); document.body.classList.add("over"); });
@@ -303,8 +303,8 @@ class Studio {
     if (job.state === "failed") { this.problem(job.error); $("heading").textContent = ""; return; }
     if (job.state === "stopped") { $("heading").textContent = "Stopped"; return; }
     const words = [...(job.captions || []).map((each) => [each.text, `${each.clip} · ${each.model}`]), ...(job.seconds || []).flatMap((each) => each.seconds.map((s, i) => [`${s.toFixed(1)} s`, `${[job.asked.text].flat()[i]} · ${each.model}`]))];
-    $("words").hidden = !words.length;
-    $("words").replaceChildren(...words.map(([text, about]) => element("p", { textContent: `${text} ` }, element("small", { textContent: about }))), ...(job.motions?.length ? [] : this.refusals(job)));
+    $("words").hidden = !words.length && !job.cannot?.length;
+    $("words").replaceChildren(...words.map(([text, about]) => element("p", {}, `${text} `, element("small", { textContent: about }))), ...this.refusals(job));
     if (words.length) { $("empty").hidden = true; $("heading").textContent = ""; }
     history.replaceState(null, "", `?r=${job.key}`);
     this.remember(job, words[0]?.[0]);

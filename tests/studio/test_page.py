@@ -1,0 +1,242 @@
+"""The page in a real browser, clicked through. Needs Chromium and its driver; else these tests skip and say so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --window-size=1280,900"
+)
+NAMELESS = """const said = (e) => e.getAttribute('aria-label') || e.title || e.textContent.trim() || e.labels?.length;
+  return [...document.querySelectorAll('button, a, input, select, textarea, summary, canvas[role=img]')]
+  .filter((e) => e.checkVisibility() && !said(e))
+  .map((e) => e.outerHTML)"""
+
+
+TICK = "for (const b of document.querySelectorAll('input[name=model]')) b.checked = b.value {} '{}'"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (pip install -e '.[dev]')")
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("needs chromium and chromedriver")
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(browser: Any, server: Any) -> Any:
+    """The page, opened anew; every request that it sends must stay on this server, and no script may fail."""
+    browser.get(f"{server.address}/#renderer=canvas")
+    browser.execute_script("localStorage.clear()")
+    browser.refresh()
+    until(browser, "document.body.dataset.ready")
+    yield browser
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            address = message["params"]["request"]["url"]
+            assert address.startswith((server.address, "data:", "blob:", "chrome:")), address
+    log = browser.get_log("browser")
+    assert not [entry["message"] for entry in log if entry["source"] in ("javascript", "security")]
+
+
+def until(browser: Any, script: str, seconds: float = 60) -> Any:
+    """Wait until a JavaScript expression is true; its value."""
+    for _ in range(round(seconds / 0.05)):
+        value = browser.execute_script(f"return {script}")
+        if value:
+            return value
+        time.sleep(0.05)
+    said = browser.execute_script("return document.getElementById('result').innerText + problem.textContent")
+    raise AssertionError(f"{script}: {said}")
+
+
+def one(browser: Any, selector: str) -> Any:
+    return browser.find_element("css selector", selector)
+
+
+def put(browser: Any, selector: str, value: str) -> None:
+    field = one(browser, selector)
+    field.clear()
+    field.send_keys(value)
+
+
+def ask(browser: Any, text: str, **fields: str) -> None:
+    """Fill in the form for a quick answer of the small model, and press the button."""
+    put(browser, "#slots textarea", text)
+    browser.execute_script(f"{TICK.format('===', 'text_to_motion_small')}; document.getElementById('more').open = true")
+    for name, value in {"seconds": "1", "steps": "2", **fields}.items():
+        put(browser, f"#{name}", value)
+    one(browser, "#go").click()
+
+
+DONE = "studio.job?.state === 'done' && document.querySelectorAll('figure .numbers li').length"
+
+
+def test_a_sentence_becomes_moving_bodies_to_compare_and_to_take_home(page: Any, server: Any) -> None:
+    ask(page, "a person waves", samples="2")
+    until(page, DONE)
+    assert [figure.text for figure in page.find_elements("css selector", "figcaption")] == ["a person waves"] * 2
+    assert "text_to_motion_small · sample 2 · seed 0 · 1.0 s" in one(page, "#stage").text
+    assert "seen as" in one(page, ".numbers").text
+    until(page, "motionPlayer.playing && motionPlayer.time > 0.1")
+    assert not page.execute_script(NAMELESS)
+
+    one(page, "#blind").click()
+    assert "text_to_motion_small" not in one(page, "#stage").text
+    page.find_elements("css selector", ".facts button")[1].click()
+    until(page, "[...document.querySelectorAll('.facts button')].some((b) => b.textContent === 'Noted')")
+    assert server.get("/api/votes.csv")[1].decode().splitlines()[-1].split(",")[-2] == "True"
+    one(page, "#blind").click()
+
+    key = page.execute_script("return studio.job.key")
+    assert one(page, "#zip").get_attribute("href").endswith(f"/api/jobs/{key}.zip")
+    choices = [option.get_attribute("value") for option in page.find_elements("css selector", ".facts select option")]
+    assert {"bvh", "glb", "mp4", "npz"} <= set(choices)
+
+    star = one(page, "#history button")
+    star.click()
+    assert one(page, "#history button").get_attribute("aria-pressed") == "true"
+    page.get(f"{server.address}/?r={key}#renderer=canvas")  # the link, in another tab
+    until(page, DONE)
+    assert one(page, "#slots textarea").get_attribute("value") == "a person waves"
+    assert one(page, "#samples").get_attribute("value") == "2"
+
+
+def test_a_model_that_cannot_says_so_beside_those_that_can(page: Any, server: Any, monkeypatch: Any) -> None:
+    from motion_platform.core.errors import WeightsError
+
+    run: Callable[[str], Any] = server.studio.models.run
+
+    def missing(name: str) -> Any:
+        if name == "motion_lm_small":
+            raise WeightsError("motion_lm_small: the weights are gone")
+        return run(name)
+
+    monkeypatch.setattr(server.studio.models, "run", missing)
+    put(page, "#slots textarea", "a person bows")
+    page.execute_script(TICK.format("!==", "text_to_motion_masked"))
+    put(page, "#seconds", "1")
+    one(page, "#go").click()
+    until(page, DONE)
+    assert one(page, ".cannot").text == "motion_lm_small cannot: motion_lm_small: the weights are gone"
+
+
+def test_nothing_that_is_typed_runs(page: Any) -> None:
+    text = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script> walk"
+    ask(page, text)
+    until(page, DONE)
+    assert one(page, "figcaption").text == text
+    assert not page.execute_script("return window.hacked")
+    assert not page.find_elements("css selector", "#result img, #history img")
+
+
+def test_a_dropped_motion_is_looked_at_and_kept_in_part(page: Any, walk: Path, tmp_path: Path) -> None:
+    hostile = tmp_path / "<img src=x onerror=hacked=1>.bvh"
+    shutil.copy(walk, hostile)
+    page.execute_script("studio.choose('motion_editing')")
+    one(page, "#file-motion").send_keys(str(hostile))
+    until(page, "document.querySelectorAll('figure').length === 1")
+    page.execute_script(
+        "motionPlayer.play(false); motionPlayer.seek(0.5); keep.value = 'keyframes'; studio.showKeeping()"
+    )
+    one(page, "#this-frame").click()
+    assert one(page, "#frames").get_attribute("value") == "10"
+    page.execute_script("keep.value = 'prefix'; studio.showKeeping()")
+    put(page, "#keep_seconds", "0.5")
+    ask(page, "somebody runs", seconds="1.5")
+    until(page, DONE)
+    assert page.execute_script("return studio.job.call") == "edit"
+    assert "1.5 s" in one(page, ".made").text
+    page.execute_script("const s = document.querySelectorAll('.facts select')[1]; s.value = '0'; s.onchange()")
+    assert "somebody runs" in one(page, ".drop output").text, "a motion made here is what the next task starts from"
+    assert not page.execute_script("return window.hacked")
+
+
+def test_what_can_be_done_with_a_file_comes_from_the_cards(page: Any) -> None:
+    ways = page.execute_script("return studio.ways('motion').map(([label]) => label)")
+    assert "Say in a sentence what a motion shows" in ways
+    assert "Keep the upper body and make the rest anew" in ways
+    assert page.execute_script("return studio.ways('audio').length") >= 1
+    page.execute_script("studio.dropped([new File(['a person walks\\tlow\\n\\nsomebody runs\\n'], 'prompts.txt')])")
+    until(page, "document.querySelector('#slots textarea').value === 'a person walks\\nsomebody runs'")
+    page.execute_script("studio.dropped([new File(['x'], 'song.exe')])")
+    assert "song.exe: files that end in .exe are not read" in until(page, "problem.textContent")
+
+
+def test_what_is_wrong_is_said_in_the_page_and_the_next_request_works(page: Any) -> None:
+    page.execute_script(TICK.format("===", "text_to_motion_small"))
+    one(page, "#go").click()
+    assert "text" in until(page, "problem.textContent")
+    ask(page, "a person walks", seconds="600", samples="8")
+    until(page, "problem.textContent.includes('1200 s in all')")
+    page.get(page.current_url.split("?")[0].split("#")[0] + "?r=00000000000000000000")
+    assert "nothing was asked" in until(page, "problem.textContent")
+    ask(page, "a person walks")
+    until(page, DONE)
+    assert one(page, "#problem").text == ""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone_and_is_used_by_keyboard_alone(page: Any, scheme: str) -> None:
+    from selenium.webdriver import ActionChains, Keys
+
+    screen = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    try:
+        page.execute_script("document.querySelector('#slots textarea').focus()")
+        ask_keys = ActionChains(page).send_keys("a person walks")
+        ask_keys.key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(Keys.CONTROL).perform()
+        page.execute_script("document.activeElement.blur()")
+        until(page, DONE)
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+        back = page.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, back[4:-1].split(", "))) < 200) == (scheme == "dark"), back
+        playing = page.execute_script("return motionPlayer.playing")
+        ActionChains(page).send_keys(" ").perform()
+        assert page.execute_script("return motionPlayer.playing") is not playing
+        page.execute_script("document.querySelector('#slots textarea').focus()")
+        ActionChains(page).send_keys("l").perform()
+        assert page.execute_script("return motionPlayer.loop"), "typing is no command"
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.slow
+def test_the_language_model_talks(page: Any) -> None:
+    page.execute_script("document.getElementById('chat').open = true")
+    put(page, "#say", "a person walks forward")
+    one(page, "#say-make").click()
+    until(page, "!document.getElementById('say-caption').disabled", 120)
+    one(page, "#say-caption").click()
+    until(page, "document.querySelectorAll('#talk li').length === 4")
+    put(page, "#say", "and sits down")
+    one(page, "#say-continue").click()
+    until(page, "document.querySelectorAll('#talk li').length === 6")
+    said = [line.text for line in page.find_elements("css selector", "#talk li")]
+    assert said[1].startswith("A motion of")
+    assert "person" in said[3]
+    assert said[5].startswith("A motion of")
