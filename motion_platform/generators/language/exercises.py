@@ -13,6 +13,9 @@ from motion_platform.generators.language.wordings import ANSWERS, Instructions, 
 
 PREDICT, BETWEEN = 0.2, 0.25
 """Shares of a clip that are given: its beginning; its beginning and its end (Jiang et al. 2023, section 4.3)."""
+LOST, SPAN, GAP = 0.15, 5, "___"
+"""Denoising: the share of a clip's steps or of a caption's words that is lost, in runs of 3 on average (Raffel et al.
+2020, section 3.1.4; Jiang et al. 2023, section 3.2), and what stands in the place of lost words."""
 POSES = (3, 5)
 """Key poses of a clip, at least and at most (Zhang et al. 2024, section 4.1)."""
 
@@ -52,14 +55,19 @@ class Examiner:
             how = chance.random()
             drawn = chance.sample(range(steps), min(steps, chance.randint(*POSES)))
             given = self.known(codes, [0] if how < 0.25 else [steps - 1] if how < 0.5 else sorted(drawn))
-        if task in ("motion_to_text", "length_from_text") and not text:
+        elif task == "motion_denoising":
+            lost = spans(steps, chance)
+            given = self.known(codes, [s for s in range(steps) if s not in lost])
+        if task in ANSWERS and not text:
             task = "random_motion"
         if task in ("text_to_motion", "random_motion") or (len(given) in (0, steps) and task not in ANSWERS):
             task = "text_to_motion" if text and task != "random_motion" else "random_motion"
         wording = chance.choice(list(self.instructions.wordings[task]))
         if task in ANSWERS:
-            values = {"motion": vocabulary.motion(codes), "text": text if task == "length_from_text" else ""}
-            words = text if task == "motion_to_text" else f"{frames / self.fps:.1f}"
+            values = {"motion": vocabulary.motion(codes), "text": "" if task == "motion_to_text" else text}
+            if task == "text_denoising":
+                values["text"] = with_gaps(text, chance)
+            words = f"{frames / self.fps:.1f}" if task == "length_from_text" else text
             answer = [*vocabulary.text.encode(words), vocabulary.text_end]
             if task == "length_from_text":
                 answer = [*(vocabulary._single(c) for c in words), vocabulary.text_end]
@@ -101,6 +109,10 @@ class Examiner:
             values["start"], values["end"] = run(order[:cut]), run(order[cut:])
         elif task == "keyframes_to_motion":
             values["keys"] = [part for s in order for part in (f"{s}:", run([s]))]
+        elif task == "motion_denoising":
+            starts = [k for k, s in enumerate(order) if not k or s != order[k - 1] + 1]
+            whole = [order[a:b] for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]
+            values["keys"] = [part for steps_of in whole for part in (f"{steps_of[0]}:", run(steps_of))]
         return [
             *self._fill(wording or self.instructions.wordings[task][0], values),
             self.vocabulary.motion_start,
@@ -116,6 +128,26 @@ class Examiner:
 
 CUT = ("motion_prediction", "motion_in_between")
 """Tasks whose answer is only what is missing; ``keyframes_to_motion`` is answered with the whole motion."""
+
+
+def spans(count: int, chance: random.Random) -> set[int]:
+    """Which of ``count`` places are lost: ``LOST`` of them (at least one, never all), in runs of ``SPAN`` or fewer."""
+    wanted = min(max(1, round(LOST * count)), count - 1)
+    lost: set[int] = set()
+    while len(lost) < wanted:
+        start = chance.randrange(count)
+        lost |= set(range(start, min(start + chance.randint(1, SPAN), count)))
+        while len(lost) > wanted:
+            lost.remove(max(lost))
+    return lost
+
+
+def with_gaps(text: str, chance: random.Random) -> str:
+    """A caption with words lost, each run of them one gap; a caption of one word as it is."""
+    words = text.split()
+    lost = spans(len(words), chance)
+    shown = [GAP if k in lost else word for k, word in enumerate(words)]
+    return " ".join(word for k, word in enumerate(shown) if word != GAP or k - 1 not in lost)
 
 
 def task_of(given: Sequence[int], steps: int, text: str) -> str:

@@ -55,9 +55,9 @@ class MotionLM(CodeGenerator):
     base_dtype, attention, quantise: see ``lm_lora.load``. checkpointing: recompute activations, for less memory.
     shard: spread the frozen layers over the processes of a training run, for a base that one device cannot hold.
 
-    mixture: task -> weight (default ``MIXTURE``). tasks_a_clip: exercises made of a clip in a step. instructions: a
-    file of wordings, or "alpaca"; wordings: at most so many a task. whole_sequence: learn the prompt too, not the
-    answer alone.
+    mixture: task -> weight (default ``MIXTURE``); for pre-training also text_denoising and motion_denoising.
+    tasks_a_clip: exercises made of a clip in a step. instructions: a file of wordings, "many" or "alpaca"; wordings: at
+    most so many a task. whole_sequence: learn the prompt too, not the answer alone.
     pack: width of a row of several exercises. max_frames: the longest motion written at once; longer ones are written
     in windows.
 
@@ -137,6 +137,11 @@ class MotionLM(CodeGenerator):
         self.examiner = Examiner(
             self.vocabulary, lm_templates.load(instructions, limit=wordings), spec.fps, self.tokenizer.stride
         )
+        for task, weight in self.mixture.items():
+            if weight and not self.examiner.instructions.wordings.get(task):
+                raise ConfigError(
+                    f"motion_lm: mixture.{task}: the instructions {instructions!r} have no wording for it"
+                )
         self.answers, self._shard = Answers(self), shard
 
         # Only what is trained is registered: the rest has no place in a checkpoint.

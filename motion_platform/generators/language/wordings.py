@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from motion_platform.core import config
 from motion_platform.core.errors import ConfigError, UnknownName
 
 FILE = Path(__file__).with_name("instructions.yaml")
-SHIPPED = {"alpaca": Path(__file__).with_name("instructions_alpaca.yaml")}
+SHIPPED = {name: Path(__file__).with_name(f"instructions_{name}.yaml") for name in ("alpaca", "many")}
 """Other files of wordings, by name."""
 TASKS: dict[str, tuple[str, ...]] = {
     "text_to_motion": ("text",),
@@ -22,11 +23,16 @@ TASKS: dict[str, tuple[str, ...]] = {
     "keyframes_to_motion": ("keys",),
     "length_from_text": ("text",),
     "random_motion": (),
+    "text_denoising": ("text",),
+    "motion_denoising": ("keys",),
 }
 """Task -> what its wordings must hold."""
+EXTRA = ("text_denoising", "motion_denoising")
+"""Tasks that a file may leave out, because no model is asked them but in pre-training."""
 PLACES = ("text", "seconds", "motion", "start", "end", "keys")
 ALSO = ("text", "seconds")
 _PLACE = re.compile(r"\{(\w*)\}")
+_CHOICE = re.compile(r"\[([^\[\]]*)\]")
 
 Part = str | Sequence[int]
 """What fills a place: words, or ids that are no words."""
@@ -77,13 +83,26 @@ def load(path: str | Path | None = None, *, limit: int | None = None) -> Instruc
             raise UnknownName("task", task, TASKS, f"{file}: tasks")
         for kind in ("seen", "unseen"):
             for i, wording in enumerate(getattr(group, kind)):
-                _check(wording, TASKS[task], f"{file}: tasks.{task}.{kind}.{i}")
+                for each in spelled(wording):
+                    _check(each, TASKS[task], f"{file}: tasks.{task}.{kind}.{i}")
     for task in TASKS:
-        if task not in values.tasks or not values.tasks[task].seen:
+        if (task not in values.tasks or not values.tasks[task].seen) and task not in EXTRA:
             raise ConfigError(f"{file}: tasks.{task}.seen: is missing; at least one wording is needed")
     also = {name: values.also.get(name, f" {{{name}}}") for name in ALSO}
-    seen = {task: group.seen[:limit] for task, group in values.tasks.items()}
-    return Instructions(seen, {task: group.unseen for task, group in values.tasks.items()}, also)
+    seen = {task: _all(group.seen)[:limit] for task, group in values.tasks.items()}
+    return Instructions(seen, {task: _all(group.unseen) for task, group in values.tasks.items()}, also)
+
+
+def spelled(wording: str) -> list[str]:
+    """Every wording that one with choices stands for: "[Show|Make] {text}[| now]." is four, in the order of writing."""
+    parts = _CHOICE.split(wording)
+    choices = [part.split("|") if k % 2 else [part] for k, part in enumerate(parts)]
+    return ["".join(chosen) for chosen in itertools.product(*choices)]
+
+
+def _all(wordings: Sequence[str]) -> list[str]:
+    """Wordings with their choices spelled out, each once."""
+    return list(dict.fromkeys(each for wording in wordings for each in spelled(wording)))
 
 
 class Wordings(config.Strict):
@@ -113,5 +132,5 @@ def _check(wording: str, needed: Sequence[str], where: str) -> None:
 
 
 Answer = Literal["motion", "text", "seconds"]
-ANSWERS: dict[str, Answer] = {"motion_to_text": "text", "length_from_text": "seconds"}
+ANSWERS: dict[str, Answer] = {"motion_to_text": "text", "length_from_text": "seconds", "text_denoising": "text"}
 """What a task is answered with, where it is no motion."""

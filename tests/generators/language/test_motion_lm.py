@@ -12,7 +12,7 @@ from motion_platform.core.errors import ConfigError, UnknownName, UsageError, We
 from motion_platform.core.schema import Condition, Edit, Motion, Sampling
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.language.exercises import task_of
-from motion_platform.generators.language.wordings import TASKS
+from motion_platform.generators.language.wordings import ANSWERS, TASKS
 from motion_platform.language_models.decoding import Reader, pick
 from motion_platform.model import editing
 
@@ -273,7 +273,7 @@ def test_every_task_is_asked_and_answered(tiny_lm, batch):
     assert {exercise.task for exercise in made} == set(TASKS)
     vocabulary = model.vocabulary
     for exercise in made:
-        opening = vocabulary.text_start if exercise.task in ("motion_to_text", "length_from_text") else None
+        opening = vocabulary.text_start if exercise.task in ANSWERS else None
         assert exercise.prompt[-1] == (opening or vocabulary.motion_start)
         assert exercise.answer[-1] == (vocabulary.text_end if opening else vocabulary.motion_end)
         if exercise.task == "length_from_text":

@@ -3,7 +3,7 @@ import yaml
 
 from motion_platform.core.errors import ConfigError, UnknownName
 from motion_platform.generators.language import wordings as lm_templates
-from motion_platform.generators.language.wordings import FILE, TASKS, load
+from motion_platform.generators.language.wordings import EXTRA, FILE, TASKS, load, spelled
 
 
 def encode(text):
@@ -17,6 +17,26 @@ def test_our_file_is_valid_and_holds_wordings_out():
         assert found.unseen[task]
         assert not set(found.wordings[task]) & set(found.unseen[task])
     assert all(len(group) == 1 for group in load(limit=1).wordings.values())
+
+
+def test_the_many_wordings_are_at_least_200_a_task_and_none_is_held_out_and_seen():
+    many = load("many")
+    for task in set(TASKS) - set(EXTRA):
+        assert len(many.wordings[task]) >= 200
+    for task in TASKS:
+        assert many.unseen[task]
+        assert not set(many.wordings[task]) & set(many.unseen[task])
+        assert not any("  " in wording or "[" in wording for wording in many.wordings[task])
+
+
+def test_choices_in_a_wording_are_spelled_out():
+    assert spelled("[Show|Make] {text}[| now].") == [
+        "Show {text}.",
+        "Show {text} now.",
+        "Make {text}.",
+        "Make {text} now.",
+    ]
+    assert spelled("Go on.") == ["Go on."]
 
 
 def test_a_prompt_reads_as_running_text_with_motion_between():
