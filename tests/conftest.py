@@ -70,6 +70,18 @@ def sample_dataset(sample_folder: Path):
 
 
 @pytest.fixture(scope="session")
+def gesture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six takes in ZeroEGGS's layout, made up, with their sound: prepared."""
+    from speech_folders import zeggs_folder
+
+    from motion_platform.data.sources.zeggs import Zeggs
+
+    root = tmp_path_factory.mktemp("zeggs")
+    Zeggs().prepare(zeggs_folder(root / "source", takes=2), root / "prepared", workers=1)
+    return root / "prepared"
+
+
+@pytest.fixture(scope="session")
 def conductor_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve seconds of conducting each, to music that is nothing but beats: prepared, in the layout of music data."""
     import numpy as np

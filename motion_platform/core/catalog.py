@@ -27,6 +27,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "librosa_beats": "motion_platform.encoders.librosa_beats:LibrosaBeats",
         "plain_text": "motion_platform.encoders.plain_text:PlainText",
         "glove_tags": "motion_platform.encoders.glove_tags:GloveTags",
+        "word_vectors": "motion_platform.encoders.word_vectors:WordVectors",
         "music_mel": "motion_platform.encoders.music_mel:MusicMel",
         "mel": "motion_platform.encoders.mel:Mel",
         "music_beats": "motion_platform.encoders.music_beats:MusicBeats",

@@ -53,6 +53,7 @@ class DataRecipe(Strict):
     """The prepared data set. ``folder``: where it is; by default ``$MOTION_DATA/<name>``, else ``data/<name>``.
 
     balance: 0 draws every clip alike, up to 2 rare kinds of motion ever more often (see data/loader.py).
+    by_length: a clip is drawn as often as pieces of ``max_frames`` fit into it, for sets of long takes.
     captions_per_clip: training uses the first so many captions and action sequences of a clip (None: all).
     written_beats: training is told the beats of the score where the set has them, instead of those that an encoder
     hears: else a model learns that the hand does something else than the clock. Nothing but training is told.
@@ -65,6 +66,7 @@ class DataRecipe(Strict):
     max_frames: int = Field(default=196, ge=1)
     mirror: bool = True
     balance: float = Field(default=0.0, ge=0, le=2)
+    by_length: bool = False
     captions_per_clip: int | None = Field(default=None, ge=1)
     written_beats: bool = False
 

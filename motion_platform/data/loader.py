@@ -62,10 +62,12 @@ class Collate:
         dataset = self.dataset
         lengths = np.minimum(dataset.frames[list(rows)], self.max_frames)
         x = np.empty((len(rows), int(lengths.max()), self.spec.dim), np.float32)
-        windows = []
+        windows, times = [], Counter()
         for b, row in enumerate(rows):
             length = int(lengths[b])
-            start = self._choose(int(dataset.frames[row]) - length + 1, epoch, row, "window")
+            place = f"window {times[row]}" if times[row] else "window"  # a clip that comes twice: two places of it
+            start = self._choose(int(dataset.frames[row]) - length + 1, epoch, row, place)
+            times[row] += 1
             x[b, :length] = dataset.features(row)[start : start + length, self.columns]
             x[b, length:] = 0
             windows.append((row, start, length))
@@ -225,6 +227,7 @@ def make_loader(
     min_frames: int = 1,
     mirror: bool = True,
     balance: float = 0.0,
+    by_length: bool = False,
     captions_per_clip: int | None = None,
     written_beats: bool = False,
 ) -> Loader:
@@ -233,7 +236,8 @@ def make_loader(
     slots: the usual names, or name -> Slot (data/slots.py).
     batch_size: over all processes in training, of this process in evaluation. max_frames:
     longer clips give a random window (evaluation: their start); shorter ones than ``min_frames`` are left out of
-    training. mirror False leaves mirrored copies out. balance: see :func:`balanced`. captions_per_clip: only the first
+    training. mirror False leaves mirrored copies out. balance: see :func:`balanced`. by_length: a clip is drawn as
+    often as pieces of ``max_frames`` fit into it. captions_per_clip: only the first
     so many captions of a clip are used (None: all). written_beats: see :class:`Collate`; of training only. Errors:
     UnknownName for a split or slot; UsageError for sizes that make no batch; DataError when no clip is left, or without
     beats that were asked for.
@@ -257,6 +261,9 @@ def make_loader(
         written_beats=written_beats and train,
     )
     weights = balanced([dataset.labels(i) for i in rows], balance) if train and balance else None
+    if train and by_length and max_frames:
+        pieces = np.maximum(dataset.frames[rows] / max_frames, 1.0)
+        weights = pieces if weights is None else weights * pieces
     return Loader(collate, rows, batch_size, seed, train, rank, world, weights)
 
 

@@ -103,6 +103,7 @@ def run(
         max_frames=recipe.data.max_frames,
         mirror=recipe.data.mirror,
         balance=recipe.data.balance,
+        by_length=recipe.data.by_length,
         captions_per_clip=recipe.data.captions_per_clip,
         written_beats=recipe.data.written_beats,
         train=True,

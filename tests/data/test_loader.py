@@ -240,3 +240,36 @@ def test_only_so_many_captions_of_a_clip_are_used(sample_dataset, spec):
         assert len(can) <= 2
         assert texts <= set(can)
     assert sum(len(texts) == 2 for (_, slot), texts in met.items() if slot == "text_high") > 0.9 * len(met) / 3
+
+
+def test_a_clip_that_comes_twice_in_a_batch_shows_two_places(gesture_folder):
+    from motion_platform.data.prepared import PreparedDataset
+
+    dataset = PreparedDataset.open(gesture_folder)
+    made = make_loader(dataset, "train", dataset.spec(), ("label",), 12, seed=1, max_frames=20)
+    batch = next(iter(made))
+    assert len(set(batch.ids)) == 4
+    for id in set(batch.ids):
+        rows = [batch.motion.x[b] for b, each in enumerate(batch.ids) if each == id]
+        assert len(rows) == 3
+        assert not any(torch.equal(a, b) for k, a in enumerate(rows) for b in rows[:k])
+
+
+def test_by_length_a_long_clip_is_drawn_as_often_as_pieces_fit_into_it(tmp_path, spec):
+    from motion_platform.data.prepared import PreparedDataset
+    from motion_platform.data.writer import PreparedWriter
+
+    with PreparedWriter(tmp_path / "set", name="x", representation="humanml3d_essential", licence="CC0") as writer:
+        for number, frames in enumerate([20] * 6 + [120] * 2):
+            x = np.random.default_rng(number).normal(size=(frames, 67)).astype(np.float32)
+            writer.add(id=f"{frames} {number}", split="train", source="", features=x)
+        writer.finish()
+    dataset = PreparedDataset.open(tmp_path / "set")
+
+    def share(by_length):
+        made = make_loader(dataset, "train", spec, ("label",), 8, max_frames=20, by_length=by_length)
+        ids = [id for epoch in range(60) for batch in made.epoch(epoch) for id in batch.ids]
+        return sum(id.startswith("120") for id in ids) / len(ids)
+
+    assert share(False) == 2 / 8
+    assert 0.6 < share(True) < 0.72  # 12 of 18 pieces

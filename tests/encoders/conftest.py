@@ -291,3 +291,29 @@ def beat_folder(tmp_path):
 @pytest.fixture
 def other_beat_folder(tmp_path):
     return beat_checkpoint(tmp_path / "other_beats", 1)
+
+
+@pytest.fixture
+def talks():
+    """Two recordings of which only the words are known."""
+    from motion_platform.core.schema import Audio, Word
+
+    return [
+        Audio(1.0, words=(Word("I", 0.0, 0.4), Word("think", 0.4, 1.0))),
+        Audio(0.5, words=(Word("never", 0.1, 0.4),)),
+    ]
+
+
+@pytest.fixture
+def vector_table(tmp_path):
+    """Word vectors in fastText's text format."""
+    path = tmp_path / "small.vec"
+    path.write_text("3 4\nI 1 0 0 2\nthink 0 3 0 1\nnever 5 1 1 0\n")
+    return path
+
+
+@pytest.fixture
+def other_vector_table(tmp_path):
+    path = tmp_path / "other.vec"
+    path.write_text("1 4\nI 1 0 0 1\n")
+    return path

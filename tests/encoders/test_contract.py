@@ -10,6 +10,9 @@ from motion_platform.core import registry
 from motion_platform.core.catalog import CATALOG
 from motion_platform.core.errors import DataError
 
+SOUND = ("audio", "words")
+"""Kinds of slots whose encoders are given recordings."""
+
 # name -> list of (settings, another setting that must change the fingerprint, None where there is none to change);
 # {folder} names are fixtures.
 CASES = {
@@ -33,7 +36,11 @@ CASES = {
     ],
     "plain_text": [({}, {"max_characters": 9})],
     "glove_tags": [({"folder": "{glove_folder}"}, {"tags": "{tags_folder}"})],
-    "label": [({"labels": ["a person walks", "jump", "idle"], "dim": 16}, {"dim": 8})],
+    "label": [
+        ({"labels": ["a person walks", "jump", "idle"], "dim": 16}, {"dim": 8}),
+        ({"labels": ["a person walks", "jump", "idle"], "learned": False}, {"labels": ["jump", "a person walks"]}),
+    ],
+    "word_vectors": [({"vectors": "{vector_table}"}, {"vectors": "{other_vector_table}"})],
     "mel": [({}, None)],
     "music_beats": [
         ({"weights": "{beat_folder}"}, {"weights": "{other_beat_folder}"}),
@@ -60,8 +67,8 @@ def case(request):
     name, i = request.param
     settings, other = CASES[name][i]
     encoder = build(request, name, settings).eval()
-    if encoder.reads == "audio":
-        inputs = request.getfixturevalue("recordings")
+    if encoder.reads in SOUND:
+        inputs = request.getfixturevalue("recordings" if encoder.reads == "audio" else "talks")
     else:
         inputs = ["a person walks", "jump"] if encoder.reads == "label" else request.getfixturevalue("texts")
     return name, settings, other, encoder, inputs
@@ -73,7 +80,7 @@ def test_every_encoder_is_held_to_the_contract():
 
 def test_contract(case, request):
     name, settings, other, encoder, inputs = case
-    nothing = None if encoder.reads == "audio" else ""
+    nothing = None if encoder.reads in SOUND else ""
     made = encoder([*inputs, nothing])
 
     rows = len(inputs) + 1
@@ -83,7 +90,7 @@ def test_contract(case, request):
     assert made.mask[:-1, 0].all(), "every text has a real token, and real tokens come first"
     assert not made.mask[-1].any(), "the empty text has none"
     assert made.rate_hz == encoder.rate_hz
-    assert (made.rate_hz is None) == (encoder.reads != "audio")
+    assert (made.rate_hz is None) == (encoder.reads not in SOUND)
     assert torch.isfinite(made.tokens).all()
     assert (made.tokens[~made.mask] == 0).all()
     lengths = made.mask.sum(1)

@@ -114,6 +114,7 @@ def test_a_motion_goes_to_bvh_with_its_fingers_and_comes_back_to_a_tenth_of_a_mi
     assert clip.rotations.shape == (12, 52, 4)
     io.save([clip], tmp_path / "talk.bvh")
     read = io.load(tmp_path / "talk.bvh", units="cm", up="y")
+    assert (read.fps, len(read)) == (20.0, 12)  # public: every frame three times, at 60 fps
     again = bodies.on_skeleton(read, GESTURE.skeleton, 20.0)
     assert np.abs(again.joints - joints).max() < 1e-4
     features = bodies.features_of(read, spec)
