@@ -24,6 +24,7 @@ from motion_platform.cli.common import (
     check_motion_outputs,
     check_recording,
     given_slots,
+    note,
     recordings,
     save,
     show_version,
@@ -33,6 +34,7 @@ from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate, weights_of
 from motion_platform.cli.files import convert, info, render
 from motion_platform.cli.language import caption, length, without_text
+from motion_platform.cli.plan import plan as plan_command
 from motion_platform.cli.search import import_guo, import_m2s, search
 from motion_platform.cli.studio import serve, studio
 from motion_platform.cli.tokens import detokenize, tokenize, tokenizer_report
@@ -70,6 +72,13 @@ Guidance = Annotated[
 Steps = Annotated[int | None, typer.Option(help="Denoising steps (default: the model's).", min=1)]
 Sampler = Annotated[str | None, typer.Option(help="Name of the sampler (default: the model's).")]
 Model = Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")]
+Planner = Annotated[
+    str, typer.Option("--plan", help="Who takes a sentence of several actions apart (`motion list planners`), or none.")
+]
+Timeline = Annotated[
+    str | None,
+    typer.Option(help='Texts with seconds, one motion: "walk forward:3, bow:2, wave:4"; or a YAML or JSON file.'),
+]
 
 
 @app.command("list")
@@ -114,6 +123,8 @@ def generate(
         list[float],
         typer.Option(help="Length: one for all, or one each (default: as such a motion, or the recording, lasts)."),
     ] = [],
+    plan: Planner = "rules",
+    timeline: Timeline = None,
     view: View = "both",
     samples: Samples = 1,
     seed: Seed = 0,
@@ -131,6 +142,8 @@ def generate(
     from motion_platform.model.run import find_device
     from motion_platform.motion.skeleton import get_skeleton
     from motion_platform.pipelines import generate as engine
+    from motion_platform.pipelines import planning
+    from motion_platform.pipelines import timeline as engine_timeline
     from motion_platform.pipelines.texts import read_texts
 
     texts, lows = list(text), list(low_text)
@@ -142,6 +155,12 @@ def generate(
     more, named = given_slots(give), slot_options(task, context.args, known)
     for slot, values in named.items():
         more.setdefault(slot, []).extend(values)
+    planning.planner_named(plan)
+    written = None
+    if timeline is not None:
+        if texts or lows or music or style or more or motion is not None or len(seconds) > 1:
+            raise UsageError("--timeline: is all that is said of a motion; give it without texts, music and --motion")
+        written, texts = engine_timeline.read_timeline(timeline), [None]
     if not texts and not music and not more:
         texts = without_text(task, motion)
     if amplitude is not None and not music:
@@ -167,6 +186,33 @@ def generate(
                 seed=seed,
                 sampling=sampling,
                 progress=progress.show,
+            )
+    elif written is not None:
+        check_motion_outputs(output, view, samples)
+        with Progress("making the timeline") as progress:
+            clips = engine_timeline.make(
+                run,
+                [written],
+                seconds=seconds,
+                samples=samples,
+                seed=seed,
+                sampling=sampling,
+                progress=progress.show,
+            )
+    elif any(texts) and not music and not more and not style:
+        check_motion_outputs(output, view, len(texts) * samples)
+        with Progress("reading what was given") as progress:
+            clips = planning.make(
+                run,
+                texts,
+                lows,
+                plan=plan,
+                seconds=seconds,
+                samples=samples,
+                seed=seed,
+                sampling=sampling,
+                progress=progress.show,
+                say=note,
             )
     else:
         given, count = engine.inputs_of(run, texts=texts, low_texts=lows, music=music, styles=style, give=more)
@@ -279,6 +325,7 @@ app.command()(tokenize)
 app.command()(detokenize)
 app.command("tokenizer-report")(tokenizer_report)
 app.command()(length)
+app.command("plan")(plan_command)
 weights_app.command("import-guo")(import_guo)
 weights_app.command("import-m2s")(import_m2s)
 

@@ -118,6 +118,11 @@ def show_notes(clips: Iterable[Clip]) -> None:
             print(f"note: {clip.info.get('source', clip.name)}: {note}", file=sys.stderr)
 
 
+def note(line: str) -> None:
+    """A line on standard error about what is made otherwise than a person might expect."""
+    print(f"note: {line}", file=sys.stderr)
+
+
 def given_slots(pairs: Sequence[str]) -> dict[str, list[str]]:
     """``SLOT=VALUE`` words -> slot -> its values in order. UsageError for a word without an equals sign."""
     found: dict[str, list[str]] = {}

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from motion_platform.core.errors import DataError, UsageError
-from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Tokens
+from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Spans, Tokens
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.core.tasks import Kind
 
@@ -81,6 +81,15 @@ class Generator(Trainable):
         edit: Edit | None = None,
     ) -> Motion:
         """Motions of the asked lengths (B,), raw units. ``edit`` keeps parts of a given motion."""
+
+    def compose(
+        self, given: Mapping[str, Condition], spans: Spans, *, noise: NoiseSource, sampling: Sampling
+    ) -> Motion:
+        """B motions put together from S spans with a row of ``given`` each, made so that each runs into the next.
+
+        ``noise`` has B ids. UsageError for a generator that cannot, or cannot move a part of the body alone.
+        """
+        raise UsageError(f"{type(self).__name__}: makes one motion of one text; it cannot put several together")
 
     def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:
         """What is done to a motion after it was made, from the raw inputs (slot -> B); evaluation sees it, too."""

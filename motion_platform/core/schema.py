@@ -203,6 +203,35 @@ class Edit:
     keep: Tensor
 
 
+@dataclass(frozen=True)
+class Spans:
+    """Parts of motions in time, each with conditions of its own: S spans of B motions.
+
+    rows, starts, lengths (S,): whose, from which frame, how many frames. lanes: S parts of the body that a span moves,
+    "body" for all of it. A motion lasts until its last span ends; spans of one part do not overlap.
+    """
+
+    rows: Tensor
+    starts: Tensor
+    lengths: Tensor
+    lanes: tuple[str, ...]
+
+    @property
+    def ends(self) -> Tensor:
+        """(S,) the frame after each span's last one."""
+        return self.starts + self.lengths
+
+    def some(self, chosen: Tensor) -> Spans:
+        """Only the spans of these numbers (n,)."""
+        lanes = tuple(self.lanes[k] for k in chosen.tolist())
+        return Spans(self.rows[chosen], self.starts[chosen], self.lengths[chosen], lanes)
+
+    def totals(self) -> Tensor:
+        """(B,) frames of the motions."""
+        total = self.rows.new_zeros(int(self.rows.max()) + 1)
+        return total.scatter_reduce(0, self.rows, self.ends, "amax")
+
+
 LARGEST_GUIDANCE = 100.0
 """Useful weights are 1 to 10; far above, numbers overflow and no motion comes out."""
 

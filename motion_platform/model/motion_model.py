@@ -21,7 +21,7 @@ from motion_platform.core.config import ModelFile, SlotRecipe
 from motion_platform.core.contracts import Encoder, Generator, Trainable
 from motion_platform.core.errors import UsageError, WeightsError, suggest
 from motion_platform.core.files import write_files
-from motion_platform.core.schema import Batch, Condition, Edit, Mixture, Motion, MotionSpec, Sampling
+from motion_platform.core.schema import Batch, Condition, Edit, Mixture, Motion, MotionSpec, Sampling, Spans
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.model.conditioning import Conditioning
 
@@ -75,6 +75,27 @@ class MotionModel(nn.Module):
             self._encode(full), lengths, noise=noise, sampling=sampling or Sampling(), edit=edit
         )
         return self.trainable.finished(made, full)
+
+    @torch.no_grad()
+    def compose(
+        self,
+        raw: Mapping[str, Sequence[Any]],
+        spans: Spans,
+        ids: Sequence[str],
+        *,
+        seed: int = 0,
+        sampling: Sampling | None = None,
+    ) -> Motion:
+        """B motions (``ids``) in raw units, put together from S spans; ``raw``: slot -> S raw inputs.
+
+        Errors: UsageError when the model does not generate, or cannot put spans together.
+        """
+        if not isinstance(self.trainable, Generator):
+            raise UsageError(f"{self.card.name} is a {self.card.model.name}: it does not generate motion")
+        full = {slot: list(raw.get(slot, [None] * len(spans.lanes))) for slot in self.card.slots}
+        return self.trainable.compose(
+            self._encode(full), spans, noise=NoiseSource(ids, seed), sampling=sampling or Sampling()
+        )
 
     @torch.no_grad()
     def natural_lengths(self, raw: Mapping[str, Sequence[Any]]) -> list[int] | None:

@@ -84,15 +84,15 @@ def make(
     if samples < 1:
         raise UsageError(f"--samples: got {samples}; at least 1 is needed")
     wanted = count or max((len(values) for values in given.values()), default=1)
-    spread = _spread(list(seconds) or [None], wanted, "--seconds")
+    each = spread(list(seconds) or [None], wanted, "--seconds")
     check_values(run, given, wanted)
     # Recordings are long: they are heard, and their clips made, one after the other.
     heard = any(run.task.reads[slot] == "audio" for slot in given)
     groups = [[r] for r in range(wanted)] if heard else [list(range(wanted))]
     clips: list[Clip] = []
     for group in groups:
-        rows = [read_row(run, given, r, spread[r]) for r in group]
-        frames = _frames(run, rows, [spread[r] for r in group])
+        rows = [read_row(run, given, r, each[r]) for r in group]
+        frames = _frames(run, rows, [each[r] for r in group])
         made: list[Clip] = []
         parts = _parts(frames, samples, heard)
         for number_of_part, part in enumerate(parts):
@@ -207,7 +207,7 @@ def inputs_of(
     counts = {"--text": len(texts), "--music": len(music)}
     count = max([*counts.values(), *(len(values) for values in give.values()), 1])
     if texts:
-        lows = _spread(list(low_texts) or [None], len(texts), "--low-text")
+        lows = spread(list(low_texts) or [None], len(texts), "--low-text")
         given |= slots_of(run, list(texts), lows)
     elif low_texts:
         given |= slots_of(run, [None] * len(low_texts), list(low_texts))
@@ -377,7 +377,7 @@ def frames_of(seconds: float, fps: float) -> int:
     return round(seconds * fps)
 
 
-def _spread(values: list, count: int, option: str) -> list:
+def spread(values: list, count: int, option: str) -> list:
     """One value for all, or one for each."""
     if len(values) == 1:
         return values * count

@@ -55,6 +55,8 @@ class Pipeline:
         style: str | Sequence[str] | None = None,
         give: Mapping[str, Any] = {},
         motion: Clip | str | Path | None = None,
+        timeline: str | Path | Sequence[Any] | None = None,
+        plan: str = "rules",
         seconds: float | Sequence[float] | None = None,
         samples: int = 1,
         seed: int = 0,
@@ -67,15 +69,25 @@ class Pipeline:
         """Clips for every input and sample, in the order input 1 sample 1, input 1 sample 2, ...
 
         text, low_text, music, style: the usual slots by their short names, one value or several. give: any slot of
-        the task's card -> its value, or a list of them. motion: for a task that completes a motion. seconds: how long
-        (default: as such a motion, or the recording, lasts). guidance: one weight for all slots, or slot -> weight.
+        the task's card -> its value, or a list of them. motion: for a task that completes a motion. timeline: texts
+        with seconds for one motion, [("walk forward", 3), ("bow", 2)] or what ``--timeline`` takes, instead of all
+        these. plan: who takes a sentence of several actions apart, "none": nobody. seconds: how long (default: as
+        such a motion, or the recording, lasts). guidance: one weight for all slots, or slot -> weight.
         Errors: UsageError, UnknownName, DataError; the messages name the command's options, which are these words
         with dashes.
         """
-        from motion_platform.pipelines import generate
+        from motion_platform.pipelines import generate, planning
+        from motion_platform.pipelines import timeline as timelines
 
         sampling = self._sampling(guidance, sampler, steps, amplitude)
         lengths = _several(seconds)
+        if timeline is not None:
+            if any(value is not None for value in (text, low_text, music, style, motion)) or give:
+                raise UsageError("--timeline: is all that is said of a motion; give it without texts, music and motion")
+            written = [timelines.read_timeline(timeline)]
+            return timelines.make(
+                self.run, written, seconds=lengths, samples=samples, seed=seed, sampling=sampling, progress=progress
+            )
         if motion is not None:
             if music is not None or style is not None or give:
                 raise UsageError("--motion: a completed motion takes texts beside it, no music, style and --give")
@@ -88,6 +100,18 @@ class Pipeline:
                 samples=samples,
                 seed=seed,
                 sampling=sampling,
+            )
+        if text is not None and music is None and style is None and not give:
+            return planning.make(
+                self.run,
+                _several(text),
+                _several(low_text),
+                plan=plan,
+                seconds=lengths,
+                samples=samples,
+                seed=seed,
+                sampling=sampling,
+                progress=progress,
             )
         given, count = generate.inputs_of(
             self.run,

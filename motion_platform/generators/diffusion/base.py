@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,8 +17,9 @@ from torch import Tensor
 
 from motion_platform.core.contracts import Generator
 from motion_platform.core.errors import DataError, UnknownName
-from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, length_mask
+from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Spans, length_mask
 from motion_platform.core.seeding import NoiseSource
+from motion_platform.generators.diffusion import lanes
 from motion_platform.generators.diffusion.geometry import row_mean
 from motion_platform.generators.diffusion.guidance import (
     Chain,
@@ -29,6 +31,7 @@ from motion_platform.generators.diffusion.guidance import (
     unguided,
 )
 from motion_platform.generators.diffusion.windows import Windows, plan_windows, seams_of
+from motion_platform.generators.spans import span_windows
 from motion_platform.nn.diffusion import (
     PREDICTIONS,
     SAMPLERS,
@@ -233,12 +236,51 @@ class Diffusion(Generator):
         sampling = sampling or Sampling()
         check_lengths(lengths, noise.ids, self.called)
         with torch.inference_mode():
-            x = self._walk(given, lengths.to(self.schedule.signal.device), noise, sampling, edit)
+            x = self._walk(given, lengths.to(self.schedule.signal.device), None, noise, sampling, edit)
         return Motion(x.clone(), lengths.to(x.device), self.spec)  # a copy from outside can take part in autograd
 
+    def compose(
+        self, given: Mapping[str, Condition], spans: Spans, *, noise: NoiseSource, sampling: Sampling | None = None
+    ) -> Motion:
+        """Motions of several conditions, one after the other and, in lanes, at the same time.
+
+        Spans of the whole body are denoised together in windows that reach ``overlap`` / 2 into their neighbours, each
+        under its own conditions, and joined at every step (MultiDiffusion, Bar-Tal et al. 2023, arXiv:2302.08113);
+        one fades into the next over a second (jerk at the borders 1.02 of that inside, over 4 frames 1.27).
+        Lanes are made into that, one after the other (generators/diffusion/lanes.py).
+        """
+        sampling = sampling or Sampling()
+        lengths = spans.totals().to(self.schedule.signal.device)
+        check_lengths(lengths, noise.ids, self.called)
+        base, layers = lanes.layers_of(spans)
+        with torch.inference_mode():
+            x = self._walk(*self._told(given, spans, base, lengths), noise, sampling, None)
+            for lane, chosen in layers:
+                edit = lanes.all_but(x, spans, lane, chosen, self.spec.representation)
+                x = self._walk(*self._told(given, spans, chosen, lengths), noise, sampling, edit)
+        return Motion(x.clone(), lengths, self.spec)
+
+    def _told(
+        self, given: Mapping[str, Condition], spans: Spans, chosen: Tensor, lengths: Tensor
+    ) -> tuple[Mapping[str, Condition], Tensor, tuple[Windows, Tensor]]:
+        """Conditions, lengths and windows of some of the spans (their numbers)."""
+        margin = fade = max(1, self.overlap // 2)
+        windows, of_span = span_windows(
+            spans.some(chosen), self.max_frames, margin=margin, overlap=self.overlap, fade=fade, totals=lengths
+        )
+        return given, lengths, (windows.to(lengths.device), chosen[of_span].to(lengths.device))
+
     def _walk(
-        self, given: Mapping[str, Condition], lengths: Tensor, noise: NoiseSource, sampling: Sampling, edit: Edit | None
+        self,
+        given: Mapping[str, Condition],
+        lengths: Tensor,
+        plan: tuple[Windows, Tensor] | None,
+        noise: NoiseSource,
+        sampling: Sampling,
+        edit: Edit | None,
     ) -> Tensor:
+        """Noise to raw units. plan: windows, and (P,) the row of ``given`` that each is under; None: as long motions
+        have them."""
         device = lengths.device
         shape = (int(lengths.max()), self.spec.dim)
         run = Sampler(
@@ -252,9 +294,11 @@ class Diffusion(Generator):
         low, high = self.guidance_interval
         acts = [low <= t / self.schedule.steps <= high for t in run.timesteps]
 
-        windows = plan_windows(lengths, self.max_frames, self.overlap)
+        windows = plan_windows(lengths, self.max_frames, self.overlap) if plan is None else plan[0]
+        under = windows.rows if plan is None else plan[1]
         groups = torch.arange(len(windows.rows), device=device).split(self.windows_at_once or len(windows.rows))
         parts = [windows.some(group) for group in groups]
+        conditioned = [replace(part, rows=under[group]) for part, group in zip(parts, groups, strict=True)]
         masks = [None if bool(part.mask.all()) else part.mask for part in parts]
         mixture = alternatives(given, len(lengths))
         told = {}
@@ -265,7 +309,7 @@ class Diffusion(Generator):
                 weights,
                 [
                     [self.passes(alternative, chain, *each) for _, alternative in mixture]
-                    for each in zip(parts, masks, strict=True)
+                    for each in zip(conditioned, masks, strict=True)
                 ],
             )
 

@@ -46,6 +46,10 @@ class Windows:
         fields = (self.rows, self.starts, self.lengths, self.mask, self.index, self.weight)
         return Windows(*(field[windows] for field in fields), self.shape)
 
+    def to(self, device: torch.device) -> Windows:
+        fields = (self.rows, self.starts, self.lengths, self.mask, self.index, self.weight)
+        return Windows(*(field.to(device) for field in fields), self.shape)
+
     def cut(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (P, W, D)."""
         return x[self.rows[:, None], self.index]

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motion_platform.core.errors import ConfigError, DataError, UsageError
-from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Tokens, length_mask
+from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Spans, Tokens, length_mask
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion.guidance import (
     Chain,
@@ -25,7 +25,7 @@ from motion_platform.generators.diffusion.guidance import (
 )
 from motion_platform.generators.diffusion.reading import ConditionReader
 from motion_platform.generators.language.codes import CodeGenerator
-from motion_platform.generators.tokens import varying, writing
+from motion_platform.generators.tokens import composing, varying, writing
 from motion_platform.generators.tokens.seams import paste
 from motion_platform.motion.foot_lock import standing
 from motion_platform.nn.transformer import Transformer, sinusoidal
@@ -231,16 +231,13 @@ class MaskedTokens(CodeGenerator):
         """
         sampling = sampling or Sampling()
         check_lengths(lengths, noise.ids, self.called)
-        if sampling.sampler is not None:
-            raise UsageError(f"--sampler: {self.called} draws codes and has no samplers; --steps sets its passes")
-        asked = known_slots(sampling.guidance, self.slots, f"{self.called}: guidance")
-        chain = guidance_chain(self.slots, self.guidance | asked, given) if self.slots else [((), 1.0)]
+        chain = self._chain(given, sampling)
         device = self.books.device
         lengths = lengths.to(device)
         with torch.inference_mode():
             steps = -(-lengths // self.stride)
             known, kept = self._known(edit, lengths)
-            memory = self._passes(given, chain)
+            memory = self.memory_of(given, chain)
             ids = self._write(steps, chain, memory, noise, sampling, known, kept)
             made = self.tokenizer.decode(Tokens(ids, steps))
             x = self._fit(made.x, lengths)
@@ -249,6 +246,26 @@ class MaskedTokens(CodeGenerator):
             if edit is not None:
                 x = paste(x, lengths, edit, self.blend, self.spec.representation)
         return Motion(x.clone(), lengths, self.spec)
+
+    def compose(
+        self, given: Mapping[str, Condition], spans: Spans, *, noise: NoiseSource, sampling: Sampling | None = None
+    ) -> Motion:
+        """Motions of several texts one after the other, written together (generators/tokens/composing.py)."""
+        sampling, lengths = sampling or Sampling(), spans.totals()
+        check_lengths(lengths, noise.ids, self.called)
+        composing.check_lanes(spans, self.called)
+        device = self.books.device
+        with torch.inference_mode():
+            steps = composing.spans_in_steps(spans, self.stride)
+            ids = composing.write_spans(self, given, steps, self._chain(given, sampling), noise, sampling)
+            x = self._fit(self.tokenizer.decode(Tokens(ids, steps.totals().to(device))).x, lengths.to(device))
+        return Motion(x.clone(), lengths.to(device), self.spec)
+
+    def _chain(self, given: Mapping[str, Condition], sampling: Sampling) -> Chain:
+        if sampling.sampler is not None:
+            raise UsageError(f"--sampler: {self.called} draws codes and has no samplers; --steps sets its passes")
+        asked = known_slots(sampling.guidance, self.slots, f"{self.called}: guidance")
+        return guidance_chain(self.slots, self.guidance | asked, given) if self.slots else [((), 1.0)]
 
     def _fit(self, x: Tensor, lengths: Tensor) -> Tensor:
         frames = int(lengths.max())
@@ -286,7 +303,8 @@ class MaskedTokens(CodeGenerator):
         kept = inner | (kept & ~beside)
         return tokens.ids, kept[:, : tokens.ids.shape[1]].to(tokens.ids.device)
 
-    def _passes(self, given: Mapping[str, Condition], chain: Chain) -> Memory:
+    def memory_of(self, given: Mapping[str, Condition], chain: Chain) -> Memory:
+        """What the passes of a guidance chain read, stacked along the batch."""
         stacked = {}
         for slot in self.slots:
             views = [given[slot] if slot in on else given[slot].drop() for on, _ in chain]

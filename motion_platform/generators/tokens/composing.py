@@ -1,0 +1,105 @@
+"""Codes of a motion with several texts: windows that see over their ends, settled together, one sequence of codes.
+
+Every span is read under its own text in windows that reach into its neighbours; where windows meet, their
+log-probabilities are added by weight (the mean that MultiDiffusion takes of predictions, Bar-Tal et al. 2023,
+arXiv:2302.08113, taken of logits), so the codes at a border suit both sides. The codes are decoded as one motion.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from motion_platform.core.errors import UsageError
+from motion_platform.core.plan import WHOLE_BODY
+from motion_platform.core.schema import Condition, Sampling, Spans
+from motion_platform.core.seeding import NoiseSource
+from motion_platform.generators.diffusion.guidance import Chain
+from motion_platform.generators.spans import span_windows
+from motion_platform.generators.tokens import writing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from motion_platform.generators.tokens.masked import MaskedTokens
+
+MARGIN_SECONDS = 1.0
+"""How far a window sees over the ends of its span."""
+FADE = 2
+"""Steps over which the say goes from one text to the next."""
+
+
+def check_lanes(spans: Spans, called: str) -> None:
+    """UsageError for a span that moves a part of the body alone: a step of codes is of the whole body."""
+    if any(lane != WHOLE_BODY for lane in spans.lanes):
+        raise UsageError(
+            f"timeline: {called} moves the whole body, not a part of it; a diffusion model (mdm) does: "
+            "--model text_to_motion_small"
+        )
+
+
+def spans_in_steps(spans: Spans, stride: int) -> Spans:
+    """The spans in steps of the tokenizer: borders at the nearest step, the end of a motion rounded up."""
+    totals = spans.totals()[spans.rows]
+    ends = spans.ends
+    rounded = torch.where(ends == totals, -(-ends // stride), (ends + stride // 2) // stride)
+    starts = (spans.starts + stride // 2) // stride
+    return Spans(spans.rows, starts, (rounded - starts).clamp(min=1), spans.lanes)
+
+
+def write_spans(
+    model: MaskedTokens,
+    given: Mapping[str, Condition],
+    spans: Spans,
+    chain: Chain,
+    noise: NoiseSource,
+    sampling: Sampling,
+) -> Tensor:
+    """(B, S, Q) codes of motions whose spans (in steps) are under a row of ``given`` each."""
+    margin = max(1, round(MARGIN_SECONDS * model.spec.fps / model.stride))
+    windows, of_span = span_windows(spans, model.max_steps, margin=margin, overlap=model.overlap, fade=FADE)
+    device = model.books.device
+    windows, of_span = windows.to(device), of_span.to(device)
+    rows = {slot: Condition(each.tokens[of_span], each.mask[of_span]) for slot, each in given.items()}
+    memory = model.memory_of(rows, chain)
+    coefficients = torch.tensor([c for _, c in chain], device=device).view(-1, 1, 1, 1)
+    copies, steps = len(chain), sampling.steps or model.steps
+    totals = spans.totals().to(device)
+    total = int(totals.max())
+    real = torch.arange(total, device=device)[None] < totals[:, None]
+
+    def ask(ids: Tensor, q: int) -> Tensor:
+        """(B, S, K) log-probabilities of codebook q."""
+        book = torch.full((len(of_span),), q, device=device)
+        seen = model.embed(ids[windows.rows[:, None], windows.index], book.clamp(min=1))
+        out = model.logits(
+            seen.repeat(copies, 1, 1), book.repeat(copies), windows.mask.repeat(copies, 1), memory
+        ).float()
+        return windows.blend((coefficients * out.unflatten(0, (copies, -1)).log_softmax(-1)).sum(0))
+
+    def uniform(of: str) -> Tensor:
+        return torch.special.ndtr(noise.normal((total,), name=f"spans {of}", device=device))
+
+    ids = torch.full((len(totals), total, model.codebooks), model.codes, dtype=torch.int64, device=device)
+    ids[..., 1:] = 0
+    masked, count = real.clone(), real.sum(1)
+    for step in range(steps):
+        ids[..., 0] = torch.where(masked, model.codes, ids[..., 0])
+        chosen, score = writing.choose(ask(ids, 0), uniform(f"step {step}"), model.temperature, model.top_p)
+        ids[..., 0] = torch.where(masked, chosen, ids[..., 0])
+        left = writing.still_masked(step, steps, count)
+        gumbel = -torch.log(-torch.log(uniform(f"order {step}").clamp(1e-6, 1 - 1e-6)))
+        trust = score + model.order_noise * gumbel * (1 - (step + 1) / steps)
+        order = trust.masked_fill(~masked, torch.inf).argsort(1).argsort(1)
+        masked = masked & (order < left[:, None])
+        if not bool(masked.any()):
+            break
+        if sampling.progress is not None:
+            sampling.progress(step + 1, steps)
+    ids[..., 0] = torch.where(real, ids[..., 0], 0)
+    for q in range(1, model.codebooks):
+        chosen, _ = writing.choose(ask(ids, q), uniform(f"book {q}"), model.later_temperature, model.top_p)
+        ids[..., q] = torch.where(real, chosen, 0)
+    return ids

@@ -1,0 +1,181 @@
+"""From sentences to motions by way of plans: which sentences are taken apart, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from motion_platform.core import registry
+from motion_platform.core.errors import UnknownName
+from motion_platform.core.plan import WHOLE_BODY, Plan, Planner, Segment
+from motion_platform.core.schema import Sampling
+from motion_platform.model.run import Run
+from motion_platform.motion.clip import Clip
+from motion_platform.pipelines import generate, timeline
+from motion_platform.pipelines.amounts import seconds_of_amount
+from motion_platform.planners.clauses import clause_of
+from motion_platform.texts.inflection import inflect
+
+NONE = "none"
+DEFAULT = "rules"
+
+
+def planner_named(name: str) -> Planner | None:
+    """The planner of that name, None for "none". UnknownName otherwise."""
+    known = registry.names("planners")
+    if name == NONE:
+        return None
+    if name not in known:
+        raise UnknownName("planner", name, [NONE, *known], "--plan")
+    return registry.build("planners", name)
+
+
+def plans_of(run: Run, texts: Sequence[str | None], planner: Planner | None) -> list[Plan | None]:
+    """A plan for each text that is more than its words as they are; None for the others.
+
+    Two actions at the same time are one segment again where the model cannot move a part of the body alone.
+    """
+    if planner is None or not run.task.texts() or run.task.texts()[0] not in run.model.card.slots:
+        return [None] * len(texts)
+    said = [text for text in texts if text]
+    made = iter(planner.plan(said)) if all(text.strip() for text in said) else iter([None] * len(said))
+    found: list[Plan | None] = []
+    for text in texts:
+        plan = next(made) if text else None
+        found.append(None if plan is None else _useful(run, plan))
+    return found
+
+
+def _useful(run: Run, plan: Plan) -> Plan | None:
+    """The plan as the model can do it, None where that is the sentence itself."""
+    if not moves_parts(run):
+        plan = replace(plan, segments=tuple(_joined(plan.segments)))
+    only = plan.segments[0]
+    if plan.compound or plan.notes or only.seconds is not None or only.amount is not None:
+        return plan
+    return None if only.text == plan.sentence.strip() or "while" in plan.sentence else plan
+
+
+def moves_parts(run: Run) -> bool:
+    """Whether a model makes lanes of body parts."""
+    from motion_platform.generators.diffusion.base import Diffusion
+
+    return timeline.composes(run) and isinstance(run.model.trainable, Diffusion)
+
+
+def _joined(segments: Sequence[Segment]) -> list[Segment]:
+    """Segments in two lanes become one of the whole body: "a person walks while waving the right hand"."""
+    out: list[Segment] = []
+    for segment in segments:
+        last = out[-1] if out else None
+        if segment.lane != WHOLE_BODY and last is not None and last.lane not in (WHOLE_BODY, segment.lane):
+            clause = clause_of(segment.text)
+            rest = f"{inflect(clause.verb, 'ing')} {clause.rest}".strip() if clause.verb else segment.text
+            out[-1] = replace(
+                last,
+                text=f"{last.text} while {rest}",
+                action=f"{last.action} while {rest}",
+                lane=WHOLE_BODY,
+                seconds=last.seconds or segment.seconds,
+            )
+        else:
+            out.append(segment)
+    return [replace(segment, lane=WHOLE_BODY) for segment in out]
+
+
+def make(
+    run: Run,
+    texts: Sequence[str | None],
+    low_texts: Sequence[str | None] = (),
+    *,
+    plan: str = DEFAULT,
+    seconds: Sequence[float] = (),
+    samples: int = 1,
+    seed: int = 0,
+    sampling: Sampling | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> list[Clip]:
+    """:func:`generate.run` for sentences that may hold several actions, numbers and negations, in the same order.
+
+    plan: the planner, or "none": every sentence is given to the model as it is. A sentence with low-level text is one
+    plan already. say: takes a line for each sentence that is not given to the model as it is. A sentence of one plain
+    action gives the same motion with any planner. Errors: UsageError.
+    """
+    planner = planner_named(plan)
+    plans: list[Plan | None] = [None] * len(texts) if low_texts else plans_of(run, texts, planner)
+    if not any(plans):
+        return generate.run(
+            run, texts, low_texts, seconds=seconds, samples=samples, seed=seed, sampling=sampling, progress=progress
+        )
+    lengths = generate.spread(list(seconds) or [None], len(texts), "--seconds")
+    whole, words = [], list(texts)
+    for k, found in enumerate(plans):
+        if found is None:
+            continue
+        if found.compound and not timeline.composes(run):
+            if plan != DEFAULT:
+                timeline.check_composes(run)
+            _tell(say, f"{found.sentence!r} is kept whole: {run.model.card.name} makes one action at a time")
+        elif found.compound:
+            whole.append(k)
+            plans[k] = timeline.timed(run, found, lengths[k])
+            _tell(say, line_of(plans[k]))
+        else:
+            segment = found.segments[0]
+            words[k] = segment.text
+            lengths[k] = lengths[k] or segment.seconds or _seconds_of(run, segment)
+            _tell(say, line_of(replace(found, segments=(replace(segment, seconds=lengths[k]),))))
+    made: list[list[Clip]] = [[] for _ in texts]
+    for seconds_known in (False, True):  # those of a known length and those that last as they like
+        rows = [k for k in range(len(texts)) if k not in whole and (lengths[k] is not None) == seconds_known]
+        if rows:
+            clips = generate.run(
+                run,
+                [words[k] for k in rows],
+                seconds=[lengths[k] for k in rows] if seconds_known else (),
+                samples=samples,
+                seed=seed,
+                sampling=sampling,
+                progress=progress,
+            )
+            for place, k in enumerate(rows):
+                made[k] = [_with_sentence(c, plans[k]) for c in clips[place * samples : (place + 1) * samples]]
+    for k in whole:
+        made[k] = timeline.make(run, [plans[k]], samples=samples, seed=seed, sampling=sampling, progress=progress)
+    flat = [clip for clips in made for clip in clips]
+    return [clip.with_(name=f"motion_{number:03d}") for number, clip in enumerate(flat, 1)]
+
+
+def _seconds_of(run: Run, segment: Segment) -> float | None:
+    if segment.amount is None:
+        return None
+    natural = run.model.natural_lengths({run.task.texts()[0]: [segment.text]})
+    usual = timeline.UNKNOWN_SECONDS if natural is None else natural[0] / run.model.spec.fps
+    return seconds_of_amount(segment, usual)
+
+
+def _with_sentence(clip: Clip, plan: Plan | None) -> Clip:
+    """A clip of a changed sentence carries what was asked for, and the plan."""
+    if plan is None:
+        return clip
+    return clip.with_(
+        captions=(plan.sentence, *clip.captions[1:]),
+        info={**clip.info, "text": plan.sentence, "plan": timeline.described(plan)},
+    )
+
+
+def _tell(say: Callable[[str], None] | None, line: str) -> None:
+    if say is not None:
+        say(line)
+
+
+def line_of(plan: Plan) -> str:
+    """A plan in one line: "walk in 4.0 s, bow 3.1 s, wave 6.4 s (rules; left out: not left)"."""
+    parts = []
+    for segment in plan.segments:
+        lane = "" if segment.lane == WHOLE_BODY else f" ({segment.lane.replace('_', ' ')})"
+        length = "" if segment.seconds is None else f" {segment.seconds:.1f} s"
+        parts.append(f"{segment.action}{lane}{length}")
+    notes = "; ".join((plan.builder, *plan.notes))
+    return f"{plan.sentence!r} is made as: {', '.join(parts)} ({notes}; --plan none keeps the sentence whole)"

@@ -1,0 +1,29 @@
+import pytest
+
+from motion_platform.core.errors import UsageError
+from motion_platform.core.plan import Segment
+from motion_platform.core.schedule import starts_of
+
+
+def segment(lane="body", start=None):
+    return Segment("act", f"a person acts with the {lane}", lane=lane, start=start)
+
+
+def test_what_shares_a_part_follows_and_what_does_not_runs_together():
+    lanes = ["lower_body", "right_arm", "left_arm", "body", "upper_body", "lower_body", "right_arm"]
+    starts = starts_of([segment(lane) for lane in lanes], [4, 2, 3, 1, 2, 2, 1])
+    assert starts == [0, 0, 0, 4, 5, 5, 7]
+
+
+def test_one_part_twice_at_a_time_is_refused_in_one_line():
+    with pytest.raises(
+        UsageError, match=r"begins at 1 s, while .*upper_body.* moves the right arm until 3 s"
+    ) as raised:
+        starts_of([segment("upper_body"), segment("right_arm", start=1.0)], [3, 1])
+    assert "\n" not in str(raised.value)
+    assert starts_of([segment("left_arm"), segment("right_arm", start=0.5)], [3, 1]) == [0, 0.5]
+
+
+def test_a_time_at_which_nothing_happens_is_refused():
+    with pytest.raises(UsageError, match="nothing happens from 2 to 5 s"):
+        starts_of([segment(), segment(start=5.0)], [2, 1])
