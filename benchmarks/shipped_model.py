@@ -302,7 +302,7 @@ def acceptance(values: dict[str, dict[str, float]]) -> list[tuple[str, float, st
         ("turns as told", captions["instructed_turn"], ">=", 0.95),
         ("order of speeds as told", captions["instructed_speed"], ">=", 0.95),
         ("hands as told", captions["instructed_hand"], ">=", 0.95),
-        ("foot skating ratio / real clips'", captions["foot_skating"] / clips["foot_skating"], "<=", 1.3),
+        ("foot skating ratio / real clips'", captions["foot_skating_frames"] / clips["foot_skating_frames"], "<=", 1.3),
         ("skate per contact frame / real clips'", ratio, "<=", 1.3),
     ]
 

@@ -8,22 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
-from motion_platform.core import cards, config, registry
+from benchmarks import published_steps
+from motion_platform.core import cards, config
 from motion_platform.core.catalog import CATALOG
-from motion_platform.core.config import Recipe
 from motion_platform.core.errors import DataError
-from motion_platform.core.schema import MotionSpec
 from motion_platform.data.sources.conductor_motion100 import ConductorMotion100
 from motion_platform.data.sources.humanml3d import HumanML3DFolder, KITMLFolder
-from motion_platform.generators.language import motion_lm
-from motion_platform.language_models import base as bases
-from motion_platform.language_models.text import Bytes
-from motion_platform.model.conditioning import Conditioning
 from motion_platform.model.run import load_run
-from motion_platform.motion.representations import get_representation
 from motion_platform.training import train
 
 PLUGIN = Path(__file__).resolve().parent / "fixtures" / "plugin"
@@ -175,87 +167,16 @@ COUNTS: dict[str, tuple[int, float]] = {
 UNCOUNTED = {"dynamic_pose_1_tokens"}
 """The paper gives neither sizes nor a count."""
 
-SIZES = {
-    "google/flan-t5-base": {
-        "model_type": "t5", "d_model": 768, "d_kv": 64, "d_ff": 2048, "num_layers": 12, "num_heads": 12,
-        "vocab_size": 32128, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False,
-    },
-    "huggyllama/llama-7b": {
-        "model_type": "llama", "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
-        "num_attention_heads": 32, "vocab_size": 32000, "tie_word_embeddings": False,
-    },
-    "huggyllama/llama-13b": {
-        "model_type": "llama", "hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40,
-        "num_attention_heads": 40, "vocab_size": 32000, "tie_word_embeddings": False,
-    },
-}  # fmt: skip
-"""What the configurations of the named bases say."""
-WIDTHS = {
-    "clip_text": 512, "distilbert-base-uncased": 768, "jgammack/distilbert-base-mean-pooling": 768,
-    "sentence-transformers/sentence-t5-base": 768, "all-MiniLM-L6-v2": 384, "sentence": 384, "plain_text": 1,
-    "glove_tags": 315, "music_mel": 64,
-}  # fmt: skip
-
-
-class StandIn(nn.Module):
-    """An encoder of the right width without weights."""
-
-    frozen, reads = True, "text"
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def fingerprint(self) -> str:
-        return "stand-in"
-
-
-def count(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Weights that a recipe trains and vectors of its codes, without memory for either."""
-    representation = get_representation(recipe.representation)
-    spec = MotionSpec(
-        recipe.representation,
-        representation.skeleton.name,
-        representation.fps,
-        torch.zeros(representation.dim),
-        torch.ones(representation.dim),
-    )
-    settings = dict(recipe.model.settings)
-    if isinstance(settings.get("tokenizer"), str):
-        settings["tokenizer"] = {"name": "vqvae", "settings": {"width": 8, "code_width": 8, "depth": 1}}
-
-    def load(base: str, **how: object) -> bases.Base:
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
-
-        auto = AutoModelForSeq2SeqLM if "t5" in base else AutoModelForCausalLM
-        return bases.Base(auto.from_config(AutoConfig.for_model(**SIZES[base])), Bytes(), "", base)
-
-    monkeypatch.setattr(motion_lm.lm_lora, "load", load)
-    if "sync_loss" in settings:
-        settings |= {"sync_loss": 0.0}
-    with torch.device("meta"):
-        made = registry.build(
-            recipe.model.kind, recipe.model.name, settings, given={"spec": spec, "slots": tuple(recipe.slots)}
-        )
-        encoders = {}
-        for slot, each in recipe.slots.items():
-            encoders[slot] = StandIn(WIDTHS[each.settings.get("model", each.encoder)])
-        conditioning = Conditioning(encoders, made.width, dict.fromkeys(encoders, 0.0))
-    tokenizer = sum(p.numel() for n, p in made.named_parameters() if n.startswith("own_tokenizer."))
-    trained = [*made.parameters(), *(p for p in conditioning.parameters() if made.width > 1)]
-    vectors = sum(b.numel() for n, b in made.named_buffers() if n.startswith("quantiser.") and n.endswith(".embed"))
-    return sum(p.numel() for p in trained) - tokenizer + vectors
-
 
 def test_every_published_recipe_of_these_tasks_is_counted() -> None:
     assert {name.removeprefix("published/") for name in NAMES} == COUNTS.keys() | UNCOUNTED
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_its_weights_are_those_of_the_paper(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_weights_are_those_of_the_paper(name: str) -> None:
     wanted, apart = COUNTS[name]
-    found = count(config.load_recipe(cards.find("configs", f"published/{name}")), monkeypatch)
-    assert found == pytest.approx(wanted, rel=apart)
+    model = published_steps.build(config.load_recipe(cards.find("configs", f"published/{name}")), "meta")
+    assert published_steps.trained(model) == pytest.approx(wanted, rel=apart)
 
 
 def test_counts_that_the_papers_and_their_code_say() -> None:

@@ -131,7 +131,7 @@ class Judges:
                 f"{ours.skeleton}; name a space of theirs: --metrics {metric.name}=SPACE"
             )
         if needs == "text" and not model.card.slots:
-            raise UsageError(f"metric {metric.name}: space {space or 'itself'} does not embed text")
+            raise UsageError(f"metric {metric.name}: space {space or 'itself'} does not embed text or music")
         for needed, can, what in (
             ("recogniser", "classify", "does not classify"),
             ("sync", "sync_scores", "does not hear music"),
@@ -176,7 +176,8 @@ class Judges:
             if "text" in needs:
                 said = rows if asked is None else list(asked)
                 embeddings.text = torch.stack([self._of_rows(self._text, name, row) for row in said])
-                embeddings.captions = [self._captions[name][row] for row in said]
+                if self._captions[name]:
+                    embeddings.captions = [self._captions[name][row] for row in said]
             if "recogniser" in needs:
                 embeddings.labels = model.trainable.classify(motion.to(model.device))
             if "sync" in needs:
@@ -203,8 +204,10 @@ class Judges:
         return made
 
     def _said(self, name: str, captions: Sequence[str]) -> Tensor:
-        """(B, E) embeddings of generated captions."""
+        """(B, E) embeddings of generated captions; one that says nothing gets that of a full stop, which no metric
+        reads."""
         model = self.spaces[name]
+        captions = [caption if caption.strip() else "." for caption in captions]
         raw = {slot: list(captions) if k == 0 else [None] * len(captions) for k, slot in enumerate(model.card.slots)}
         return model.trainable.embed_condition(model.conditioning(raw)).float().cpu()
 
@@ -228,7 +231,8 @@ class Judges:
                         f"{self.test.dataset.folder}: clip {self.test.dataset.id(rows[captions.index('')])!r} has no "
                         "caption; metrics of text need one for every clip"
                     )
-                self._captions[name].update(zip(rows, captions, strict=True))
+                if all(isinstance(caption, str) for caption in captions):  # else it is music
+                    self._captions[name].update(zip(rows, captions, strict=True))
                 made = model.trainable.embed_condition(model.conditioning(raw))
             known.update(zip(rows, made.float().cpu(), strict=True))
         return known[row]

@@ -83,7 +83,7 @@ class BERTScoreRaw(Metric):
     def state(
         self, prediction: Motion | Sequence[str], batch: Batch, embeddings: Embeddings | None = None
     ) -> BERTScoreState:
-        """Errors: DataError for an empty caption, a missing reference, or another number of captions than of ids."""
+        """Errors: DataError for a missing reference, or another number of captions than of ids."""
         captions = checked_captions(prediction, batch, self.name)
         pairs = zip(captions, self.references(batch), strict=True)
         return BERTScoreState(self, dict(zip(batch.ids, pairs, strict=True)))
@@ -94,6 +94,9 @@ class BERTScoreRaw(Metric):
         weigh = self._weights([ids[reference] for _, references in rows for reference in references])
         best = []
         for caption, references in rows:
+            if not caption.strip():  # as the bert_score package has it
+                best.append([0.0, 0.0, 0.0])
+                continue
             scores = [
                 score(states[caption], states[reference], (weigh(ids[caption]), weigh(ids[reference])))
                 for reference in references

@@ -17,7 +17,8 @@ from motion_platform.metrics import words
 
 
 def checked_captions(prediction: Motion | Sequence[str], batch: Batch, where: str) -> list[str]:
-    """B generated sentences. Errors: DataError for a motion, another number than there are ids, or a double id."""
+    """B generated sentences; an empty one is an answer too. Errors: DataError for a motion, another number than there
+    are ids, or a double id."""
     if isinstance(prediction, Motion):
         raise DataError(f"{where}: it judges captions, but the model made motions")
     if len(prediction) != len(batch.ids):
@@ -25,9 +26,6 @@ def checked_captions(prediction: Motion | Sequence[str], batch: Batch, where: st
     if len(set(batch.ids)) != len(batch.ids):
         twice = sorted(i for i in set(batch.ids) if batch.ids.count(i) > 1)
         raise DataError(f"{where}: samples counted twice: {', '.join(twice[:3])}")
-    for sample, caption in zip(batch.ids, prediction, strict=True):
-        if not caption.strip():
-            raise DataError(f"{where}: the generated caption of {sample!r} is empty")
     return list(prediction)
 
 
@@ -95,7 +93,8 @@ class CaptionRaw(Metric):
 
     Formulas and sources: :mod:`motion_platform.metrics.words`; equal to pycocoevalcap on the same tokens. Values:
     ``caption_raw_bleu_<n>``, ``_rouge_l`` (ratio), ``_cider`` (0 to 10; papers often print it times 10). Higher is
-    better. Captions are cut into words by :func:`words.tokenize`; all references of a sample count.
+    better. Captions are cut into words by :func:`words.tokenize`; all references of a sample count. A generated caption
+    without a word scores 0, as in pycocoevalcap.
     """
 
     name = "caption_raw"
@@ -113,13 +112,13 @@ class CaptionRaw(Metric):
     def state(
         self, prediction: Motion | Sequence[str], batch: Batch, embeddings: Embeddings | None = None
     ) -> CaptionState:
-        """Errors: DataError for an empty caption, a missing reference, or another number of captions than of ids."""
+        """Errors: DataError for a reference that is missing or wordless, or another number of captions than of ids."""
         captions = checked_captions(prediction, batch, self.name)
         rows = {}
         for sample, caption, references in zip(batch.ids, captions, self.references(batch), strict=True):
             cut = [words.tokenize(text) for text in (caption, *references)]
-            if not all(cut):
-                raise DataError(f"{self.name}: a caption of {sample!r} has no word in it")
+            if not all(cut[1:]):
+                raise DataError(f"{self.name}: a reference of {sample!r} has no word in it")
             rows[sample] = (cut[0], cut[1:])
         return CaptionState(self.name, rows)
 

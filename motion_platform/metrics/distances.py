@@ -13,7 +13,8 @@ class MultimodalDistance(SetMetric):
     """Mean Euclidean distance of a prediction to the caption it was made from ("MM-Dist", "matching score").
 
     Guo et al. 2022 (Generating Diverse and Natural 3D Human Motions from Text). Unit: embedding units.
-    Lower is better. Every sample counts once, none is dropped.
+    Lower is better. Every sample counts once, none is dropped but a generated caption without words, which is no
+    place in the space; ``multimodal_distance_wordless`` then says how many those are.
     """
 
     name = "multimodal_distance"
@@ -21,15 +22,25 @@ class MultimodalDistance(SetMetric):
     higher_is_better = False
     needs = "text"
 
+    def about(self, value: str) -> tuple[str, bool | None]:
+        return ("captions", False) if value.endswith("_wordless") else super().about(value)
+
     def measure(self, rows: Rows) -> dict[str, float]:
-        return {self.name: float(np.linalg.norm(rows.motion - rows.text, axis=1).mean())}
+        wordless = rows.wordless()
+        if wordless.all():
+            raise DataError(f"{self.name}: no caption has a word in it")
+        distances = np.linalg.norm(rows.motion - rows.text, axis=1)[~wordless]
+        said = {f"{self.name}_wordless": float(wordless.sum())} if wordless.any() else {}
+        return {self.name: float(distances.mean()), **said}
 
 
 class Diversity(SetMetric):
     """Mean distance of predictions to one another: 300 pairs, drawn with the protocol's seed from the sorted ids.
 
     Guo et al. 2020 (Action2Motion, arXiv:2007.15240): two times ``pairs`` different samples, the i-th of the first
-    with the i-th of the second. Unit: embedding units. The nearer to that of real motion, the better.
+    with the i-th of the second. Of fewer samples than that, as many pairs as there are, each of two different ones
+    (every sample once on either side), and ``diversity_pairs`` says how many. Unit: embedding units. The nearer to
+    that of real motion, the better.
     """
 
     name = "diversity"
@@ -42,14 +53,20 @@ class Diversity(SetMetric):
             raise ValueError(f"pairs: got {pairs}; allowed: 1 or more")
         self.pairs, self.seed = pairs, seed
 
+    def about(self, value: str) -> tuple[str, bool | None]:
+        return ("pairs", None) if value.endswith("_pairs") else super().about(value)
+
     def measure(self, rows: Rows) -> dict[str, float]:
-        if len(rows.ids) <= self.pairs:
-            raise DataError(
-                f"{self.name}: {len(rows.ids)} samples for {self.pairs} pairs; take more samples or a smaller `pairs`"
-            )
-        random = np.random.RandomState(self.seed)
-        first, second = (random.choice(len(rows.ids), self.pairs, replace=False) for _ in range(2))
-        return {self.name: float(np.linalg.norm(rows.motion[first] - rows.motion[second], axis=1).mean())}
+        samples, random = len(rows.ids), np.random.RandomState(self.seed)
+        if samples < 2:
+            raise DataError(f"{self.name}: {samples} sample; two are needed to be apart")
+        said = {}
+        if samples > self.pairs:
+            first, second = (random.choice(samples, self.pairs, replace=False) for _ in range(2))
+        else:  # an order, and the same moved on by a step: nobody is paired with itself
+            first = random.permutation(samples)
+            second, said = np.roll(first, 1), {f"{self.name}_pairs": float(samples)}
+        return {self.name: float(np.linalg.norm(rows.motion[first] - rows.motion[second], axis=1).mean()), **said}
 
 
 class Multimodality(SetMetric):

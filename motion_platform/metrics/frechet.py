@@ -57,7 +57,9 @@ class Frechet(SetMetric):
     Motions from Text). Unit: squared embedding units. Lower is better; two halves of real data show what
     0 looks like. More samples than dimensions are needed: with fewer both covariances are singular, and the number
     depends on the size of the set more than on the motions. It falls with the size of the set, so compare only sets
-    of the same size.
+    of the same size. ``frechet_floor``: what two sets of as many samples of the Gaussian of the real set have between
+    them, in the mean of four draws: a number near it is as good as real motion looks at this size
+    (with hardly more samples than dimensions the true floor is up to half as much again).
     """
 
     name = "frechet"
@@ -73,6 +75,19 @@ class Frechet(SetMetric):
                 f"than {dimensions} samples; r_precision, multimodal_distance, diversity and manifold are still valid"
             )
         return {self.name: self.distance(rows.motion, rows.truth)}
+
+    def beside(self, rows: Rows) -> dict[str, float]:
+        return {f"{self.name}_floor": self.floor(rows.truth)}
+
+    def about(self, value: str) -> tuple[str, bool | None]:
+        return (self.unit, None) if value.endswith("_floor") else super().about(value)
+
+    def floor(self, truth: np.ndarray, draws: int = 4) -> float:
+        """The mean distance of two sets that are as large as the real one and from its Gaussian, over ``draws``."""
+        mean, root = _root(truth)
+        random = np.random.RandomState(0)
+        sets = [[random.standard_normal((len(truth), len(root))) @ root + mean for _ in range(2)] for _ in range(draws)]
+        return float(np.mean([self.distance(*pair) for pair in sets]))
 
     def distance(self, motion: np.ndarray, truth: np.ndarray) -> float:
         return frechet_distance(motion, truth)

@@ -80,7 +80,9 @@ class RPrecision(SetMetric):
         pools = self.pools(rows)
         if not len(pools):
             raise DataError(self._too_few(rows))
-        right = hits(rows.text[pools], rows.motion[pools], self.top).mean((0, 1))
+        found = hits(rows.text[pools], rows.motion[pools], self.top)
+        found[rows.wordless()[pools]] = 0.0  # a caption that says nothing finds nothing
+        right = found.mean((0, 1))
         values = {f"{self.name}_top_{k + 1}": float(right[k]) for k in range(self.top)}
         return values | {f"{self.name}_left_out": float(len(rows.ids) - pools.size)}
 

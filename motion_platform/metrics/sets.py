@@ -29,6 +29,10 @@ class Rows:
     captions: list[str] | None = None
     sentences: np.ndarray | None = None
 
+    def wordless(self) -> np.ndarray:
+        """(n,) where a caption says nothing."""
+        return np.array([not caption.strip() for caption in self.captions or [" x"] * len(self.ids)], bool)
+
     def take(self, chosen: Sequence[int]) -> Rows:
         """The members at these positions, in that order; a position may stand there more than once."""
         arrays = {name: None if getattr(self, name) is None else getattr(self, name)[chosen] for name in ARRAYS}
@@ -50,6 +54,7 @@ class SetState(State):
     metric: SetMetric
     chunks: list[Rows] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
+    whole: bool = True
 
     def merge(self, other: SetState) -> SetState:
         """Errors: DataError for a sample counted twice, or for embeddings of two different spaces."""
@@ -77,17 +82,18 @@ class SetState(State):
     def subset(self, samples: set[str]) -> SetState:
         rows = self.rows()
         kept = rows.take([i for i, sample in enumerate(rows.ids) if sample in samples])
-        return SetState(self.metric, [kept], set(kept.ids))
+        return SetState(self.metric, [kept], set(kept.ids), whole=False)
 
     def compute(self) -> dict[str, float]:
-        return self.metric.measure(self.rows())
+        rows = self.rows()
+        return self.metric.measure(rows) | (self.metric.beside(rows) if self.whole else {})
 
 
 class SetMetric(Metric):
     """A number about a set of embeddings as a whole."""
 
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> SetState:
-        """Errors: DataError for missing embeddings, a NaN in them or in the prediction, or a caption without words."""
+        """Errors: DataError for missing embeddings, or a NaN in them or in the prediction."""
         check_batch(prediction, batch, self.name)
         if embeddings is None or embeddings.motion is None:
             raise DataError(f"{self.name}: no embeddings; it needs a space that embeds motion")
@@ -114,6 +120,10 @@ class SetMetric(Metric):
     def measure(self, rows: Rows) -> dict[str, float]:
         """{name: value} of the whole set. Errors: DataError for a set that is too small, and what is valid then."""
 
+    def beside(self, rows: Rows) -> dict[str, float]:
+        """{name: value} that helps to read the number, of a whole set and not of its subsets."""
+        return {}
+
     def _array(self, values: Tensor, what: str, batch: Batch) -> np.ndarray:
         array = values.detach().cpu().numpy()
         if array.ndim != 2 or len(array) != len(batch.ids):
@@ -126,9 +136,6 @@ class SetMetric(Metric):
 
 
 def check_captions(captions: list[str], batch: Batch, where: str) -> None:
-    """Errors: DataError unless there is one caption with words in it for every id."""
+    """Errors: DataError unless there is one caption for every id. One without words is a caption that says nothing."""
     if len(captions) != len(batch.ids):
         raise DataError(f"{where}: {len(captions)} captions but {len(batch.ids)} sample ids")
-    for sample, caption in zip(batch.ids, captions, strict=True):
-        if not caption.strip():
-            raise DataError(f"{where}: the caption of {sample!r} is empty")

@@ -38,7 +38,7 @@ class VerbAccuracy(Metric):
     def state(
         self, prediction: Motion | Sequence[str], batch: Batch, embeddings: Embeddings | None = None
     ) -> RatioState:
-        """Errors: DataError without labels, for an empty caption, or another number of captions than of ids."""
+        """Errors: DataError without labels, or for another number of captions than of ids."""
         captions = checked_captions(prediction, batch, self.name)
         if batch.labels is None:
             raise DataError(f"{self.name}: the batch has no labels; this metric needs a data set with labels")

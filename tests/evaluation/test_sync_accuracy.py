@@ -54,3 +54,17 @@ def test_a_space_that_does_not_listen_is_refused(trained: Path) -> None:
         UsageError, match="sync_accuracy: space recogniser sees skeleton humanml3d, these motions have coco_upper"
     ):
         evaluate.run(load_run(trained), metrics=[MetricRecipe(name="sync_accuracy", space="recogniser")])
+
+
+def test_motion_is_found_by_its_music_among_others(trained: Path) -> None:
+    """R-precision and distance of the space that hears music, without captions; a metric of captions says so."""
+    pairs = [
+        ("r_precision", {"pool": 2, "top": 1}),
+        ("multimodal_distance", {}),
+        ("r_precision_unique", {"pool": 2, "top": 1}),
+    ]
+    metrics = [MetricRecipe(name=name, settings=settings, space=str(trained)) for name, settings in pairs]
+    result = evaluate.run(load_run(trained), metrics=metrics, split="train")
+    assert set(result["metrics"]) == {"r_precision_top_1", "r_precision_left_out", "multimodal_distance"}
+    assert "captions themselves are not there" in result["refused"]["r_precision_unique"]
+    assert result["metrics"]["multimodal_distance"] > 0

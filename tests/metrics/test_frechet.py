@@ -7,7 +7,7 @@ import torch
 
 from motion_platform.core.errors import DataError
 from motion_platform.metrics.frechet import Frechet, FrechetNormalised, frechet_distance, gaussian_frechet_distance
-from motion_platform.metrics.sets import Rows
+from motion_platform.metrics.sets import Rows, SetState
 
 
 @pytest.fixture
@@ -88,3 +88,30 @@ def test_ten_thousand_samples_of_512_numbers_take_less_than_two_seconds(random):
     start = time.process_time()
     frechet_distance(x, y)
     assert time.process_time() - start < 2 * max(threads, 2)  # processor time of all cores: others may be busy
+
+
+def test_the_floor_is_what_real_motion_of_this_size_has(random):
+    """69 samples in 64 dimensions: two draws of one distribution are far apart, and the floor knows it."""
+    covariance = np.diag(np.linspace(0.2, 2, 64))
+    metric = Frechet()
+    for samples in (69, 200, 1000):
+        truth, again = (random.multivariate_normal(np.zeros(64), covariance, samples) for _ in range(2))
+        floor = metric.beside(Rows([str(i) for i in range(samples)], truth, truth))["frechet_floor"]
+        part = floor / frechet_distance(again, truth)
+        assert (0.6 if samples == 69 else 0.85) < part < 1.1
+    assert metric.about("frechet_floor") == (metric.unit, None)
+
+
+def test_three_wrong_sets_are_above_the_floor(random):
+    truth = random.randn(400, 16)
+    floor = Frechet().floor(truth)
+    for wrong in (truth + 0.5, 2 * truth, np.repeat(truth[:20], 20, 0)):
+        assert frechet_distance(wrong, truth) > 2 * floor
+
+
+def test_a_subset_is_measured_without_its_floor(random):
+    x = random.randn(40, 4)
+    rows = Rows([f"{i:02d}" for i in range(40)], x, x + 1)
+    state = SetState(Frechet(), [rows], set(rows.ids))
+    assert set(state.compute()) == {"frechet", "frechet_floor"}
+    assert set(state.subset(set(rows.ids[:30])).compute()) == {"frechet"}

@@ -4,7 +4,9 @@ import scipy.spatial
 import torch
 
 from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.metrics.position import MPJPE, MSE, PAMPJPE, AccelerationError, JointErrors, RootError, aligned
+from motion_platform.motion.representations.conductor import Conductor
 from motion_platform.motion.skeleton import get_skeleton
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
@@ -104,3 +106,24 @@ def test_bad_pairs_say_so(oracles, metric):
     batch.motion = None
     with pytest.raises(DataError, match="no real motion"):
         metric().state(motion, batch)
+
+
+def test_the_error_of_conductors_is_also_in_the_unit_of_their_papers(monkeypatch):
+    """Widths of the frame squared over x and y: what np.mean((a - b) ** 2) of two motion.npy is."""
+    monkeypatch.setattr("motion_platform.metrics.base.get_representation", lambda name: Conductor())
+    spec = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26))
+    random = np.random.default_rng(0)
+    real = random.random((2, 40, 26)).astype(np.float32)
+    rightly, lengths = real + 0.01, torch.tensor([40, 40])
+
+    def values(made):
+        clips = [Motion(torch.from_numpy(x), lengths, spec) for x in (made, real)]
+        batch = Batch(ids=["a", "b"], raw={}, lengths=lengths, motion=clips[1])
+        return MSE().state(clips[0], batch).compute()
+
+    for made in (rightly, real[:, ::-1].copy(), np.full_like(real, 0.5), 1 - real):  # late, still, mirrored both ways
+        found = values(made)
+        assert found["mse_frame"] == pytest.approx(float(np.mean((made - real) ** 2)), rel=1e-4)
+        assert found["mse"] == pytest.approx(2.16 * found["mse_frame"], rel=1e-4)
+        assert made is rightly or found["mse_frame"] > 100 * values(rightly)["mse_frame"]
+    assert MSE().about("mse_frame") == ("squared frames", False)
