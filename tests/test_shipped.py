@@ -21,7 +21,12 @@ from motion_platform.pipelines import caption, generate, music
 
 NAMES = weight_files.shipped()
 BASE = "smollm2-135m"
-LICENCES = {"bandai_cmu": "CC BY-NC 4.0", "conductor_scores": "synthetic", "open_motion": "CC BY-NC 4.0"}
+LICENCES = {
+    "bandai_cmu": "CC BY-NC 4.0",
+    "conductor_scores": "synthetic",
+    "open_motion": "CC BY-NC 4.0",
+    "speech_gestures": "planned, not captured",
+}
 """Data set -> what its licence and the page of everything trained on it must say."""
 WAVES = ("dataset-2_wave-left-hand_normal_024", "dataset-2_wave-right-hand_normal_015")
 

@@ -48,12 +48,14 @@ class Trainable(nn.Module, ABC):
     """Whatever a recipe can train. Attributes: ``spec``, ``slots`` (names it is conditioned on), ``width``.
 
     paces: start of a weight's name -> factor on the recipe's learning rate (a critic's against its generator's).
+    not_learned: slots that nothing is learned of (what a user asks for): data need not fill them.
     """
 
     spec: MotionSpec
     slots: tuple[str, ...]
     width: int
     paces: Mapping[str, float] = {}
+    not_learned: tuple[str, ...] = ()
 
     @abstractmethod
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:

@@ -163,7 +163,7 @@ def slots_to_fill(built: Run, recipe: Recipe, name: str) -> dict[str, Slot]:
     slots = slots_of(recipe.slots, built.task.reads, built.task.columns, where=name)
     rows = built.dataset.indices(recipe.data.split)
     for slot, wanted in slots.items():
-        if not built.dataset.fills(rows, wanted):
+        if slot not in built.model.trainable.not_learned and not built.dataset.fills(rows, wanted):
             what = f"{wanted.kind} {wanted.column}".strip()
             raise DataError(
                 f"{name}: slots.{slot}: no row of split {recipe.data.split} of data set {recipe.data.name} holds a "

@@ -219,14 +219,45 @@ def tags_folder(tmp_path):
 
 @pytest.fixture
 def recordings():
-    """A second of tones with their sound, and half a second that only a front end is known of."""
+    """A second of tones with their sound, and half a second with a front end computed ahead."""
     import numpy as np
 
     from motion_platform.core.schema import Audio
 
     samples = np.sin(np.arange(22_050) * 0.1 * (1 + np.arange(22_050) // 5_000)).astype(np.float32)
     mel = np.random.default_rng(0).random((45, 128), np.float32)
-    return [Audio(1.0, samples, 22_050), Audio(0.5, features={"mel": mel})]
+    return [Audio(1.0, samples, 22_050), Audio(0.5, samples[-11_025:], 22_050, features={"mel": mel})]
+
+
+@pytest.fixture(scope="session")
+def whisper_folder(tmp_path_factory):
+    """A Whisper of two tiny layers."""
+    from transformers import WhisperConfig, WhisperModel
+
+    torch.manual_seed(0)
+    config = WhisperConfig(
+        num_mel_bins=80, d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=16, decoder_layers=1,
+        decoder_attention_heads=1, decoder_ffn_dim=4, vocab_size=8, max_target_positions=8, pad_token_id=0,
+        bos_token_id=1, eos_token_id=2, decoder_start_token_id=1,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("whisper")
+    WhisperModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wavlm_folder(tmp_path_factory):
+    """A WavLM of two tiny layers, with the strides of the real one."""
+    from transformers import WavLMConfig, WavLMModel
+
+    torch.manual_seed(0)
+    config = WavLMConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, conv_dim=[8] * 7,
+        num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("wavlm")
+    WavLMModel(config).save_pretrained(folder)
+    return folder
 
 
 def sync_checkpoint(folder, seed):

@@ -42,6 +42,14 @@ CASES = {
     ],
     "word_vectors": [({"vectors": "{vector_table}"}, {"vectors": "{other_vector_table}"})],
     "mel": [({}, None)],
+    "prosody": [({}, {"rate": 50.0})],
+    "hf_audio": [
+        ({"model": "{wavlm_folder}"}, {"layer": 1}),
+        ({"model": "{wavlm_folder}", "layer": 0}, {"block": 5.0}),
+    ],
+    "whisper": [({"model": "{whisper_folder}", "layer": 1, "block": 2.0}, {"layer": 2})],
+    "gesture_words": [({}, None)],
+    "times": [({}, None)],
     "music_beats": [
         ({"weights": "{beat_folder}"}, {"weights": "{other_beat_folder}"}),
         ({"weights": "{beat_folder}", "tempogram": False}, {"tempogram": True}),
@@ -69,6 +77,8 @@ def case(request):
     encoder = build(request, name, settings).eval()
     if encoder.reads in SOUND:
         inputs = request.getfixturevalue("recordings" if encoder.reads == "audio" else "talks")
+    elif name == "times":
+        inputs = ["1.5", "2, 3.25"]
     else:
         inputs = ["a person walks", "jump"] if encoder.reads == "label" else request.getfixturevalue("texts")
     return name, settings, other, encoder, inputs

@@ -57,6 +57,7 @@ class GesturePlanner(Generator):
         _check_emotions(self.emotions)
         self.emotion_slot, self.word_slot, self.stroke_slot = emotion_slot, word_slot, stroke_slot
         self.gestures = gestures
+        self.not_learned = (stroke_slot,)
         self.place = nn.Parameter(torch.zeros(1))  # nothing is learned; it says on which device the model is
 
     @cached_property

@@ -13,7 +13,7 @@ import numpy as np
 
 from motion_platform.motion.gesturing.emotions import Manner
 from motion_platform.motion.gesturing.library import SIDES, SKELETON, TRUNK, Library, arm, blend, standing, upper
-from motion_platform.motion.gesturing.plan import QUICKEST, SLOWEST, Plan, Stroke
+from motion_platform.motion.gesturing.plan import LIVELIEST, QUICKEST, SLOWEST, Plan, Stroke
 from motion_platform.motion.io.euler import axis_angle_to_quaternion, forward_kinematics, quaternion_multiply, unroll
 from motion_platform.motion.skeleton import get_skeleton
 
@@ -101,7 +101,11 @@ def _clip_times(stroke: Stroke, seconds: np.ndarray) -> np.ndarray:
     from scipy.interpolate import PchipInterpolator
 
     gesture = stroke.gesture
-    own = np.array([gesture.arrival, gesture.at("emphasis"), gesture.at("stroke_end")])
+    apex = gesture.at("emphasis")
+    # After the apex the clip runs at its own pace, as far as the plan shows it.
+    own = np.array(
+        [gesture.arrival, apex, min(gesture.at("stroke_end"), apex + LIVELIEST * (stroke.done - stroke.apex))]
+    )
     planned = np.array([stroke.full, stroke.apex, stroke.done])
     kept = np.concatenate([[True], np.diff(planned) > 1e-3])
     if kept.sum() < 2:

@@ -31,6 +31,10 @@ FASTEST = 2.2
 """Radians a second that a shoulder or an elbow turns on the way up."""
 QUICKEST, SLOWEST = 0.75, 1.5
 """How far a stroke may be squeezed or stretched in time."""
+LIVELIEST = 1.3
+"""How much faster than it was captured a stroke is made at the most: faster hands than captured are not seen."""
+LONGEST_AFTER = 0.25
+"""Seconds of a clip that are shown after its apex; then the hand holds."""
 LONGEST_HOLD = 1.2
 BEATS = {"low": ("beat_low", "beat"), "middle": ("beat", "chop", "offer"), "high": ("beat_high", "chop", "beat")}
 CONDUIT = ("offer", "receive", "example", "plea")
@@ -192,14 +196,17 @@ def _place(
 
 def _timed(gesture: Gesture, accent: Accent, free: float, tempo: float, size: float, quickest: float) -> Stroke | None:
     """The gesture with its apex on the accent, squeezed where there is little time since ``free``; None below."""
-    lead = (gesture.at("emphasis") - gesture.arrival) / tempo
-    up = max(PREPARATION / tempo, gesture.reach * size / FASTEST)
+    own = (gesture.at("emphasis") - gesture.arrival) * size
+    lead, up = own / min(tempo, LIVELIEST), max(PREPARATION / tempo, gesture.reach * size / FASTEST)
     squeeze = min(1.0, (accent.time - free) / (lead + up))
     if squeeze < quickest:
         return None
-    full = accent.time - max(lead * squeeze, 0.05)
-    after = min((gesture.at("stroke_end") - gesture.at("emphasis")) / tempo, 0.4)
-    start = max(0.0, full - up * squeeze)
+    lead = max(lead * squeeze, own / LIVELIEST if quickest == QUICKEST else 0.0, 0.05)
+    full = accent.time - lead
+    start = max(free, full - up * squeeze)
+    if full - start < quickest * up:
+        return None
+    after = min((gesture.at("stroke_end") - gesture.at("emphasis")) / min(tempo, LIVELIEST), LONGEST_AFTER)
     return Stroke(gesture, start, full, accent.time, accent.time + after, 0.0, accent.strength)
 
 
