@@ -289,3 +289,14 @@ def tiny_lm(tiny_bases):
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def speech_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged sentences with planned gestures, prepared: speech_gestures."""
+    from motion_platform.data.sources.sample import sample_root
+    from motion_platform.data.sources.speech_gestures import SpeechGestures
+
+    out = tmp_path_factory.mktemp("prepared") / "speech_gestures"
+    SpeechGestures(renditions=1).prepare(sample_root() / "speech", out, workers=1)
+    return out

@@ -16,7 +16,7 @@ from documents import DOCUMENTS, ROOT, blocks, commands
 
 from motion_platform.cli import app as cli
 from motion_platform.cli.examples import EXAMPLES
-from motion_platform.core import catalog, config, registry, tasks
+from motion_platform.core import cards, catalog, config, registry, tasks
 from motion_platform.training import build
 
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
@@ -76,6 +76,9 @@ def known(words: list[str]) -> None:
         assert rest[0] in command.commands, f"there is no command {' '.join(words)}"
         command, rest = command.commands[rest[0]], rest[1:]
     options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    if words[1] == "generate" and words[2:] and words[2] in cards.names("tasks"):  # every slot is an option
+        card = tasks.load(words[2])
+        options |= {card.option(slot) for slot in card.reads}
     for word in rest:
         if word.startswith("-"):
             assert word.split("=")[0] in options | {"--help", "--debug"}, f"{' '.join(words)}: no option {word}"
