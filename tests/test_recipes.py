@@ -17,9 +17,7 @@ SMOKE = [name for name in NAMES if name.startswith("smoke/")]
 
 
 @pytest.fixture(scope="module")
-def folders(
-    sample_folder: Path, conductor_folder: Path, gesture_folder: Path, speech_folder: Path
-) -> dict[str, Path]:
+def folders(sample_folder: Path, conductor_folder: Path, gesture_folder: Path, speech_folder: Path) -> dict[str, Path]:
     """Name of a data set -> clips that stand for it: the packaged ones, conducting with music, gesture with speech."""
     others = {"conductor_scores": conductor_folder, "zeggs": gesture_folder, "speech_gestures": speech_folder}
     return defaultdict(lambda: sample_folder, others)
