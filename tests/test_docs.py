@@ -76,7 +76,7 @@ def known(words: list[str]) -> None:
         assert rest[0] in command.commands, f"there is no command {' '.join(words)}"
         command, rest = command.commands[rest[0]], rest[1:]
     options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    if words[1] == "generate" and words[2:] and words[2] in cards.names("tasks"):  # every slot is an option
+    if words[1:2] == ["generate"] and set(words[2:3]) & set(cards.names("tasks")):  # every slot is an option
         card = tasks.load(words[2])
         options |= {card.option(slot) for slot in card.reads}
     for word in rest:
