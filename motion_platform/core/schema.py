@@ -64,11 +64,16 @@ class MotionSpec:
 
 @dataclass
 class Motion:
-    """A padded batch of motions: x (B, T, D) raw features, lengths (B,) int64, and what they mean."""
+    """A padded batch of motions: x (B, T, D) raw features, lengths (B,) int64, and what they mean.
+
+    own (B, T, D): what a generator made itself, before frames that it was given were put back into x; None where
+    nothing was given.
+    """
 
     x: Tensor
     lengths: Tensor
     spec: MotionSpec
+    own: Tensor | None = None
 
     @property
     def mask(self) -> Tensor:
@@ -76,7 +81,8 @@ class Motion:
         return length_mask(self.lengths, self.x.shape[1])
 
     def to(self, device: torch.device | str) -> Motion:
-        return Motion(self.x.to(device), self.lengths.to(device), self.spec)
+        own = None if self.own is None else self.own.to(device)
+        return Motion(self.x.to(device), self.lengths.to(device), self.spec, own)
 
 
 @dataclass

@@ -139,7 +139,7 @@ class ModelSource(Source):
             motion = self.model.generate(
                 raw, batch.lengths, batch.ids, seed=seed, sampling=self.sampling, edit=self._edit(batch)
             )
-        motion = replace(motion, x=motion.x.float())
+        motion = replace(motion, x=motion.x.float(), own=None if motion.own is None else motion.own.float())
         self.seconds += watch()
         self.made += len(batch.ids)
         if path is not None:
@@ -178,19 +178,24 @@ class ModelSource(Source):
     def _write(self, path: Path, motion: Motion, seconds: float) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
-            np.savez(temporary, x=motion.x[motion.mask].cpu().numpy(), seconds=seconds)
+            own = {} if motion.own is None else {"own": motion.own[motion.mask].cpu().numpy()}
+            np.savez(temporary, x=motion.x[motion.mask].cpu().numpy(), seconds=seconds, **own)
 
     def _read(self, path: Path, batch: Batch) -> Motion:
         spec, lengths = self.model.spec, batch.lengths.to(self.model.device)
         try:
             with np.load(path, allow_pickle=False) as found:
                 frames, seconds = torch.from_numpy(found["x"]), float(found["seconds"])
+                own = torch.from_numpy(found["own"]) if "own" in found else None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"{path}: kept motions cannot be read ({error}); delete the file") from error
         if frames.shape != (int(lengths.sum()), spec.dim):
             raise DataError(f"{path}: kept motions have shape {tuple(frames.shape)}; delete the file")
         motion = Motion(torch.zeros(len(lengths), int(lengths.max()), spec.dim), lengths, spec)
         motion.x[motion.mask.cpu()] = frames
+        if own is not None:
+            motion.own = torch.zeros_like(motion.x)
+            motion.own[motion.mask.cpu()] = own
         self.seconds += seconds
         self.made += len(batch.ids)
         return motion.to(self.model.device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -15,17 +17,19 @@ from motion_platform.metrics.position import paired_joints
 class KeyPoses(Metric):
     """Recon, Vel and Dist of the poses that were given (Zhang et al. 2024, MotionGPT of qiqiApink; DynamicPoseNet).
 
-    A pose is one vector of all joint positions; P the frames that were given (``batch.edit``), x the prediction, y the
-    real motion, both in the world, L2 norms, lower is better. Mean over the given frames of all clips.
+    A pose is one vector of all joint positions; P the frames that were given (``batch.edit``), x what the model itself
+    made (``Motion.own``), before the given frames were put back, y the real motion, both in the world, L2 norms, lower
+    is better. Mean over the given frames of all clips.
 
         keyposes_recon, m     |x_t - y_t|                                         t in P
         keyposes_vel, m/s     |(x_t+1 - x_t) - (y_t+1 - y_t)| fps                  t or t + 1 in P
         keyposes_dist, m      min over s of |c(x_s) - c(y_t)|                      t in P, s any frame
+        keyposes_join, m/s    keyposes_vel of the motion as it is delivered
 
     c puts the root on the origin of the floor and turns the hips and shoulders to face Z+: a key pose counts as reached
-    wherever and whenever it comes. The papers name the three (no code was published); positions in metres, and the
-    steps into and out of the given frames for Vel, are our reading. A diffusion model pastes what is given, so its
-    Recon is 0 and Vel says how it joins; a model of tokens shows its tokenizer's error in all three.
+    wherever and whenever it comes. The papers name the first three (no code was published); positions in metres, and
+    the steps into and out of the given frames for Vel, are our reading. As delivered, given frames are exact: only how
+    the motion joins them says something. A folder of motions of elsewhere is measured as it is in all four.
     """
 
     name = "keyposes"
@@ -34,21 +38,25 @@ class KeyPoses(Metric):
     needs = None
 
     def about(self, value: str) -> tuple[str, bool | None]:
-        return ("m/s" if value.endswith("_vel") else self.unit), self.higher_is_better
+        return ("m/s" if value.endswith(("_vel", "_join")) else self.unit), self.higher_is_better
 
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
         """Errors: DataError for a batch that does not say what was given; see :func:`paired_joints`."""
-        pairs = paired_joints(prediction, batch, self.name)
+        delivered = paired_joints(prediction, batch, self.name)
         if batch.edit is None:
             raise DataError(f"{self.name}: no pose was given; this metric is for tasks whose card says what to keep")
+        own = delivered
+        if prediction.own is not None:
+            own = paired_joints(replace(prediction, x=prediction.own, own=None), batch, self.name)
         facing = [joint_indices(prediction, [f"left_{j}", f"right_{j}"]) for j in ("hip", "shoulder")]
-        rows = {}
-        for b, (sample, (x, y)) in enumerate(zip(batch.ids, pairs, strict=True)):
+        rows, fps = {}, prediction.spec.fps
+        for b, (sample, (x, y), (shown, _)) in enumerate(zip(batch.ids, own, delivered, strict=True)):
             given = batch.edit.keep[b, : len(x)].all(-1).cpu()
             rows[sample] = {
                 f"{self.name}_recon": _sum((x - y).flatten(1).norm(dim=-1)[given]),
-                f"{self.name}_vel": _sum(steps(x, y, given) * prediction.spec.fps),
+                f"{self.name}_vel": _sum(steps(x, y, given) * fps),
                 f"{self.name}_dist": _sum(nearest(canonical(x, facing), canonical(y, facing)[given])),
+                f"{self.name}_join": _sum(steps(shown, y, given) * fps),
             }
         return RatioState(rows)
 

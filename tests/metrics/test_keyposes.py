@@ -64,6 +64,40 @@ def test_only_the_given_frames_count(oracles, value):
     assert value(real, made, [7])["keyposes_recon"] == 0
 
 
+@pytest.fixture
+def delivered(oracles):
+    """Numbers of a motion whose given frames were put back, and of what the model itself had made there."""
+
+    def measure(real, own, given):
+        shown = own.clone()
+        shown[given] = real[given]
+        motion, before = oracles.motion_of([shown]), oracles.motion_of([own])
+        motion.own = before.x
+        batch = oracles.batch_of(oracles.motion_of([real]))
+        keep = torch.zeros_like(batch.motion.x, dtype=torch.bool)
+        keep[:, given] = True
+        batch.edit = Edit(batch.motion.x, keep)
+        return KeyPoses().state(motion, batch).compute()
+
+    return measure
+
+
+def test_what_the_model_itself_made_is_measured_where_frames_were_put_back(oracles, delivered):
+    real = moving(oracles.standing(12), 0.05)
+    given = [0, 1, 2, 3]
+    assert delivered(real, real, given) == pytest.approx(
+        {"keyposes_recon": 0, "keyposes_vel": 0, "keyposes_dist": 0, "keyposes_join": 0}, abs=1e-5
+    )
+    away, still, bent = real + torch.tensor([1.0, 0.0, 0.0]), oracles.standing(12), real.clone()
+    bent[:, :, 1] *= 0.5
+    for wrong, caught in ((away, "recon"), (still, "vel"), (bent, "dist")):
+        assert delivered(real, wrong, given)[f"keyposes_{caught}"] > 0.1
+    assert delivered(real, away, given)["keyposes_recon"] == pytest.approx(JOINTS, rel=1e-5)
+    assert delivered(real, away, given)["keyposes_vel"] == pytest.approx(0, abs=1e-4)
+    assert delivered(real, away, given)["keyposes_join"] == pytest.approx(20 * JOINTS / 4, rel=1e-5)  # one jump of 4
+    assert KeyPoses().about("keyposes_join") == ("m/s", False)
+
+
 def test_canonical_poses_do_not_know_where_they_were(oracles):
     clip = oracles.standing(5)
     facing = [[1, 2], [16, 17]]

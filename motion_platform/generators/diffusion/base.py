@@ -235,9 +235,11 @@ class Diffusion(Generator):
         """
         sampling = sampling or Sampling()
         check_lengths(lengths, noise.ids, self.called)
+        own: list[Tensor] = []
         with torch.inference_mode():
-            x = self._walk(given, lengths.to(self.schedule.signal.device), None, noise, sampling, edit)
-        return Motion(x.clone(), lengths.to(x.device), self.spec)  # a copy from outside can take part in autograd
+            x = self._walk(given, lengths.to(self.schedule.signal.device), None, noise, sampling, edit, own)
+        # copies from outside can take part in autograd
+        return Motion(x.clone(), lengths.to(x.device), self.spec, own[0].clone() if own else None)
 
     def compose(
         self, given: Mapping[str, Condition], spans: Spans, *, noise: NoiseSource, sampling: Sampling | None = None
@@ -278,9 +280,10 @@ class Diffusion(Generator):
         noise: NoiseSource,
         sampling: Sampling,
         edit: Edit | None,
+        own: list[Tensor] | None = None,
     ) -> Tensor:
         """Noise to raw units. plan: windows, and (P,) the row of ``given`` that each is under; None: as long motions
-        have them."""
+        have them. own: gets what the last step predicted before an edit was put in, in raw units."""
         device = lengths.device
         shape = (int(lengths.max()), self.spec.dim)
         run = Sampler(
@@ -333,6 +336,8 @@ class Diffusion(Generator):
                     sampling.progress(i * len(groups) + g + 1, len(run.timesteps) * len(groups))
             x0 = windows.blend(torch.cat(predicted))
             if edit is not None:
+                if own is not None and i == len(run.timesteps) - 1:
+                    own.append(torch.where(length_mask(lengths, shape[0])[..., None], self.leave(x0), 0.0))
                 x0 = torch.where(keep, known, x0)
             x = run.step(i, x0, x, lambda: noise.normal(shape, name=f"step {i}", device=device))  # noqa: B023
         x = self.finish(self.leave(x), lengths, sampling, edit is not None)

@@ -48,8 +48,8 @@ class Answers:
 
     def motions(
         self, texts: Sequence[str], lengths: Tensor, noise: NoiseSource, sampling: Sampling, edit: Edit | None
-    ) -> Tensor:
-        """(B, T, D) raw features; see ``MotionLM.generate``."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, T, D) raw features, and those before the kept frames were put back; see ``MotionLM.generate``."""
         model = self.model
         guidance = self._guidance(sampling)
         if len(noise.ids) != len(lengths):
@@ -68,7 +68,7 @@ class Answers:
             self._window(rows, start, texts, frames, steps, written, noise, guidance)
             start += most - self.overlap
         x = self._decode(written, steps, frames)
-        return x if edit is None else self._keep(x, edit, frames)
+        return (x, None) if edit is None else (self._keep(x.clone(), edit, frames), x)
 
     def _guidance(self, sampling: Sampling) -> float:
         """The one weight asked for, else the model's. UsageError for settings that a language model does not have."""

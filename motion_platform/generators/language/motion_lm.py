@@ -328,8 +328,8 @@ class MotionLM(CodeGenerator):
         settings of diffusion, and for a text that does not fit.
         """
         with torch.inference_mode():
-            x = self.answers.motions(self.texts(given, len(lengths)), lengths, noise, sampling, edit)
-        return Motion(x.clone(), lengths.to(x.device), self.spec)
+            x, own = self.answers.motions(self.texts(given, len(lengths)), lengths, noise, sampling, edit)
+        return Motion(x.clone(), lengths.to(x.device), self.spec, None if own is None else own.clone())
 
     def describe(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[str]:
         """B captions, the most likely word at a time. Of a motion longer than ``max_frames`` the first part is read.

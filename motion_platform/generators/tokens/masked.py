@@ -243,9 +243,10 @@ class MaskedTokens(CodeGenerator):
             x = self._fit(made.x, lengths)
             if self.foot_lock:
                 x = standing(Motion(x, lengths, self.spec)).x
+            own = x if edit is not None else None
             if edit is not None:
                 x = paste(x, lengths, edit, self.blend, self.spec.representation)
-        return Motion(x.clone(), lengths, self.spec)
+        return Motion(x.clone(), lengths, self.spec, own if own is None else own.clone())
 
     def compose(
         self, given: Mapping[str, Condition], spans: Spans, *, noise: NoiseSource, sampling: Sampling | None = None

@@ -412,3 +412,16 @@ def test_bfloat16_autocast_around_sampling(make):
     assert torch.equal(fast[keep], exact[keep])
     assert 0 < (fast - exact).abs().max() < 0.05 * exact.abs().max()
     assert all(v.dtype == torch.float32 for v in parts.values())
+
+
+def test_what_it_made_itself_is_told_beside_an_edit(make):
+    """Kept frames are put in at every step; the last prediction before that is not the kept frames."""
+    model, batch = make.model(), make.batch()
+    keep = torch.zeros_like(batch.motion.x, dtype=torch.bool)
+    keep[:, :5] = True
+    made = generate(model, make.given(4), batch.lengths.tolist(), edit=Edit(batch.motion.x, keep))
+    assert torch.equal(made.x[keep], batch.motion.x[keep])
+    assert made.own.shape == made.x.shape
+    assert (made.own - batch.motion.x)[keep].abs().mean() > 0.05, "an untrained model does not know what it was given"
+    assert not made.own[~made.mask].any()
+    assert generate(model, make.given(4), batch.lengths.tolist()).own is None
