@@ -63,7 +63,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 
 Text = Annotated[list[str], typer.Option("--text", "-t", help="What the body does; repeat for several motions.")]
-LowText = Annotated[list[str], typer.Option(help="The actions one after the other: one for all texts, or one each.")]
+LowText = Annotated[list[str], typer.Option(help="The actions in order, one for all texts or one each; or @PLANNER.")]
 Seed = Annotated[int, typer.Option(help="The same seed and text give the same motion.", min=0)]
 Samples = Annotated[int, typer.Option(help="Motions for each text.", min=1)]
 Guidance = Annotated[

@@ -12,6 +12,7 @@ from motion_platform.core.schema import Sampling
 from motion_platform.model.run import Run
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines import generate, timeline
+from motion_platform.pipelines import low_texts as low_texts_of
 from motion_platform.pipelines.amounts import seconds_of_amount
 from motion_platform.planners.clauses import clause_of
 from motion_platform.texts.inflection import inflect
@@ -99,10 +100,23 @@ def make(
     """:func:`generate.run` for sentences that may hold several actions, numbers and negations, in the same order.
 
     plan: the planner, or "none": every sentence is given to the model as it is. A sentence with low-level text is one
-    plan already. say: takes a line for each sentence that is not given to the model as it is. A sentence of one plain
+    plan already, and one that is ``@`` and a planner's name is made of the sentence (``low_texts``). say: takes a line
+    for each sentence that is not given to the model as it is, or whose low-level text was made. A sentence of one plain
     action gives the same motion with any planner. Errors: UsageError.
     """
     planner = planner_named(plan)
+    if low_texts_of.asks_planner(low_texts):
+        return low_texts_of.make(
+            run,
+            texts,
+            low_texts,
+            seconds=seconds,
+            samples=samples,
+            seed=seed,
+            sampling=sampling,
+            progress=progress,
+            say=say,
+        )
     plans: list[Plan | None] = [None] * len(texts) if low_texts else plans_of(run, texts, planner)
     if not any(plans):
         return generate.run(

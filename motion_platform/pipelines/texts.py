@@ -12,6 +12,8 @@ from motion_platform.model.run import Run
 LONGEST_TEXT = 2000
 """Characters; longer texts are refused, because every text encoder would silently cut them."""
 EMPTY = "--text: is empty; say what the body does"
+PLANNER_MARK = "@"
+"""What a low-level text begins with that is the name of a planner."""
 
 
 def slots_of(run: Run, texts: Sequence[str | None], low_texts: Sequence[str | None]) -> dict[str, list[str | None]]:
@@ -28,6 +30,8 @@ def slots_of(run: Run, texts: Sequence[str | None], low_texts: Sequence[str | No
         if not any(values):
             continue
         for value in values:
+            if value and k and value.startswith(PLANNER_MARK):
+                raise UsageError(f"{option}: {value!r} names a planner; that is for --text alone: write the actions")
             if value:
                 check_text(value, str(card.data.get("language", "")), option)
         if k >= len(readers):
