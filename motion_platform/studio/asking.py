@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,7 @@ class Sampled(Asked):
 
 
 class Generate(Sampled):
-    """``pipeline(text, ...)``."""
+    """``pipeline(text, ...)``. timeline: its segments, never the name of a file."""
 
     task: str = "text_to_motion"
     text: Words = None
@@ -59,6 +60,8 @@ class Generate(Sampled):
     style: Words = None
     give: dict[str, Any] = Field(default_factory=dict)
     motion: str | None = None
+    timeline: list[str | list[Any] | dict[str, Any]] | None = Field(default=None, max_length=64)
+    plan: str = "rules"
     seconds: float | list[float] | None = None
     amplitude: float = Field(default=1.0, gt=0, le=10)
 
@@ -115,6 +118,8 @@ def check(call: str, values: Any) -> Asked:
     lengths = [float(value) for value in _several(getattr(asked, "seconds", None))]
     if models > MOST_MOTIONS or motions > MOST_MOTIONS:
         raise UsageError(f"{call}: asks for {motions} answers; allowed: at most {MOST_MOTIONS} in one request")
+    timeline = getattr(asked, "timeline", None) or []
+    lengths.append(math.fsum(s["seconds"] for s in timeline if isinstance(s, dict) and _is_number(s.get("seconds"))))
     if max(lengths, default=0.0) * motions > MOST_SECONDS:
         raise UsageError(f"seconds: {motions} motions of {max(lengths):g} s; allowed: {MOST_SECONDS:g} s in all")
     return asked
@@ -127,6 +132,10 @@ def key_of(call: str, asked: Asked, weights: Mapping[str, str]) -> str:
     """
     said = json.dumps([call, asked.model_dump(), dict(weights)], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(said.encode("ascii")).hexdigest()[:20]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _several(value: Any) -> list[Any]:

@@ -9,6 +9,7 @@ from motion_platform.core import cards, tasks, weight_files
 from motion_platform.core.checkpoint_files import read_card
 from motion_platform.core.config import ModelFile
 from motion_platform.core.errors import MotionPlatformError, UnknownName
+from motion_platform.core.plan import LANES
 from motion_platform.core.tasks import Task
 from motion_platform.pipelines import inventory
 
@@ -25,7 +26,7 @@ class Offers:
     """The tasks and models of this machine, read once. extra: names of further checkpoint folders or hub models."""
 
     def __init__(self, extra: Iterable[str] = ()) -> None:
-        names = [*(name for name, _ in inventory.models()), *extra]
+        names = [*(row[0] for row in inventory.models()), *extra]
         self.models: dict[str, ModelFile] = {}
         for name in dict.fromkeys(names):
             try:
@@ -75,6 +76,7 @@ class Offers:
     def as_data(self) -> dict[str, Any]:
         """All of it as plain values, for the page and for ``GET /api/tasks``."""
         return {
+            "lanes": list(LANES),
             "tasks": [self._task(card) for card in self.tasks.values()],
             "models": {
                 name: {

@@ -28,9 +28,11 @@ from motion_platform.studio.work import Work
 
 MOST_JSON = 256 << 10
 """Bytes of a request that is no upload."""
+DRAINED = 16
+"""How many times the largest upload is read, and thrown away, so that who sends too much hears why."""
 LONGEST_WAIT = 60.0
 """Seconds that one request waits for an answer."""
-PAGE_FILES = {"studio.css": "text/css", "studio.js": "text/javascript"}
+PAGE_FILES = ("studio.css", "studio.js", "timeline.js", "past.js", "talk.js")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -130,7 +132,7 @@ class Studio:
     async def upload(self, request: Request) -> Response:
         """POST /api/files?name=walk.bvh with the file's bytes: its id, and what it is."""
         name = request.query_params.get("name", "")
-        if int(request.headers.get("content-length") or 0) > self.store.most:
+        if int(request.headers.get("content-length") or 0) > DRAINED * self.store.most:
             raise TooLarge(name, self.store.most)
         part = self.store.begin(name)
         try:
@@ -138,9 +140,12 @@ class Studio:
             with part.open("wb") as file:
                 async for block in request.stream():
                     size += len(block)
-                    if size > self.store.most:
-                        raise TooLarge(name, self.store.most)
-                    file.write(block)
+                    if size <= self.store.most:
+                        file.write(block)
+                    elif size > DRAINED * self.store.most:
+                        break
+            if size > self.store.most:
+                raise TooLarge(name, self.store.most)
             if not size:
                 raise UsageError(f"{shown(name)}: is empty")
             key = await run_in_threadpool(self.store.keep, part, name, request.query_params.get("asf"))
@@ -281,7 +286,7 @@ class Studio:
         if name not in PAGE_FILES:
             raise Missing(f"{shown(name)}: there is no such file")
         text = (resources.files("motion_platform.studio") / "page" / name).read_text(encoding="utf-8")
-        return Response(text, media_type=PAGE_FILES[name])
+        return Response(text, media_type="text/css" if name.endswith(".css") else "text/javascript")
 
 
 class Missing(UsageError):

@@ -1,6 +1,7 @@
 """The studio's folder: uploads, what was asked (for links that last), files to take home, and votes.
 
-Nothing that a person sends is ever a path: uploads are kept under the hash of their content, and are found again by it.
+Nothing that a person sends is ever a path: uploads are kept under the hash of their name
+and content, and are found again by it.
 """
 
 from __future__ import annotations
@@ -57,11 +58,12 @@ class Store:
 
         Errors: DataError for an archive that unpacks to too much; UsageError for a skeleton that is not there.
         """
-        digest = hashlib.sha256(part.read_bytes())
+        clean = safe_name(name)
+        digest = hashlib.sha256(clean.encode() + b"\n" + part.read_bytes())
         skeleton = None if asf is None else self.upload(asf)
         if skeleton is not None:
             digest.update(skeleton.read_bytes())
-        key, clean = digest.hexdigest()[:20], safe_name(name)
+        key = digest.hexdigest()[:20]
         check_archive(part, shown(name))
         place = self.folder / "uploads" / key
         with self.lock:

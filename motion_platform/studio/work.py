@@ -99,7 +99,7 @@ class Work:
             words = {name: getattr(asked, name) for name in ("keep", "text", "low_text", "seconds", "keep_seconds")}
             return pipeline.edit(self.clip(asked.clip), frames=asked.frames, **words, **drawn)
         assert isinstance(asked, Generate)
-        words = {name: getattr(asked, name) for name in ("text", "low_text", "style", "seconds")}
+        words = {name: getattr(asked, name) for name in ("text", "low_text", "style", "timeline", "plan", "seconds")}
         music = asked.music if asked.music is None else [self.recording(name, asked) for name in asked.files()]
         motion = None if asked.motion is None else self.clip(asked.motion)
         give = {slot: self._given(pipeline, slot, value, asked) for slot, value in asked.give.items()}
@@ -122,6 +122,10 @@ class Work:
             return [self._given(pipeline, slot, each, asked) for each in value]
         if kind == "audio":
             return self.recording(str(value), asked)
+        if kind == "words" and Path(str(value).strip()).suffix.lower() in (".txt", ".textgrid"):
+            raise UsageError(
+                f"{slot}: got {shown(str(value))}; give the words themselves"
+            )  # never a file of this machine
         return self.clip(str(value)) if kind == "motion" else value
 
     def _add(self, job: Job, model: str, clips: Sequence[Clip]) -> None:

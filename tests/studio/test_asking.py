@@ -25,6 +25,8 @@ def test_the_words_are_those_of_the_python_face() -> None:
         ("generate", {"text": "walk", "seed": "7"}, "seed"),
         ("generate", {"text": ["walk"] * 20, "samples": 2}, "40 answers"),
         ("generate", {"text": "walk", "seconds": 600.0, "samples": 3}, "1200 s in all"),
+        ("generate", {"timeline": "/etc/plan.yaml"}, "timeline"),
+        ("generate", {"timeline": [{"text": "walk", "seconds": 50}] * 30}, "1200 s in all"),
         ("generate", ["walk"], "JSON object"),
         ("edit", {"text": "walk"}, "clip"),
     ],

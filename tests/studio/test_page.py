@@ -173,6 +173,34 @@ def test_a_dropped_motion_is_looked_at_and_kept_in_part(page: Any, walk: Path, t
     assert not page.execute_script("return window.hacked")
 
 
+def test_a_timeline_is_written_moved_and_made(page: Any) -> None:
+    from selenium.webdriver import Keys
+
+    one(page, "#timeline-show").click()
+    put(page, "#segment-text", "a person walks forward")
+    put(page, "#segment-seconds", "1")
+    one(page, "#segment-add").click()
+    put(page, "#segment-text", "a person bows")
+    put(page, "#segment-seconds", "0.9")
+    blocks = page.find_elements("css selector", ".segment")
+    assert [block.text for block in blocks] == ["a person walks forward", "a person bows"]
+    blocks[0].send_keys(Keys.SHIFT + Keys.ARROW_RIGHT)
+    said = page.execute_script("return studio.timeline.written()")
+    assert [(part["start"], part["seconds"]) for part in said] == [(0, 1.1), (1.1, 0.9)], "what follows moves along"
+    page.execute_script(f"{TICK.format('===', 'text_to_motion_small')}")
+    one(page, "#timeline-make").click()
+    until(page, DONE)
+    motion = page.execute_script("return studio.job.motions[0]")
+    assert motion["seconds"] == 2.0
+    assert [part["text"] for part in motion["info"]["plan"]["segments"]] == ["a person walks forward", "a person bows"]
+    before = page.execute_script("return studio.job.key")
+    page.find_elements("css selector", ".segment")[1].click()
+    one(page, "#segment-again").click()
+    until(page, f"studio.job.key !== '{before}' && {DONE}")
+    asked = page.execute_script("return studio.job.asked")
+    assert (asked["clip"], asked["text"], asked["frames"]) == (f"{before}/1", "a person bows", list(range(22)))
+
+
 def test_what_can_be_done_with_a_file_comes_from_the_cards(page: Any) -> None:
     ways = page.execute_script("return studio.ways('motion').map(([label]) => label)")
     assert "Say in a sentence what a motion shows" in ways

@@ -140,6 +140,7 @@ def test_a_recording_is_conducted(server, sample_root: Path) -> None:
         ("generate", {"text": "walk", "model": "../../secret"}, 422, "unknown model"),
         ("generate", {"task": "/etc/passwd"}, 422, "unknown task"),
         ("generate", {"task": "music_to_conductor", "music": "/etc/passwd"}, 422, "no such upload"),
+        ("generate", {"timeline": [{"text": "walk"}, {"text": "bow", "lane": "tail"}], **SHORT}, 422, "unknown lane"),
         ("edit", {"clip": "../../secret", "keep": "prefix"}, 422, "no such upload"),
         ("edit", {"clip": "0" * 20, "keep": "prefix"}, 422, "no such upload"),
         ("nothing", {}, 422, "unknown call"),

@@ -39,7 +39,8 @@ def test_an_upload_is_found_by_its_id_and_by_nothing_else(tmp_path: Path) -> Non
     (tmp_path / "secret.bvh").write_text("x")
     key = kept(store, "walk.bvh", b"HIERARCHY")
     assert store.upload(key).read_bytes() == b"HIERARCHY"
-    assert kept(store, "other.bvh", b"HIERARCHY") == key
+    assert kept(store, "walk.bvh", b"HIERARCHY") == key
+    assert kept(store, "other.bvh", b"HIERARCHY") != key
     for wrong in ("../secret.bvh", "..", "", "0" * 20, key.upper() + "x", str(tmp_path / "secret.bvh")):
         with pytest.raises(UsageError, match="no such upload"):
             store.upload(wrong)

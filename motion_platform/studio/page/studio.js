@@ -32,13 +32,14 @@ class Studio {
     this.job = null; this.shown = ""; this.blind = false;
     this.player = new Player({ motions: [], colours: {}, audio: null }, (figure, motion, i) => this.dress(figure, i));
     window.motionPlayer = this.player;
+    this.past = new Past(this);
+    this.talk = new Talk(this);
     this.listen();
     this.begin();
   }
 
   async begin() {
     for (const text of EXAMPLES) $("examples").append(element("button", { type: "button", textContent: text, onclick: () => { this.choose(this.start); const box = $("slots").querySelector("textarea"); if (box) { box.value = text; this.go(); } } }));
-    this.showHistory();
     try {
       this.offers = await api("tasks");
       this.cards = Object.fromEntries(this.offers.tasks.map((card) => [card.task, card]));
@@ -49,6 +50,7 @@ class Studio {
         if (group.children.length) $("task").append(group);
       }
       this.choose(this.start);
+      this.timeline = new Timeline(this, this.offers.lanes);
       const key = new URLSearchParams(location.search).get("r");
       if (key) this.open(key);
     } catch (error) { this.problem(error.message); }
@@ -74,7 +76,6 @@ class Studio {
     addEventListener("dragover", (e) => { e.preventDefault(); document.body.classList.add("over"); });
     addEventListener("dragleave", (e) => { if (!e.relatedTarget) document.body.classList.remove("over"); });
     addEventListener("drop", (e) => { e.preventDefault(); document.body.classList.remove("over"); if (e.dataTransfer.files.length) this.dropped([...e.dataTransfer.files]); });
-    for (const [id, way] of [["say-make", "make"], ["say-continue", "continue"], ["say-caption", "caption"]]) $(id).addEventListener("click", () => this.talk(way));
   }
 
   problem(words) { $("problem").textContent = words; }
@@ -109,6 +110,11 @@ class Studio {
     });
     const kinds = Object.values(card.reads);
     if (kinds.includes("audio")) this.addDrop("audio", "A recording", SOUND_FILES, card.required.some((slot) => card.reads[slot] === "audio"));
+    for (const [slot, kind] of Object.entries(card.reads)) if (kind === "words") {
+      const id = `slot-${slot}`, box = element("textarea", { id, rows: 2, value: kept[slot] || "", placeholder: "the words of the recording" });
+      box.dataset.slot = slot;
+      $("slots").append(element("div", { className: "field" }, element("label", { htmlFor: id, textContent: `${slot.replaceAll("_", " ")} (optional)` }), box));
+    }
     const starts = card.writes === "motion" && !kinds.includes("audio") && card.texts.length > 0;
     if (kinds.includes("motion") || starts) this.addDrop("motion", kinds.includes("motion") ? "A motion" : "A motion to start from", MOTION_FILES, kinds.includes("motion"));
     const models = $("models");
@@ -136,10 +142,18 @@ class Studio {
 
   addLabels(slot, chosen) {
     const labels = [...new Set(this.card.models.flatMap((name) => this.offers.models[name]?.labels[slot] || []))], id = `slot-${slot}`;
-    const box = labels.length ? element("select", { id }, element("option", { value: "", textContent: "any" }), ...labels.map((label) => element("option", { value: label, textContent: label }))) : element("input", { id, type: "text" });
+    const name = slot.replaceAll("_", " "), options = (first) => [element("option", { value: "", textContent: first }), ...labels.map((label) => element("option", { value: label, textContent: label }))];
+    const box = labels.length ? element("select", { id }, ...options("any")) : element("input", { id, type: "text" });
     box.dataset.slot = slot;
     if (chosen) box.value = chosen;
-    $("slots").append(element("div", { className: "field" }, element("label", { htmlFor: id, textContent: slot.replaceAll("_", " ") }), box));
+    const field = element("div", { className: "field" }, element("label", { htmlFor: id, textContent: name }), box);
+    if (labels.length > 1) {  // a mixture of two: how much of the second
+      const other = element("select", { ariaLabel: `${name}, mixed with` }, ...options("alone")), share = element("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.5, hidden: true, ariaLabel: `How much of the second ${name}` });
+      other.dataset.second = share.dataset.share = slot;
+      other.addEventListener("change", () => { share.hidden = !other.value; });
+      field.append(element("div", { className: "mix" }, other, share));
+    }
+    $("slots").append(field);
   }
 
   describe(file) { return [file.name, file.seconds && `${file.seconds} s`, file.motions > 1 && `${file.motions} motions`, ...(file.notes || [])].filter(Boolean).join(" · "); }
@@ -193,8 +207,14 @@ class Studio {
     card.texts.slice(2).forEach((slot) => { if (said(slot)) (values.give ||= {})[slot] = said(slot); });
     if (motion && card.completes) values.motion = motion; else if (seconds !== null) values.seconds = seconds;
     if (this.inputs.audio && Object.values(card.reads).includes("audio")) { values.music = this.inputs.audio.file; values.amplitude = Number($("amplitude").value) || 1; }
-    Object.entries(card.reads).filter(([, kind]) => kind === "label").forEach(([slot], i) => { if (said(slot)) { if (i === 0) values.style = said(slot); else (values.give ||= {})[slot] = said(slot); } });
+    for (const [slot, kind] of Object.entries(card.reads)) if (["label", "words"].includes(kind) && said(slot)) (values.give ||= {})[slot] = this.mixed(slot, said(slot));
     return ["generate", values];
+  }
+
+  /** A label, or two with their weights. */
+  mixed(slot, first) {
+    const second = document.querySelector(`[data-second="${slot}"]`)?.value, share = Number(document.querySelector(`[data-share="${slot}"]`)?.value);
+    return second && second !== first ? `${first}:${(1 - share).toFixed(2)},${second}:${share.toFixed(2)}` : first;
   }
 
   // ------------------------------------------------------------------ files
@@ -269,6 +289,8 @@ class Studio {
     const card = this.card;
     put(card.texts[0], asked.text); put(card.texts[1], asked.low_text);
     put(Object.keys(card.reads).find((slot) => card.reads[slot] === "label"), asked.style);
+    for (const [slot, value] of Object.entries(asked.give || {})) if (typeof value === "string") put(slot, value);
+    if (asked.timeline) { this.timeline.fill(asked.timeline); this.timeline.show(true); }
     $("seed").value = asked.seed; $("samples").value = asked.samples; $("seconds").value = asked.seconds ?? "";
     const models = asked.model && [asked.model].flat();
     if (models) for (const box of document.querySelectorAll("input[name=model]")) box.checked = models.includes(box.value);
@@ -305,9 +327,10 @@ class Studio {
     const words = [...(job.captions || []).map((each) => [each.text, `${each.clip} · ${each.model}`]), ...(job.seconds || []).flatMap((each) => each.seconds.map((s, i) => [`${s.toFixed(1)} s`, `${[job.asked.text].flat()[i]} · ${each.model}`]))];
     $("words").hidden = !words.length && !job.cannot?.length;
     $("words").replaceChildren(...words.map(([text, about]) => element("p", {}, `${text} `, element("small", { textContent: about }))), ...this.refusals(job));
+    if (this.timeline.planned(job)) { this.timeline.fill(this.timeline.planned(job)); $("segment-again").disabled = false; }
     if (words.length) { $("empty").hidden = true; $("heading").textContent = ""; }
     history.replaceState(null, "", `?r=${job.key}`);
-    this.remember(job, words[0]?.[0]);
+    this.past.remember(job, words[0]?.[0]);
   }
 
   refusals(job) { return (job.cannot || []).map((each) => element("p", { className: "cannot", textContent: `${each.model} cannot: ${each.error}` })); }
@@ -358,72 +381,13 @@ class Studio {
   use(id, motion, choose) {
     this.inputs.motion = { file: id, name: motion.captions[0] || motion.name, seconds: motion.seconds };
     choose();
-    this.attach(id, motion);
+    this.talk.attach(id, motion);
     $("composer").scrollIntoView({ behavior: "smooth" });
   }
 
   async vote(button, job, motion) {
     const worse = job.motions.filter((other) => other !== motion).map((other) => `${job.key}/${other.number}`);
     try { await post("votes", { better: `${job.key}/${motion.number}`, worse, blind: this.blind }); button.textContent = "Noted"; button.disabled = true; } catch (error) { this.problem(error.message); }
-  }
-
-  // ------------------------------------------------------------------ history
-
-  remember(job, said) {
-    const past = remembered("past", []).filter((entry) => entry.key !== job.key), motion = job.motions?.[0];
-    const text = [job.asked.text].flat().filter(Boolean)[0] || motion?.captions[0] || said || job.asked.task;
-    const models = [...new Set((job.motions || []).map((each) => each.model))].join(", ") || job.asked.task;
-    const old = remembered("past", []).find((entry) => entry.key === job.key);
-    past.unshift({ key: job.key, text: String(text).slice(0, 160), about: `${models} · seed ${job.asked.seed}`, star: old?.star || false });
-    localStorage.past = JSON.stringify([...past.filter((entry) => entry.star), ...past.filter((entry) => !entry.star)].slice(0, 60));
-    this.showHistory();
-  }
-
-  showHistory() {
-    const past = remembered("past", []);
-    $("past").hidden = !past.length;
-    $("history").replaceChildren(...past.map((entry) => {
-      const star = element("button", { type: "button", textContent: entry.star ? "★" : "☆", ariaLabel: `Favourite: ${entry.text}`, onclick: () => { const all = remembered("past", []); const own = all.find((each) => each.key === entry.key); own.star = !own.star; localStorage.past = JSON.stringify(all); this.showHistory(); } });
-      star.setAttribute("aria-pressed", String(entry.star));
-      return element("li", {}, star, element("a", { href: `?r=${entry.key}`, onclick: (e) => { e.preventDefault(); this.open(entry.key); } }, entry.text, element("small", { textContent: entry.about })));
-    }));
-  }
-
-  // ------------------------------------------------------------------ talking
-
-  /** The model that both makes motion of words and words of motion. */
-  get speaker() {
-    const captions = this.offers.tasks.filter((card) => card.writes === "captions").flatMap((card) => card.models);
-    return this.offers.tasks.filter((card) => card.writes === "motion" && card.texts.length).flatMap((card) => card.models).find((name) => captions.includes(name));
-  }
-
-  attach(id, motion) {
-    this.attachment = id;
-    $("attached").hidden = false;
-    $("attached").textContent = `Attached: ${motion.captions[0] || motion.name}`;
-    $("say-continue").disabled = $("say-caption").disabled = false;
-  }
-
-  async talk(way) {
-    const text = $("say").value.trim(), model = this.speaker, seed = remembered("turn", 0);
-    const line = (words, mine) => { $("talk").append(element("li", { className: mine ? "mine" : "", textContent: words })); $("talk").lastChild.scrollIntoView({ block: "nearest" }); };
-    if (!model) { line("No model here both reads and makes motion."); return; }
-    if (!text && way !== "caption") { $("say").focus(); return; }
-    line(way === "caption" ? "What is it?" : way === "continue" ? `… and then: ${text}` : text, true);
-    $("say").value = "";
-    localStorage.turn = JSON.stringify(seed + 1);
-    const captions = this.offers.tasks.find((card) => card.writes === "captions" && card.models.includes(model));
-    const makes = this.offers.tasks.find((card) => card.writes === "motion" && card.texts.length && !Object.values(card.reads).includes("motion") && card.models.includes(model));
-    try {
-      const started = way === "caption" ? await post("caption", { task: captions.task, model, clips: this.attachment, seed })
-        : way === "continue" ? await post("edit", { task: makes.task, model, clip: this.attachment, keep: "prefix", keep_seconds: 1, text, seed })
-        : await post("generate", { task: makes.task, model, text, seed });
-      const job = await this.follow(started);
-      if (job.state !== "done") { line(job.error || "stopped"); return; }
-      if (way === "caption") { line(job.captions[0].text); return; }
-      line(`A motion of ${job.motions[0].seconds.toFixed(1)} s, beside you.`);
-      this.attach(`${job.key}/1`, job.motions[0]);
-    } catch (error) { line(error.message); }
   }
 }
 
