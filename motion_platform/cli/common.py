@@ -14,11 +14,23 @@ from motion_platform.core.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from motion_platform.motion.clip import Clip
+    from motion_platform.motion.rigs.deliver import Delivery
 
 Output = Annotated[
-    list[Path], typer.Option("--output", "-o", help="File to write; repeat for several: .html .bvh .glb .mp4 .png .npz")
+    list[Path],
+    typer.Option("--output", "-o", help="File to write; repeat for several: .html .bvh .glb .vrma .mp4 .png .npz"),
 ]
-Names = Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")]
+SourceNames = Annotated[
+    Path | None, typer.Option("--names", help="Joint names of the file that are not known: a YAML file.")
+]
+Names = Annotated[
+    list[str],
+    typer.Option(
+        "--names",
+        help="Joint names to write: smpl, mixamo, motionbuilder, unreal, unity, vrm; or a YAML file with those of the "
+        "file that are not known; repeat for both.",
+    ),
+]
 View = Annotated[
     str, typer.Option(help="A conductor in pictures: 2d (as made, in the image plane), 3d (lifted) or both.")
 ]
@@ -26,6 +38,19 @@ Units = Annotated[str | None, typer.Option(help="Unit of the file, where a guess
 Up = Annotated[str | None, typer.Option(help="The file's up axis, where a guess is wrong: y or z.")]
 Asf = Annotated[Path | None, typer.Option(help="The skeleton file of an .amc.")]
 BodyFile = Annotated[Path | None, typer.Option("--body", help="Rest joints of an AMASS file's body (.npy or .npz).")]
+Fps = Annotated[float | None, typer.Option(help="Frame rate of the file, where it does not say.")]
+Rig = Annotated[
+    Path | None,
+    typer.Option(help="A character (.bvh .glb .vrm): the motion goes onto its skeleton, feet on its floor."),
+]
+OutFps = Annotated[float | None, typer.Option(help="Frames a second to write (default: as made).")]
+InPlace = Annotated[bool, typer.Option("--in-place", help="The hips stay over one point of the floor.")]
+Loop = Annotated[bool, typer.Option("--loop", help="Cut and lead the motion so that its end is its start.")]
+RootBone = Annotated[bool, typer.Option("--root-bone", help="A bone on the floor carries place and facing.")]
+OneBody = Annotated[
+    bool, typer.Option("--one-body", help="Several motions in a .glb: named animations of one body, not side by side.")
+]
+Unit = Annotated[str | None, typer.Option(help="Unit of a .bvh to write: m, dm, cm, mm, inch, cmu (default: cm).")]
 
 Device = Annotated[
     str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto: the best one here (numbers differ a little between them).")
@@ -100,13 +125,83 @@ def check_motion_outputs(paths: Sequence[Path], view: str = "both", count: int =
         io.check_motions(path, count)
 
 
-def save(clips: Sequence[Clip], outputs: Sequence[Path], view: str = "both") -> None:
-    """Write clips to every file, and print what was written."""
+def read_clips(path: Path, **how: Any) -> list[Clip]:
+    """Every motion of a file, with its notes on standard error. how: fps, skeleton, units, up, asf, body."""
+    from motion_platform.motion import io
+
+    clips = io.load_all(path, **how)
+    show_notes(clips)
+    return clips
+
+
+def reading_of(
+    motion: Path | None,
+    fps: float | None,
+    units: str | None,
+    up: str | None,
+    asf: Path | None,
+    body: Path | None,
+) -> dict[str, Any]:
+    """How ``--motion`` is read. UsageError for an option of reading without it."""
+    how = {"fps": fps, "units": units, "up": up, "asf": asf, "body": body}
+    option = next((name for name, value in how.items() if value is not None), None)
+    if motion is None and option is not None:
+        raise UsageError(f"--{option}: is for --motion")
+    return how
+
+
+def delivery_of(
+    outputs: Sequence[Path],
+    rig: Path | None,
+    names: Sequence[str],
+    out_fps: float | None,
+    in_place: bool,
+    loop: bool,
+    root_bone: bool,
+    one_body: bool,
+    unit: str | None,
+) -> Delivery:
+    """The options of handing over, checked before any work. UsageError."""
+    from motion_platform.motion.rigs.deliver import Delivery, check
+    from motion_platform.motion.rigs.naming import WRITTEN
+
+    written = [each for each in names if each in WRITTEN]
+    files = [each for each in names if each not in WRITTEN]
+    for each in files:
+        if Path(each).suffix.lower() not in (".yaml", ".yml") and not Path(each).is_file():
+            raise UsageError(f"--names: got {each!r}; {suggest(each, WRITTEN)}, or a YAML file")
+    if len(written) > 1 or len(files) > 1:
+        raise UsageError(f"--names: got {', '.join(names)}; give at most one set of names to write and one file")
+    delivery = Delivery(
+        rig=rig,
+        names=written[0] if written else None,
+        fps=out_fps,
+        in_place=in_place,
+        loop=loop,
+        root_bone=root_bone,
+        one_body=one_body,
+        unit=unit,
+        source_names=Path(files[0]) if files else None,
+    )
+    check(delivery, outputs)
+    return delivery
+
+
+def save(clips: Sequence[Clip], outputs: Sequence[Path], view: str = "both", delivery: Delivery | None = None) -> None:
+    """Write clips to every file, as the delivery says, and print what was written."""
     from motion_platform.motion import files
 
+    more: dict[str, Any] = {}
+    if delivery is not None:
+        from motion_platform.motion.rigs.deliver import deliver
+
+        clips, lines = deliver(clips, delivery)
+        for line in lines:
+            print(line)
+        more = {"one_body": delivery.one_body, "unit": delivery.unit}
     for path in outputs:
         with Progress(f"writing {path.name}") as progress:
-            written = files.write(clips, path, view=view, progress=progress.show)
+            written = files.write(clips, path, view=view, progress=progress.show, **more)
         for each in written:
             print(each)
 

@@ -10,13 +10,22 @@ import typer
 from motion_platform.cli.common import (
     Asf,
     BodyFile,
+    Fps,
+    InPlace,
+    Loop,
     Names,
+    OneBody,
+    OutFps,
     Output,
+    Rig,
+    RootBone,
+    Unit,
     Units,
     Up,
     View,
     check_motion_outputs,
     check_recording,
+    delivery_of,
     save,
     show_notes,
 )
@@ -27,28 +36,36 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Any motion file.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The extension says the format.")],
     retarget: Annotated[bool, typer.Option("--retarget", help="To the 22-joint skeleton at 20 fps first.")] = False,
-    names: Names = None,
-    fps: Annotated[float | None, typer.Option(help="Frame rate of IN, where the file does not say.")] = None,
+    names: Names = [],
+    fps: Fps = None,
     skeleton: Annotated[str | None, typer.Option(help="Skeleton of IN, where the file does not say.")] = None,
     units: Units = None,
     up: Up = None,
     asf: Asf = None,
     body: BodyFile = None,
+    rig: Rig = None,
+    out_fps: OutFps = None,
+    in_place: InPlace = False,
+    loop: Loop = False,
+    root_bone: RootBone = False,
+    one_body: OneBody = False,
+    unit: Unit = None,
 ):
-    """Turn a motion file into another format."""
+    """Turn a motion file into another format, onto another skeleton."""
 
     check_motion_outputs([target])
-    if names is not None and not retarget:
-        raise UsageError("--names: is for --retarget")
+    how = delivery_of([target], rig, names, out_fps, in_place, loop, root_bone, one_body, unit)
+    if how.source_names is not None and not retarget and rig is None:
+        raise UsageError("--names: a file of names is for --retarget and --rig")
     from motion_platform.motion import io
 
     clips = io.load_all(source, skeleton=skeleton, fps=fps, units=units, up=up, asf=asf, body=body)
     if retarget:
         from motion_platform.motion.retarget import to_humanml3d
 
-        clips = [to_humanml3d(clip, names=names) for clip in clips]
+        clips = [to_humanml3d(clip, names=how.source_names) for clip in clips]
     show_notes(clips)
-    save(clips, [target])
+    save(clips, [target], delivery=how)
 
 
 def render(

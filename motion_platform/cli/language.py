@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from motion_platform.cli.common import Device, Progress
+from motion_platform.cli.common import Asf, BodyFile, Device, Fps, Progress, SourceNames, Units, Up, read_clips
 from motion_platform.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,12 @@ def caption(
     source: Annotated[list[Path], typer.Argument(metavar="IN...", help="Motion files, of any format that is read.")],
     model: Annotated[str | None, typer.Option(help="A shipped model's name or a checkpoint folder.")] = None,
     number: Annotated[int | None, typer.Option(help="Only this motion of each file, from 1.", min=1)] = None,
-    names: Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")] = None,
+    names: SourceNames = None,
+    fps: Fps = None,
+    units: Units = None,
+    up: Up = None,
+    asf: Asf = None,
+    body: BodyFile = None,
     samples: Annotated[int, typer.Option(help="Captions for each motion.", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="The same seed and motion give the same caption.", min=0)] = 0,
     output: Annotated[
@@ -34,13 +39,12 @@ def caption(
     check_formats(output, CAPTION_FORMATS)
     check_folders(output)
     from motion_platform.model.run import find_device
-    from motion_platform.motion import io
     from motion_platform.pipelines import caption as engine
     from motion_platform.pipelines import generate
 
     clips = []
     for path in source:
-        found = io.load_all(path)
+        found = read_clips(path, fps=fps, units=units, up=up, asf=asf, body=body)
         if number is not None and number > len(found):
             raise UsageError(f"--number: got {number}; {path} holds {len(found)} motion(s), counted from 1")
         clips += found if number is None else [found[number - 1]]

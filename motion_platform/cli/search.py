@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from motion_platform.cli.common import Device, Progress, check_motion_outputs, save
+from motion_platform.cli.common import (
+    Asf,
+    BodyFile,
+    Device,
+    Fps,
+    Progress,
+    SourceNames,
+    Units,
+    Up,
+    check_motion_outputs,
+    reading_of,
+    save,
+    show_notes,
+)
 from motion_platform.core.errors import UsageError
 
 
@@ -16,7 +29,12 @@ def search(
     motion: Annotated[
         Path | None, typer.Option("--motion", "-m", help="A motion file: finds captions and clips.")
     ] = None,
-    names: Annotated[Path | None, typer.Option(help="Joint names of --motion that are not known (YAML).")] = None,
+    names: SourceNames = None,
+    fps: Fps = None,
+    units: Units = None,
+    up: Up = None,
+    asf: Asf = None,
+    body: BodyFile = None,
     data: Annotated[
         str | None, typer.Option("--data", help="Prepared data folder (default: the model's data).")
     ] = None,
@@ -40,7 +58,9 @@ def search(
     from motion_platform.motion import io
     from motion_platform.pipelines import search as engine
 
-    clip = None if motion is None else io.load(motion)
+    how = reading_of(motion, fps, units, up, asf, body)
+    clip = None if motion is None else io.load(motion, **how)
+    show_notes([] if clip is None else [clip])
     run = engine.load(model, find_device(device))
     if data is not None:
         run.data = DataRecipe(name=run.data.name if run.data else run.task.data, folder=data)

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from motion_platform.cli.common import Device, Progress, check_motion_outputs, save
+from motion_platform.cli.common import (
+    Asf,
+    BodyFile,
+    Device,
+    Fps,
+    Progress,
+    SourceNames,
+    Units,
+    Up,
+    check_motion_outputs,
+    read_clips,
+    save,
+)
 from motion_platform.core.errors import UnknownName, UsageError
 
 DEFAULT = "vq_humanml22"
@@ -19,7 +31,12 @@ def tokenize(
     source: Annotated[list[Path], typer.Argument(metavar="IN...", help="Motion files, of any format that is read.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File of tokens to write: .json")],
     tokenizer: Tokenizer = DEFAULT,
-    names: Annotated[Path | None, typer.Option(help="Joint names of the file that are not known: a YAML file.")] = None,
+    names: SourceNames = None,
+    fps: Fps = None,
+    units: Units = None,
+    up: Up = None,
+    asf: Asf = None,
+    body: BodyFile = None,
     device: Device = "auto",
 ):
     """Write motions as discrete tokens."""
@@ -28,10 +45,9 @@ def tokenize(
     check_formats([output], [".json"])
     check_folders([output])
     from motion_platform.model.run import find_device
-    from motion_platform.motion import io
     from motion_platform.pipelines import tokens as engine
 
-    clips = [clip for path in source for clip in io.load_all(path)]
+    clips = [clip for path in source for clip in read_clips(path, fps=fps, units=units, up=up, asf=asf, body=body)]
     run = engine.load(tokenizer, find_device(device))
     with Progress(f"tokenizing {len(clips)} motions"):
         written = engine.tokenize(run, clips, names)

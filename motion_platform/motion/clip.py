@@ -14,6 +14,7 @@ from motion_platform.motion.skeleton import Skeleton
 
 if TYPE_CHECKING:  # reading a motion file does not wait for torch
     from motion_platform.core.schema import Audio
+    from motion_platform.motion.rigs.rig import Rig
 
 MAX_FRAMES = 1_000_000
 """Longer clips are refused: 10^6 frames are 14 hours at 20 fps, and always a broken header."""
@@ -26,7 +27,8 @@ class Clip:
     rotations: (T, J, 4) local quaternions xyzw relative to ``skeleton.offsets``, where the source had them. name: a
     stable identifier. captions: what the motion shows. info: provenance (source file, licence, unit), plain values.
     audio: the recording that sounds from the first frame on: a file, or samples in memory. events: name -> times (n,)
-    in seconds from the first frame, in order ("beats", "bars").
+    in seconds from the first frame, in order ("beats", "bars"). rig: the character that the motion was put on, into
+    whose file a .glb or .vrm is written.
     """
 
     joints: np.ndarray
@@ -38,6 +40,7 @@ class Clip:
     info: dict[str, Any] = field(default_factory=dict)
     audio: Path | Audio | None = None
     events: Mapping[str, np.ndarray] = field(default_factory=dict)
+    rig: Rig | None = None
 
     def __post_init__(self) -> None:
         where = f"motion {self.name!r}"
@@ -84,18 +87,48 @@ class Clip:
             'style="width:100%;height:480px;border:0" title="motion"></iframe>'
         )
 
-    def save(self, path: str | Path) -> list[Path]:
-        """Write the clip; the ending says the format: see ``motion_platform.write``."""
+    def save(self, path: str | Path, *, names: str | None = None, unit: str | None = None) -> list[Path]:
+        """Write the clip; the ending says the format: see ``motion_platform.write``. names: a program's joint names
+        (smpl, mixamo, motionbuilder, unreal, unity, vrm). unit: of a .bvh. Errors: UsageError, DataError,
+        OutputError."""
         from motion_platform.motion.files import write
+        from motion_platform.motion.rigs.naming import renamed
 
-        return write(self, path)
+        return write(self if names is None else renamed(self, names), path, unit=unit)
 
-    def retarget(self, *, fps: float = 20.0, names: str | Path | None = None) -> Clip:
-        """The clip on the 22 joints of HumanML3D at ``fps``, on the floor as it is. DataError for unknown joint names
-        (``names``: a YAML file that adds to them)."""
+    def retarget(
+        self,
+        *,
+        fps: float | None = None,
+        names: str | Path | None = None,
+        rig: str | Path | None = None,
+        in_place: bool = False,
+        loop: bool = False,
+        root_bone: bool = False,
+    ) -> Clip:
+        """The clip on another skeleton: on the 22 joints of HumanML3D at ``fps`` (default: 20), on the floor as it is;
+        or, with ``rig`` (a .bvh, .glb or .vrm), on that character's own, whose file ``save("x.glb")`` then writes into.
+
+        names: a YAML file that adds to the known joint names. in_place: the hips stay over one point. loop: the end is
+        the start (``info["loop"]`` says how well they met). root_bone: a bone on the floor carries place and facing.
+        ``info["fit"]`` says how far a rig's motion is off. Errors: DataError, UsageError.
+        """
         from motion_platform.motion.retarget import to_humanml3d
+        from motion_platform.motion.rigs.deliver import Delivery, deliver
 
-        return to_humanml3d(self, fps=fps, names=names)
+        if rig is None:
+            made, fps = to_humanml3d(self, fps=20.0 if fps is None else fps, names=names), None
+        else:
+            made = self
+        own = Delivery(
+            rig=None if rig is None else Path(rig),
+            fps=fps,
+            in_place=in_place,
+            loop=loop,
+            root_bone=root_bone,
+            source_names=None if names is None else Path(names),
+        )
+        return deliver([made], own)[0][0]
 
     def with_(self, **changes: Any) -> Clip:
         """A copy with some fields replaced."""

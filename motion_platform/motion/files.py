@@ -12,14 +12,33 @@ PICTURES = (".html", ".mp4", ".png")
 """Formats that show a conductor flat and in space; the others hold what they are given."""
 
 
-def read(path: str | Path, *, fps: float | None = None, skeleton: str | None = None) -> Clip:
-    """The first motion of a file of any readable format. fps, skeleton: where the file does not say. DataError."""
-    return io.load(path, fps=fps, skeleton=skeleton)
+def read(
+    path: str | Path,
+    *,
+    fps: float | None = None,
+    skeleton: str | None = None,
+    units: str | None = None,
+    up: str | None = None,
+    asf: str | Path | None = None,
+    body: str | Path | None = None,
+) -> Clip:
+    """The motion of a file of any readable format. fps, skeleton, units ("m", "cm", ...), up ("y", "z"), asf (of an
+    .amc), body (of an AMASS file): where the file does not say, or a guess is wrong. Errors: DataError, UsageError."""
+    return io.load(path, fps=fps, skeleton=skeleton, units=units, up=up, asf=asf, body=body)
 
 
-def read_all(path: str | Path, *, fps: float | None = None, skeleton: str | None = None) -> list[Clip]:
-    """Every motion of a file. DataError."""
-    return io.load_all(path, fps=fps, skeleton=skeleton)
+def read_all(
+    path: str | Path,
+    *,
+    fps: float | None = None,
+    skeleton: str | None = None,
+    units: str | None = None,
+    up: str | None = None,
+    asf: str | Path | None = None,
+    body: str | Path | None = None,
+) -> list[Clip]:
+    """Every motion of a file; options and errors as of :func:`read`."""
+    return io.load_all(path, fps=fps, skeleton=skeleton, units=units, up=up, asf=asf, body=body)
 
 
 def write(
@@ -27,11 +46,14 @@ def write(
     path: str | Path,
     *,
     view: str = "both",
+    one_body: bool = False,
+    unit: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Path]:
-    """Write motions; the ending says the format (.html .bvh .glb .mp4 .png .npz). The files written.
+    """Write motions; the ending says the format (.html .bvh .glb .vrma .mp4 .png .npz). The files written.
 
     view: how pictures show bodies that a conductor has in the image plane: "2d" (flat), "3d" (in space) or "both".
+    one_body: several motions of a .glb as named animations of one body. unit: of a .bvh (default: cm).
     progress(name, done, total): called now and then where writing takes long (a film).
     Errors: UsageError for an ending that no writer has; OutputError.
     """
@@ -39,4 +61,5 @@ def write(
 
     several = [clips] if isinstance(clips, Clip) else list(clips)
     pictures = Path(path).suffix.lower() in PICTURES
-    return io.save(lift.views(several, view) if pictures else several, Path(path), progress=progress)
+    shown = lift.views(several, view) if pictures else several
+    return io.save(shown, Path(path), one_body=one_body, unit=unit, progress=progress)

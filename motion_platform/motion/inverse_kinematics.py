@@ -26,6 +26,10 @@ STRETCH = 0.0005
 SHAPE_PASSES = 3
 """Passes that find the mean shape of the children around a joint; the change of the third is below 0.1 mm."""
 
+REACH = {"hip": 1.0, "shoulder": 0.5}
+"""How far a knee or elbow gives way for the end of its limb: feet are where they were, and the error of an arm is
+shared between elbow and wrist."""
+
 T_POSE = {
     "hip": (0.60, -0.80, 0.0), "knee": (0.0, -1.0, 0.0), "ankle": (0.0, -1.0, -0.05), "foot": (0.0, -0.40, 0.92),
     "spine1": (0.0, 1.0, 0.0), "spine2": (0.0, 1.0, 0.0), "spine3": (0.0, 1.0, 0.05), "neck": (0.0, 1.0, -0.15),
@@ -68,9 +72,11 @@ def rotations_from_joints(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.nd
     """joints (T, J, 3) world positions in metres -> local rotations (T, J, 4) xyzw and rest offsets (J, 3) in metres.
 
     Bone lengths are the means over the clip; each bone aims at its true end from where the one before it really ended,
-    so errors do not add up along a limb. End joints have no rotation of their own. The rest pose is a person with the
-    arms out for the HumanML3D skeleton, the skeleton's offsets for others, the first frame where it has none.
-    Errors: DataError for positions of another shape. Forward kinematics of the result starts at ``joints[:, 0]``.
+    so errors do not add up along a limb; a knee (and by half an elbow) gives way, in the plane in which it bends, so
+    that wrist and ankle are where they were wherever the limb reaches that far. End joints have no rotation of their
+    own. The rest pose is a person with the arms out for the HumanML3D skeleton, the skeleton's offsets for others, the
+    first frame where it has none. Errors: DataError for positions of another shape. Forward kinematics of the result
+    starts at ``joints[:, 0]``.
     """
     joints = np.asarray(joints, np.float64)
     if joints.ndim != 3 or joints.shape[1:] != (len(skeleton), 3):
@@ -83,12 +89,18 @@ def rotations_from_joints(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.nd
     local = np.zeros((frames, len(skeleton), 4))
     local[..., 3] = 1.0
     turned = np.broadcast_to(np.eye(3), (frames, len(skeleton), 3, 3)).copy()
+    limbs = _limbs(skeleton)
     placed = joints.copy()  # placed[:, j] is final when j is reached, because parents come first
     for j, parent in enumerate(skeleton.parents):
         above = turned[:, parent] if parent >= 0 else np.broadcast_to(np.eye(3), (frames, 3, 3))
         children = [c for p, c in skeleton.bones if p == j and lengths[c] > EPSILON]
+        aims = joints[:, children]
+        if (end := limbs.get(j)) is not None:
+            middle, share = aims[:, 0], REACH[skeleton.joints[j].rpartition("_")[2]]
+            bent = _bent(placed[:, j], middle, joints[:, end], lengths[children[0]], lengths[end])
+            aims = (middle + share * (bent - middle))[:, None]
         # The children as the parent's frame sees them: (T, C, 3).
-        seen = np.einsum("tik,tci->tck", above, joints[:, children] - placed[:, j, None])
+        seen = np.einsum("tik,tci->tck", above, aims - placed[:, j, None])
         if len(children) == 1:
             local[:, j] = swing(offsets[children[0]], seen[:, 0])
         elif children:
@@ -97,6 +109,35 @@ def rotations_from_joints(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.nd
         for child in (c for p, c in skeleton.bones if p == j):
             placed[:, child] = placed[:, j] + turned[:, j] @ offsets[child]
     return unroll(local), offsets
+
+
+def _limbs(skeleton: Skeleton) -> dict[int, int]:
+    """Upper arms and thighs of the named skeletons: shoulder -> wrist, hip -> ankle; two bones between, one after the
+    other."""
+    ends = {"shoulder": ("elbow", "wrist"), "hip": ("knee", "ankle")}
+    out = {}
+    for j, name in enumerate(skeleton.joints):
+        side, _, part = name.rpartition("_")
+        middle, end = (f"{side}_{each}" for each in ends.get(part, ("", "")))
+        if middle in skeleton.joints and end in skeleton.joints:
+            a, b = skeleton.index(middle), skeleton.index(end)
+            if skeleton.parents[a] == j and skeleton.parents[b] == a:
+                out[j] = b
+    return out
+
+
+def _bent(start: np.ndarray, middle: np.ndarray, end: np.ndarray, first: float, second: float) -> np.ndarray:
+    """(T, 3): where the middle joint lies so that two bones of constant length run from start to end (T, 3 each), in
+    the plane and on the side where it was; on the line where the end is out of reach."""
+    step = end - start
+    far = np.linalg.norm(step, axis=-1, keepdims=True)
+    along = step / np.maximum(far, EPSILON)
+    side = (middle - start) - ((middle - start) * along).sum(-1, keepdims=True) * along
+    size = np.linalg.norm(side, axis=-1, keepdims=True)
+    reach = np.clip(far, abs(first - second) + EPSILON, first + second)
+    cosine = np.clip((first**2 + reach**2 - second**2) / np.maximum(2 * first * reach, EPSILON), -1.0, 1.0)
+    bent = first * (cosine * along + np.sqrt(1 - cosine**2) * side / np.maximum(size, EPSILON))
+    return start + np.where((size > EPSILON) & (far > EPSILON), bent, middle - start)
 
 
 def rest_directions(skeleton: Skeleton, pose: np.ndarray) -> np.ndarray:

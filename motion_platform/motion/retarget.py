@@ -43,7 +43,8 @@ def to_humanml3d(
     if names is None and clip.skeleton.joints == target.joints:
         convention, joints = "humanml3d", clip.joints.astype(np.float64)
     else:
-        convention, joints = _map_joints(clip, names)
+        convention, places = find_places(clip, names)
+        joints = joints_at(clip, places)
     joints = resample(joints, clip.fps, fps)
     if uniform:
         joints = uniform_skeleton(joints)
@@ -54,20 +55,23 @@ def to_humanml3d(
     return Clip(joints.astype(np.float32), float(fps), target, None, clip.name, clip.captions, info)
 
 
-def _map_joints(clip: Clip, names: str | Path | Mapping[str, Any] | None) -> tuple[str, np.ndarray]:
-    """(convention, (T, 22, 3))."""
-    tips = {
-        f"{joint}_end": tip[0] for joint, tip in clip.info.get("end_sites", {}).items() if clip.rotations is not None
-    }
+def find_places(clip: Clip, names: str | Path | Mapping[str, Any] | None = None) -> tuple[str, dict[str, Place]]:
+    """(convention or "structure", joint of HumanML3D -> where it is in a clip's skeleton). DataError, ConfigError."""
+    tips = _tips(clip)
     sources = [*clip.skeleton.joints, *tips]
     where = f"motion {clip.name!r}"
     try:
-        convention, places = locate(sources, names, where)
+        return locate(sources, names, where)
     except DataError as unnamed:
         try:
-            convention, places = "structure", _by_structure(clip, tips, where)
+            return "structure", _by_structure(clip, tips, where)
         except DataError as unseen:
             raise DataError(f"{unnamed} (and by its structure: {str(unseen).removeprefix(where + ': ')})") from unseen
+
+
+def joints_at(clip: Clip, places: Mapping[str, Place]) -> np.ndarray:
+    """(T, 22, 3) float64: the joints of HumanML3D where a clip has them."""
+    tips = _tips(clip)
     joints = clip.joints.astype(np.float64)
     used = {name for place in places.values() for name in place[:2]}
     world = {}
@@ -78,7 +82,13 @@ def _map_joints(clip: Clip, names: str | Path | Mapping[str, Any] | None) -> tup
     mapped = [
         world[a] + share * (world[b] - world[a]) for a, b, share in (places[t] for t in get_skeleton(TARGET).joints)
     ]
-    return convention, np.stack(mapped, axis=1)
+    return np.stack(mapped, axis=1)
+
+
+def _tips(clip: Clip) -> dict[str, list[float]]:
+    """``X_end`` -> the offset of the End Site of joint X."""
+    ends = clip.info.get("end_sites", {}) if clip.rotations is not None else {}
+    return {f"{joint}_end": tip[0] for joint, tip in ends.items()}
 
 
 def _by_structure(clip: Clip, tips: Mapping[str, list[float]], where: str) -> dict[str, Place]:

@@ -251,7 +251,7 @@ def run(
 
 def complete(
     run: Run,
-    motion: Clip | str | Path,
+    motion: Clip | Sequence[Clip] | str | Path,
     *,
     texts: Sequence[str | None] = (),
     low_texts: Sequence[str | None] = (),
@@ -261,22 +261,33 @@ def complete(
     sampling: Sampling | None = None,
     progress: Report | None = None,
 ) -> list[Clip]:
-    """A clip, or all motions of a file, completed as the task's card says; at most one text of each kind.
+    """A clip, several, or all motions of a file, completed as the task's card says; at most one text of each kind.
 
     Errors: UsageError for a task that completes none, and for a length, which is that of the motion given; DataError.
     """
+    check_completion(run, texts, low_texts, seconds)
+    text, low = (each[0] if each else None for each in (texts, low_texts))
+    if isinstance(motion, (str, Path)):
+        clips: Sequence[Clip] = io.load_all(motion)
+    else:
+        clips = [motion] if isinstance(motion, Clip) else motion
+    return [
+        made
+        for clip in clips
+        for made in edit(run, clip, None, text, low, samples=samples, seed=seed, sampling=sampling, progress=progress)
+    ]
+
+
+def check_completion(
+    run: Run, texts: Sequence[str | None], low_texts: Sequence[str | None], seconds: Sequence[float]
+) -> None:
+    """UsageError for a task that completes no motion, and for what it does not take beside one."""
     if run.task.keep is None:
         raise UsageError(f"--motion: task {run.task.task} completes no motion; use motion edit with --keep")
     if seconds:
         raise UsageError("--seconds: a completed motion is as long as the one given; use motion edit --keep prefix")
     if len(texts) > 1 or len(low_texts) > 1:
         raise UsageError(f"--text: got {len(texts)} texts; a completed motion takes one")
-    text, low = (each[0] if each else None for each in (texts, low_texts))
-    return [
-        made
-        for clip in ([motion] if isinstance(motion, Clip) else io.load_all(motion))
-        for made in edit(run, clip, None, text, low, samples=samples, seed=seed, sampling=sampling, progress=progress)
-    ]
 
 
 def natural_seconds(run: Run, texts: Sequence[str]) -> list[float]:

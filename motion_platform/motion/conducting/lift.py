@@ -87,6 +87,19 @@ def in_space(clip: Clip) -> Clip:
     return lift(clip) if clip.skeleton.dims == 2 and clip.skeleton.joints == get_skeleton(SOURCE).joints else clip
 
 
+def on_body(clip: Clip) -> Clip:
+    """The clip itself, or a conductor on the 22 joints of HumanML3D, whom every program knows: lifted where it is in
+    the image plane; the points of the face are no joints there."""
+    clip = in_space(clip)
+    if clip.skeleton.joints != get_skeleton(TARGET).joints:
+        return clip
+    from motion_platform.motion.retarget import find_places, joints_at
+
+    body = get_skeleton("humanml3d")
+    joints = joints_at(clip, find_places(clip)[1]).astype(np.float32)
+    return clip.with_(joints=joints, skeleton=body, rotations=None)
+
+
 def views(clips: Sequence[Clip], view: str) -> list[Clip]:
     """What a picture shows of clips: conductors in the image plane ("2d"), lifted ("3d"), or side by side ("both").
 

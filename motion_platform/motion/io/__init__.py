@@ -21,11 +21,16 @@ READERS = {
     ".amc": "motion_platform.motion.io.amc:read",
     ".npz": "motion_platform.motion.io.npz:read",
     ".npy": "motion_platform.motion.io.npy:read",
+    ".glb": "motion_platform.motion.io.read_glb:read",
+    ".vrm": "motion_platform.motion.io.read_glb:read",
+    ".vrma": "motion_platform.motion.io.read_glb:read",
 }
 WRITERS = {
     ".npz": "motion_platform.motion.io.npz:write",
     ".bvh": "motion_platform.motion.io.write_bvh:write",
     ".glb": "motion_platform.motion.io.glb:write",
+    ".vrm": "motion_platform.motion.io.write_rig:write",
+    ".vrma": "motion_platform.motion.io.write_vrma:write",
     ".html": "motion_platform.motion.render.html:write",
     ".mp4": "motion_platform.motion.render.video:write",
     ".png": "motion_platform.motion.render.filmstrip:write",
@@ -64,7 +69,8 @@ def load_all(
     asf: str | Path | None = None,
     body: str | Path | None = None,
 ) -> list[Clip]:
-    """Read every motion of a file (.bvh, .amc, .npz of ours or of AMASS, .npy of HumanML3D or KIT-ML).
+    """Read every motion of a file (.bvh, .amc, .npz of ours or of AMASS, .npy of HumanML3D or KIT-ML, .glb, .vrm,
+    .vrma).
 
     Options overrule what the file says or what is guessed; one that its format does not have is refused. ``skeleton``:
     a skeleton or the name of one with the file's joints. ``fps``: frames a second. ``units``: m, cm, mm, inch, cmu
@@ -88,7 +94,8 @@ def load_all(
     for option, value in given.items():
         if value is not None and option not in taken:
             raise UsageError(
-                f"{path}: {option}= is not for {path.suffix} files; {suggest(option, taken.keys() & given.keys())}"
+                f"{path}: --{option} ({option}= in Python) is not for {path.suffix} files; "
+                f"{suggest(option, taken.keys() & given.keys())}"
             )
     try:
         found = read(path, **{option: value for option, value in given.items() if option in taken})
@@ -102,24 +109,28 @@ def save(
     path: str | Path,
     *,
     title: str | None = None,
+    one_body: bool = False,
+    unit: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Path]:
-    """Write one motion or several (.npz .bvh .glb .html .mp4 .png), completely or not at all; the files written.
+    """Write one motion or several (.npz .bvh .glb .html .mp4 .png .vrma), completely or not at all; the files written.
 
-    A .bvh holds one motion: several become ``walk_1.bvh``, ``walk_2.bvh``, ...
+    A .bvh holds one motion: several become ``walk_1.bvh``, ``walk_2.bvh``, ... Motions on somebody's character
+    (``Clip.rig``) go into a copy of its file where that is a .glb or .vrm.
 
-    ``title`` is for formats that show one (.html), ``progress(name, done, total)`` for those that take long.
-    Errors: UsageError for an unknown extension or no motion;
-    OutputError when the file cannot be written.
+    ``title``: for formats that show one (.html). ``one_body``: several motions of a .glb as named animations of one
+    body instead of side by side. ``unit`` (.bvh): m, dm, cm, mm, inch, cmu. ``progress(name, done,
+    total)``: for formats that take long. Formats without such a choice leave it out.
+    Errors: UsageError for an unknown extension or no motion; OutputError when the file cannot be written.
     """
     path = Path(path)
     write = _function(WRITERS, path, "written")
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: no motion to write")
+    given = {"title": title, "one_body": one_body or None, "unit": unit, "progress": progress}
     taken = inspect.signature(write).parameters
-    more = {"title": title, "progress": progress}
-    written = write(clips, path, **{key: value for key, value in more.items() if value is not None and key in taken})
+    written = write(clips, path, **{option: value for option, value in given.items() if value and option in taken})
     return written if isinstance(written, list) else [written]
 
 

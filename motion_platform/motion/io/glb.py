@@ -11,8 +11,9 @@ import numpy as np
 from motion_platform.core.errors import UsageError
 from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.conducting.lift import in_space
-from motion_platform.motion.inverse_kinematics import posed
+from motion_platform.motion.conducting.lift import on_body
+from motion_platform.motion.inverse_kinematics import posed, rotations_from_joints
+from motion_platform.motion.io import write_rig
 from motion_platform.motion.render.body import LEFT, RIGHT, Body, build_body
 from motion_platform.motion.render.raster import tones
 from motion_platform.motion.skeleton import Skeleton
@@ -31,38 +32,74 @@ COMPONENT = {"float32": 5126, "uint32": 5125, "uint16": 5123, "uint8": 5121}
 SHAPE = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 
 
-def write(clips: Sequence[Clip] | Clip, path: str | Path) -> Path:
+def write(clips: Sequence[Clip] | Clip, path: str | Path, *, one_body: bool = False) -> Path:
     """Write one glb. Metres, Y up, each clip at its own frame rate (as key times in seconds).
 
-    Several clips are several skinned bodies, moved along X until they stand side by side; one animation moves them
-    all, because most viewers play only one. Rotations as in :func:`~motion_platform.motion.inverse_kinematics.posed`.
-    A conductor in the image plane is lifted to 3-D first (:mod:`~motion_platform.motion.conducting.lift`).
-    Errors: UsageError for no clips or more than a glb can hold; OutputError when the file cannot be written.
+    Clips on a character of a .glb or .vrm go into a copy of its file, an animation each
+    (:mod:`~motion_platform.motion.io.write_rig`).
+
+    Several clips are several skinned bodies, moved along X until they stand side by side; one animation moves them all,
+    because most viewers play only one; ``one_body``: one body with a named animation a clip, for engines. Rotations as
+    in :func:`~motion_platform.motion.inverse_kinematics.posed`. A conductor is put on the 22 joints of HumanML3D, in
+    3-D (:mod:`~motion_platform.motion.conducting.lift`). Errors: UsageError for no clips or more than a glb can hold;
+    OutputError when the file cannot be written.
     """
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: there is no motion to write; give at least one")
-    clips = [in_space(clip) for clip in clips]
+    if any(clip.rig is not None and clip.rig.file is not None for clip in clips):
+        return write_rig.write(clips, path)
+    clips = [on_body(clip) for clip in clips]
     needed = sum(clip.joints.shape[0] * (clip.joints.shape[1] * 16 + 16) for clip in clips)
     if needed > MAX_BYTES:
         raise UsageError(f"{path}: the motions need {needed:,} bytes; a glb holds at most {MAX_BYTES:,}")
     with atomic_path(path) as temporary:
-        temporary.write_bytes(glb_bytes(clips))
+        temporary.write_bytes(glb_bytes(clips, one_body or all(clip.rig is not None for clip in clips)))
     return Path(path)
 
 
-def glb_bytes(clips: Sequence[Clip]) -> bytes:
+def glb_bytes(clips: Sequence[Clip], one_body: bool = False) -> bytes:
     """The whole file."""
     import pygltflib as gl
 
     builder = _Builder(gl)
+    if one_body:
+        builder.add_named(clips)
+        return builder.finish()
     edge = None
     for clip in clips:
         low, high = float(clip.joints[..., 0].min()), float(clip.joints[..., 0].max())
         shift = 0.0 if edge is None else edge + GAP - low
         edge = high + shift
-        builder.add(clip, shift)
+        builder.add(clip, posed(clip), shift)
     return builder.finish()
+
+
+Pose = tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]
+"""As :func:`~motion_platform.motion.inverse_kinematics.posed` gives it."""
+
+
+def posed_alike(clips: Sequence[Clip]) -> list[Pose]:
+    """The poses of clips of one skeleton, with one rest pose for all. UsageError for clips of different skeletons."""
+    first = clips[0].skeleton
+    for clip in clips:
+        if clip.skeleton.joints != first.joints or clip.skeleton.parents != first.parents:
+            raise UsageError(
+                f"motion {clip.name!r} is on skeleton {clip.skeleton.name}, the first on {first.name}: they cannot "
+                "share one body (--retarget puts both on the 22 joints)"
+            )
+    single = [posed(clip) for clip in clips]
+    if all(np.array_equal(offsets, single[0][1]) for _, offsets, _ in single):
+        return single
+    # Bones of different lengths: the mean of all, and the rotations that go with it.
+    joints = np.concatenate([clip.joints for clip in clips])
+    local, offsets = rotations_from_joints(joints, first)
+    out: list[Pose] = []
+    at = 0
+    for clip in clips:
+        out.append((local[at : at + len(clip)], offsets, {0: clip.joints[:, 0].astype(np.float64)}))
+        at += len(clip)
+    return out
 
 
 class _Builder:
@@ -73,7 +110,7 @@ class _Builder:
         )
         plain = gl.PbrMetallicRoughness(baseColorFactor=[1.0, 1.0, 1.0, 1.0], metallicFactor=0.0, roughnessFactor=0.7)
         self.file.materials = [gl.Material(name="body", pbrMetallicRoughness=plain)]
-        self.file.animations = [gl.Animation(name="motion", channels=[], samplers=[])]
+        self.file.animations = []
         self.blob: list[bytes] = []
         self.size = 0
 
@@ -98,10 +135,23 @@ class _Builder:
         self.file.accessors.append(made)
         return len(self.file.accessors) - 1
 
-    def add(self, clip: Clip, shift: float) -> None:
+    def add_named(self, clips: Sequence[Clip]) -> None:
+        """One body, and an animation for each motion, named as the motion is."""
+        poses = posed_alike(clips)
+        for k, (clip, pose, name) in enumerate(zip(clips, poses, write_rig.unique_names(clips), strict=True)):
+            extras = write_rig.provenance(clip)
+            self.file.animations.append(self.gl.Animation(name=name, channels=[], samplers=[], extras=extras))
+            if k == 0:
+                self.add(clip, pose, 0.0)
+            else:
+                self.channels(clip, pose, 0)
+
+    def add(self, clip: Clip, pose: Pose, shift: float) -> None:
         """One motion: skeleton nodes, a skinned mesh, and its channels."""
         gl, file, skeleton = self.gl, self.file, clip.skeleton
-        local, offsets, moved = posed(clip)
+        if not file.animations:
+            file.animations.append(gl.Animation(name="motion", channels=[], samplers=[]))
+        local, offsets, moved = pose
         rest = offsets.copy()
         rest[0] = 0.0
         for parent, child in skeleton.bones:
@@ -115,8 +165,7 @@ class _Builder:
             node.children = children
             file.nodes.append(node)
         stand = gl.Node(name=clip.name, translation=[shift, 0.0, 0.0], children=[first])
-        if clip.captions:
-            stand.extras = {"captions": list(clip.captions)}
+        stand.extras = write_rig.provenance(clip)
         file.nodes.append(stand)
 
         body = build_body(clip)
@@ -151,15 +200,21 @@ class _Builder:
         file.nodes.append(gl.Node(name=f"{clip.name} body", mesh=len(file.meshes) - 1, skin=len(file.skins) - 1))
         file.scenes[0].nodes += [len(file.nodes) - 2, len(file.nodes) - 1]
 
+        self.channels(clip, pose, first)
+
+    def channels(self, clip: Clip, pose: Pose, first: int) -> None:
+        """The channels of one motion on the skeleton whose nodes begin at ``first``, in the last animation."""
+        local, _, moved = pose
+        skeleton = clip.skeleton
         times = self.accessor((np.arange(len(clip)) / clip.fps).astype(np.float32), bounds=True)
         for j in range(len(skeleton)):
-            if np.abs(local[:, j] - local[0, j]).max() > 1e-7 or j == 0:
+            if len(self.file.animations) > 1 or np.abs(local[:, j] - local[0, j]).max() > 1e-7 or j == 0:
                 self.channel(first + j, "rotation", times, _unit(local[:, j]).astype(np.float32))
         for j, track in moved.items():
             self.channel(first + j, "translation", times, track.astype(np.float32))
 
     def channel(self, node: int, path: str, times: int, values: np.ndarray) -> None:
-        animation = self.file.animations[0]
+        animation = self.file.animations[-1]
         animation.samplers.append(
             self.gl.AnimationSampler(input=times, output=self.accessor(values), interpolation="LINEAR")
         )

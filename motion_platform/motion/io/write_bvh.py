@@ -1,4 +1,5 @@
-"""Writer of Biovision Hierarchy (BVH) files: centimetres, Y up, rotation channels Z X Y, opens in Blender and Maya."""
+"""Writer of Biovision Hierarchy (BVH) files: centimetres or another unit, Y up, rotation channels Z X Y, opens in
+Blender and Maya."""
 
 from __future__ import annotations
 
@@ -9,27 +10,27 @@ from pathlib import Path
 
 import numpy as np
 
-from motion_platform.core.errors import UsageError
+from motion_platform.core.errors import UnknownName, UsageError
 from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.conducting.lift import in_space
+from motion_platform.motion.conducting.lift import on_body
 from motion_platform.motion.inverse_kinematics import posed
 from motion_platform.motion.io.euler import quaternion_to_matrix
+from motion_platform.motion.io.units import UNITS
 from motion_platform.motion.skeleton import Skeleton
-
-CENTIMETRES = 100.0
 
 TIP = 0.5
 """Length of a bone without a known end (hands, head, toes) as a share of the bone before it."""
 
 
-def write(clips: Sequence[Clip] | Clip, path: str | Path) -> list[Path]:
+def write(clips: Sequence[Clip] | Clip, path: str | Path, *, unit: str | None = None) -> list[Path]:
     """Write BVH: one motion a file, so several clips become ``walk_1.bvh``, ``walk_2.bvh``, ... Returns their paths.
 
-    A clip with rotations keeps them (and its moving bones, as position channels); for any other, rotations are found
-    by :func:`~motion_platform.motion.inverse_kinematics.rotations_from_joints`. Angles are continuous over time. A
-    conductor in the image plane is lifted to 3-D first (:mod:`~motion_platform.motion.conducting.lift`).
-    Errors: UsageError for no clips; OutputError when a file cannot be written.
+    A clip with rotations keeps them (and its moving bones, as position channels); for any other, rotations are found by
+    :func:`~motion_platform.motion.inverse_kinematics.rotations_from_joints`. Angles are continuous over time. A
+    conductor is put on the 22 joints of HumanML3D, in 3-D (:mod:`~motion_platform.motion.conducting.lift`). ``unit``:
+    m, dm, cm, mm, inch, cmu (default: that of the .bvh rig that a motion was put on, else cm). Errors: UsageError for
+    no clips; OutputError when a file cannot be written.
     """
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     path = Path(path)
@@ -37,14 +38,18 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path) -> list[Path]:
         raise UsageError(f"{path}: there is no motion to write; give at least one")
     paths = [path] if len(clips) == 1 else [path.with_stem(f"{path.stem}_{i + 1}") for i in range(len(clips))]
     for clip, target in zip(clips, paths, strict=True):
-        text = bvh_text(in_space(clip))
+        own = clip.rig.info.get("unit") if clip.rig is not None and clip.rig.file is None else None
+        text = bvh_text(on_body(clip), unit or own or "cm")
         with atomic_path(target) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return paths
 
 
-def bvh_text(clip: Clip) -> str:
-    """The whole file as text."""
+def bvh_text(clip: Clip, unit: str = "cm") -> str:
+    """The whole file as text. UnknownName for an unknown unit."""
+    if unit not in UNITS:
+        raise UnknownName("unit", unit, UNITS, "--unit")
+    size = 1 / UNITS[unit]
     skeleton = clip.skeleton
     local, offsets, positions = posed(clip)
     angles = np.degrees(continuous_euler(quaternion_to_matrix(local)))
@@ -53,9 +58,9 @@ def bvh_text(clip: Clip) -> str:
     columns = []
     for j in order:
         if j in positions:
-            columns.append(positions[j] * CENTIMETRES)
+            columns.append(positions[j] * size)
         columns.append(angles[:, j])
-    head = ["HIERARCHY", *_hierarchy(skeleton, names, offsets * CENTIMETRES, set(positions), _tips(clip, offsets))]
+    head = ["HIERARCHY", *_hierarchy(skeleton, names, offsets * size, set(positions), _tips(clip, offsets), size)]
     head += ["MOTION", f"Frames: {len(clip)}", f"Frame Time: {1 / clip.fps:.9f}"]
     out = io.StringIO()
     np.savetxt(out, np.concatenate(columns, axis=1), fmt="%.5f")
@@ -121,7 +126,12 @@ def _unique_names(skeleton: Skeleton) -> list[str]:
 
 
 def _hierarchy(
-    skeleton: Skeleton, names: list[str], offsets: np.ndarray, moving: set[int], tips: dict[int, list[np.ndarray]]
+    skeleton: Skeleton,
+    names: list[str],
+    offsets: np.ndarray,
+    moving: set[int],
+    tips: dict[int, list[np.ndarray]],
+    size: float,
 ) -> list[str]:
     children: dict[int, list[int]] = {}
     for parent, child in skeleton.bones:
@@ -140,7 +150,7 @@ def _hierarchy(
         channels.append("Zrotation Xrotation Yrotation")
         lines.append(f"{tab}\tCHANNELS {6 if j in moving else 3} {' '.join(channels)}")
         for tip in tips.get(j, []):
-            lines += [f"{tab}\tEnd Site", f"{tab}\t{{", f"{tab}\t\tOFFSET {_vector(tip * CENTIMETRES)}", f"{tab}\t}}"]
+            lines += [f"{tab}\tEnd Site", f"{tab}\t{{", f"{tab}\t\tOFFSET {_vector(tip * size)}", f"{tab}\t}}"]
         waiting.append(f"{tab}}}")
         waiting += [(child, depth + 1) for child in reversed(children.get(j, []))]
     return lines

@@ -1,0 +1,191 @@
+"""Motions on characters: seen through a glb reader of the test's own, angles by numpy, feet on the floor."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from characters import PLACES, Seen, character_glb
+
+from motion_platform.core.errors import DataError, UsageError
+from motion_platform.motion import io
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.retarget import to_humanml3d
+from motion_platform.motion.rigs.fit import describe_fit, onto
+from motion_platform.motion.rigs.rig import load_rig
+
+SAMPLE = Path(__file__).parents[3] / "motion_platform" / "sample"
+LIMBS = [("UpperLeg", "LowerLeg", "hip", "knee"), ("LowerLeg", "Foot", "knee", "ankle"),
+         ("UpperArm", "LowerArm", "shoulder", "elbow"), ("LowerArm", "Hand", "elbow", "wrist")]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def walk() -> Clip:
+    return to_humanml3d(io.load(SAMPLE / "bandai-namco" / "dataset-1_walk_normal_001.bvh"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("characters")
+    (folder / "hero.glb").write_bytes(character_glb())
+    (folder / "back.glb").write_bytes(character_glb(facing=180.0, scale=1.0))
+    (folder / "avatar.vrm").write_bytes(character_glb(vrm=True))
+    return folder
+
+
+def degrees(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    cosine = (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+@pytest.mark.parametrize("name", ["hero.glb", "back.glb", "avatar.vrm"])
+def test_a_viewer_sees_the_motion_on_the_character(name: str, folder: Path, walk: Clip, tmp_path: Path) -> None:
+    clip = onto(walk, load_rig(folder / name))
+    out = tmp_path / f"out{Path(name).suffix}"
+    io.save(clip, out)
+    seen = Seen(out)
+    bones = {joint: (joint if name != "avatar.vrm" else f"bone{k}") for k, joint in enumerate(PLACES)}
+    angles, lowest = [], []
+    for frame in range(0, len(clip), 5):
+        world = seen.worlds(0, frame)
+        place = {joint: world[bone][:3, 3] for joint, bone in bones.items()}
+        for side in ("left", "right"):
+            for a, b, first, second in LIMBS:
+                wanted = walk.joints[frame, walk.skeleton.index(f"{side}_{second}")]
+                wanted = wanted - walk.joints[frame, walk.skeleton.index(f"{side}_{first}")]
+                angles.append(degrees(place[f"{side.title()}{b}"] - place[f"{side.title()}{a}"], wanted))
+        lowest.append(min(place["LeftToes"][1], place["RightToes"][1]))
+        assert np.allclose(place["root"], 0, atol=1e-5)
+        for joint, (parent, at) in PLACES.items():  # every bone keeps its length
+            if parent not in ("", "root"):
+                length = np.linalg.norm(place[joint] - place[parent])
+                assert np.isclose(length, np.linalg.norm(np.subtract(at, PLACES[parent][1])), atol=1e-4)
+    assert np.mean(angles) < 1.0
+    assert np.quantile(angles, 0.95) < 3.0
+    assert np.max(angles) < 6.0
+    assert np.abs(np.array(lowest) - PLACES["LeftToes"][1][1]).max() < 0.03  # a walk: one foot is always down
+    assert np.median(np.abs(np.array(lowest) - PLACES["LeftToes"][1][1])) < 0.002
+
+
+def test_without_held_feet_limbs_point_exactly_where_they_did(folder: Path, walk: Clip) -> None:
+    clip = onto(walk, load_rig(folder / "hero.glb"), keep_feet=False)
+    assert clip.info["fit"]["degrees_max"] < 0.01
+    held = onto(walk, load_rig(folder / "hero.glb"))
+    assert held.info["fit"]["slide_metres"] < 0.001
+    assert held.info["fit"]["floor_metres"] < 0.001
+    assert clip.info["fit"]["slide_metres"] > 0.01  # what holding them is good for
+    line = describe_fit("walk", held.info["fit"])
+    assert re.search(r"within 0\.\d degrees .* standing feet within 0 mm", line)
+
+
+def test_the_trunk_stands_upright_and_faces_as_the_motion_does(folder: Path) -> None:
+    """A stance on a character is its own stance, whatever its rest pose and the way it faces in its file."""
+    skeleton = to_humanml3d(io.load(SAMPLE / "cmu" / "02_03.bvh"), uniform=False).skeleton
+    from motion_platform.motion.rigs.pose import stance_directions
+
+    lengths = {joint: 0.25 for joint in skeleton.joints}
+    joints = np.zeros((4, 22, 3))
+    for parent, child in skeleton.bones:
+        name = skeleton.joints[child]
+        joints[:, child] = joints[:, parent] + lengths[name] * stance_directions()[name]
+    joints[..., 1] += 1.0
+    for name in ("hero.glb", "back.glb"):
+        clip = onto(Clip(joints.astype(np.float32), 20.0, skeleton), load_rig(folder / name))
+        spine = clip.joints[0, clip.skeleton.index("Neck")] - clip.joints[0, clip.skeleton.index("Hips")]
+        rest = np.subtract(PLACES["Neck"][1], PLACES["Hips"][1])
+        assert degrees(spine, rest) < 3.0  # in the world it faces Z+, as the motion does
+        hips = (
+            clip.joints[0, clip.skeleton.index("LeftUpperLeg")] - clip.joints[0, clip.skeleton.index("RightUpperLeg")]
+        )
+        assert degrees(hips, np.array([1.0, 0.0, 0.0])) < 1.0
+
+
+def test_a_knee_bends_about_the_axis_that_the_character_has(folder: Path, walk: Clip) -> None:
+    """The twist of a thigh: its bending axis, carried from the stance by the rotations alone, is that of the leg."""
+    rig = load_rig(folder / "hero.glb")
+    clip = onto(walk, rig)
+    assert clip.rotations is not None
+    from scipy.spatial.transform import Rotation
+
+    for side in ("Left", "Right"):
+        whole = None
+        for joint in ("root", "Hips", f"{side}UpperLeg"):
+            local = Rotation.from_quat(clip.rotations[:, clip.skeleton.index(joint)])
+            whole = local if whole is None else whole * local
+        assert whole is not None
+        carried = whole.apply([1.0, 0.0, 0.0])  # knees bend about X in a stance that faces Z+
+        place = {j: clip.joints[:, clip.skeleton.index(f"{side}{j}")] for j in ("UpperLeg", "LowerLeg", "Foot")}
+        upper, lower = place["LowerLeg"] - place["UpperLeg"], place["Foot"] - place["LowerLeg"]
+        bend = degrees(upper, lower)
+        axis = np.cross(upper, lower)
+        assert (bend > 40).sum() > 5
+        assert degrees(axis, carried)[bend > 40].max() < 15
+
+
+def test_several_motions_become_named_animations_beside_those_of_the_file(
+    folder: Path, walk: Clip, tmp_path: Path
+) -> None:
+    rig = load_rig(folder / "hero.glb")
+    clips = [onto(walk, rig).with_(name="walk", captions=("a person walks",)), onto(walk, rig).with_(name="walk")]
+    io.save(clips, tmp_path / "two.glb")
+    seen = Seen(tmp_path / "two.glb")
+    assert [animation["name"] for animation in seen.json["animations"]] == ["walk", "walk_2"]
+    assert seen.json["asset"]["copyright"] == "nobody"  # the character's own words stay
+    assert seen.json["animations"][0]["extras"]["captions"] == ["a person walks"]
+    again = load_rig(tmp_path / "two.glb")
+    io.save(onto(walk, again).with_(name="third"), tmp_path / "three.glb")
+    assert [a["name"] for a in Seen(tmp_path / "three.glb").json["animations"]] == ["third", "walk", "walk_2"]
+    back = io.load_all(tmp_path / "three.glb")
+    assert [clip.name for clip in back] == ["third", "walk", "walk_2"]
+    for clip in back:
+        assert np.abs(clip.joints - clips[0].joints).max() < 1e-4
+
+
+def test_a_bvh_is_a_character_too_and_is_written_in_its_own_unit(walk: Clip, tmp_path: Path) -> None:
+    rig = load_rig(SAMPLE / "cmu" / "06_09.bvh")
+    io.save(onto(walk, rig), tmp_path / "out.bvh")
+    text, own = (tmp_path / "out.bvh").read_text(), (SAMPLE / "cmu" / "06_09.bvh").read_text()
+
+    def names(words: str) -> list[str]:
+        return re.findall(r"(?:ROOT|JOINT) (\S+)", words)
+
+    def thigh(words: str) -> np.ndarray:
+        return np.array(re.search(r"JOINT LeftLeg\s*\{\s*OFFSET (\S+) (\S+) (\S+)", words).groups(), float)  # type: ignore[union-attr]
+
+    assert names(text) == names(own)
+    assert np.allclose(thigh(text), thigh(own), atol=1e-3)
+    io.save(onto(walk, rig), tmp_path / "m.bvh", unit="m")
+    assert np.allclose(thigh((tmp_path / "m.bvh").read_text()), thigh(own) * 0.0254 / 0.45, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "data", "words"), [
+    ("hero.fbx", b"x", "allowed: .bvh, .glb, .vrm"),
+    ("gone.glb", None, "no such file"),
+    ("fox.glb", b"glTF" + bytes(40), "version"),
+])  # fmt: skip
+def test_what_is_no_character_is_one_line(name: str, data: bytes | None, words: str, tmp_path: Path) -> None:
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises((DataError, UsageError), match=re.escape(words)) as error:
+        load_rig(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_body_that_never_stands_is_refused(tmp_path: Path) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
+    from bodies import person_bvh
+
+    text = (
+        person_bvh(frames=3)
+        .text.replace("OFFSET 0.000000 -39", "OFFSET 39.0 0")
+        .replace("OFFSET 0 -39 0", "OFFSET 39 0 0")
+    )
+    path = tmp_path / "sitting.bvh"
+    path.write_text(text)
+    with pytest.raises(DataError, match="stands upright neither"):
+        load_rig(path)
