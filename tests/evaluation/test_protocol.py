@@ -22,6 +22,7 @@ from motion_platform.evaluation.protocol import Plan
 from motion_platform.evaluation.sources import ModelSource
 from motion_platform.evaluation.testset import TestSet
 from motion_platform.model.motion_model import MotionModel
+from motion_platform.motion.representations import get_representation
 from motion_platform.spaces.text_motion import TextMotion
 from motion_platform.training import build
 
@@ -230,6 +231,18 @@ def test_the_mean_pose_stands_still(test: TestSet) -> None:
     assert len(joints) == int(batch.lengths[2])
     assert np.abs(joints - joints[:1]).max() < 1e-5
     assert motion.x[0, int(motion.lengths[0]) :].abs().sum() == 0
+
+
+def test_the_mean_pose_of_a_body_with_rotations_stands_still(gesture_folder: Path) -> None:
+    test = TestSet(PreparedDataset.open(gesture_folder), "test", max_frames=40)
+    source = bounds.MeanPose()
+    source.prepare(test, 0, 1)
+    motion = source.predict(test.batch(test.batches[0], ()), test.batches[0], 0)
+    joints = evaluate.joints_of(motion, 0)
+    assert joints.shape == (40, 75, 3)
+    assert np.abs(joints - joints[:1]).max() < 1e-5
+    mean = get_representation("zeggs").to_joints(test.spec.mean[None].numpy())
+    assert np.abs(joints[0] - mean[0]).max() < 1e-4
 
 
 # ---------------------------------------------------------------- judges and one pass

@@ -182,9 +182,11 @@ class MeanPose(Source):
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
         representation = get_representation(test.dataset.representation)
         pose = representation.decode(test.spec.mean[None]).double().numpy()
+        turned = representation.rotations(test.spec.mean[None])
         longest = max(test.frames(row) for row in test.rows)
         self.spec = test.spec
-        self.features = torch.from_numpy(representation.encode(np.repeat(pose, longest + 1, 0)))
+        rotations = None if turned is None else np.repeat(turned.double().numpy(), longest + 1, 0)
+        self.features = torch.from_numpy(representation.encode(np.repeat(pose, longest + 1, 0), rotations))
 
     def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
         x = self.features[: int(batch.lengths.max())].expand(len(batch.ids), -1, -1).clone()

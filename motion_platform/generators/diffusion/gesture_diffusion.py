@@ -19,8 +19,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from motion_platform.core.errors import DataError
-from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, length_mask
+from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Spans, length_mask
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion.base import Diffusion, Error
 from motion_platform.generators.diffusion.guidance import Chain, check_lengths
@@ -260,11 +260,17 @@ class GestureDiffusion(Diffusion):
                 else:
                     asked = sampling
                 fixed = Edit(known, keep) if bool(keep.any()) else None
-                made = self._walk(told, frames, own, asked, fixed)
+                made = self._walk(told, frames, None, own, asked, fixed)
                 put = real[..., None].expand_as(made)
                 done[at] = torch.where(put, made, done[at])
                 kept[at] = kept[at] | put
         return Motion(done.clone(), lengths, self.spec)
+
+    def compose(
+        self, given: Mapping[str, Condition], spans: Spans, *, noise: NoiseSource, sampling: Sampling | None = None
+    ) -> Motion:
+        """UsageError: a recording runs on by itself."""
+        raise UsageError(f"{self.called}: follows one recording from its beginning to its end; it puts none together")
 
     def _piece(self, condition: Condition, rows: Tensor, frames: Tensor) -> Condition:
         """A condition of these rows; one with a rate as a token a frame of the piece."""

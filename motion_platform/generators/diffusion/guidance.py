@@ -30,10 +30,13 @@ def unguided(chain: Chain) -> Chain:
     return [(chain[-1][0], 1.0)]
 
 
-def alternatives(given: Mapping[str, Condition], batch: int) -> list[tuple[Tensor, dict[str, Condition]]]:
-    """[(weight (B,), conditions)] of every combination of the values that mixtures hold; weights of a row sum to 1."""
-    device = next(iter(given.values())).mask.device if given else None
-    found: list[tuple[Tensor, dict[str, Condition]]] = [(torch.ones(batch, device=device), dict(given))]
+def alternatives(given: Mapping[str, Condition]) -> list[tuple[Tensor, dict[str, Condition]]]:
+    """[(weight (B,), conditions)] of every combination of the values that mixtures hold; weights of a row sum to 1.
+
+    Without conditions there is one weight, for all rows.
+    """
+    mask = next((condition.mask for condition in given.values()), torch.ones(1, 1))
+    found: list[tuple[Tensor, dict[str, Condition]]] = [(torch.ones(len(mask), device=mask.device), dict(given))]
     for slot, condition in given.items():
         if condition.mixed:
             found = [

@@ -152,8 +152,8 @@ def test_pieces_meet_because_the_seed_is_clamped():
     model, walked = small(), []
     walk = model._walk
 
-    def watch(given, lengths, noise, sampling, edit):
-        out = walk(given, lengths, noise, sampling, edit)
+    def watch(given, lengths, plan, noise, sampling, edit):
+        out = walk(given, lengths, plan, noise, sampling, edit)
         walked.append((edit, given["seed"], out.clone()))
         return out
 
