@@ -322,7 +322,7 @@ class Diffusion(Generator):
         for i, t in enumerate(run.timesteps):
             weights, contexts = told[acts[i]]
             copies, predicted = len(weights), []
-            for g, (part, own, mask, several) in enumerate(zip(parts, conditioned, masks, contexts, strict=True)):
+            for g, (part, asked_of, mask, several) in enumerate(zip(parts, conditioned, masks, contexts, strict=True)):
                 view = part.cut(x)
                 time = times[i].expand(copies * len(view), -1)
                 out = torch.zeros_like(view)
@@ -330,7 +330,7 @@ class Diffusion(Generator):
                     # float32 again: the caller may run the network in half precision, weights need the digits
                     each = self.denoise(view, time, context, mask, copies).float().unflatten(0, (copies, -1))
                     each = (weights * each).sum(0)
-                    out = each if len(mixture) == 1 else out + share[own.rows, None, None] * each
+                    out = each if len(mixture) == 1 else out + share[asked_of.rows, None, None] * each
                 predicted.append(self.schedule.to_x0(out, view, torch.tensor([t], device=device), self.prediction))
                 if sampling.progress is not None:
                     sampling.progress(i * len(groups) + g + 1, len(run.timesteps) * len(groups))
