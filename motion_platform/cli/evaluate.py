@@ -123,6 +123,10 @@ def benchmark(
     config: Annotated[
         str | None, typer.Argument(help="A benchmark: a name from `motion list benchmarks`, or a file.")
     ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(help="Many tasks and models in one table: a name from `motion list suites`, or a file."),
+    ] = None,
     models: Annotated[str | None, typer.Option(help="Instead of a file: names or folders, with commas.")] = None,
     tasks: Annotated[str, typer.Option(help="With --models: task cards, with commas.")] = "text_to_motion",
     seeds: Annotated[str | None, typer.Option(help="Whole numbers with commas (default: the file's, else 0).")] = None,
@@ -141,6 +145,12 @@ def benchmark(
     device: Device = "auto",
 ):
     """Measure many models, tasks and seeds; started again, it goes on where it stopped."""
+    if suite is not None:
+        if config is not None:
+            raise UsageError("motion benchmark: give either a benchmark or --suite")
+        changed = {"samples": samples, "repeats": repeats, "split": split, "folder": data}
+        changed |= {"bounds": [] if no_bounds else None}
+        return measure_suite(suite, models, seeds, changed, output, processes, device, cache)
     if (config is None) == (models is None):
         raise UsageError("motion benchmark: give either a benchmark or --models")
     if precision is not None:
@@ -181,6 +191,46 @@ def benchmark(
     print(report.markdown(cells, title))
     for path in written:
         print(path)
+
+
+def measure_suite(
+    name: str,
+    models: str | None,
+    seeds: str | None,
+    changes: dict[str, Any],
+    output: Path | None,
+    processes: int | None,
+    device: str,
+    cache: Path | None,
+) -> None:
+    """``motion benchmark --suite``. changes: of every task of it, where they are not None."""
+    from motion_platform.evaluation import suite as engine
+    from motion_platform.model.run import find_device
+
+    described = engine.read(name)
+    changes = {key: value for key, value in changes.items() if value is not None}
+    update: dict[str, Any] = {"tasks": [task.model_copy(update=changes) for task in described.tasks]}
+    if models is not None:
+        kept = [task.model_copy(update={"models": None}) for task in update["tasks"]]
+        update |= {"models": split_list(models), "tasks": kept}
+    if seeds is not None:
+        update["seeds"] = numbers(seeds)
+    described = described.model_copy(update=update)
+    out, chosen = output or Path("runs") / "suites" / Path(name).stem, find_device(device)
+    with Progress(f"measuring {Path(name).stem}"):
+        columns = engine.run(
+            described, out, count=process_count(processes, chosen), device=chosen, cache=cache, say=say
+        )
+    print(engine.markdown(described, columns))
+    for path in engine.write(described, columns, out):
+        print(path)
+
+
+def say(line: str) -> None:
+    """A line for whoever waits."""
+    import sys
+
+    print(line, file=sys.stderr, flush=True)
 
 
 def compare(

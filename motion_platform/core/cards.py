@@ -12,14 +12,16 @@ from typing import Any
 
 from motion_platform.core.errors import UnknownName, UsageError
 
-KINDS = ("tasks", "configs", "benchmarks", "tokenizers")
+KINDS = ("tasks", "configs", "benchmarks", "suites", "tokenizers")
+INSIDE = ("benchmarks", "suites")
+"""Kinds whose folders lie in configs/."""
 
 
 def folder(kind: str) -> Path:
-    """The folder that holds the cards of a kind ("tasks", "configs", "benchmarks" or "tokenizers")."""
+    """The folder that holds the cards of a kind (one of ``KINDS``)."""
     if kind not in KINDS:
         raise UnknownName("kind of card", kind, KINDS)
-    if kind == "benchmarks":
+    if kind in INSIDE:
         return folder("configs") / kind
     package = Path(__file__).resolve().parents[1]
     repository = package.parent
@@ -32,7 +34,7 @@ def names(kind: str) -> list[str]:
     """All card names of a kind, sorted: ``text_to_motion``, ``smoke/text_to_motion``."""
     root = folder(kind)
     found = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
-    return sorted(name for name in found if kind != "configs" or not name.startswith("benchmarks/"))
+    return sorted(name for name in found if kind != "configs" or name.split("/")[0] not in INSIDE)
 
 
 def find(kind: str, name: str) -> Path:
@@ -50,7 +52,9 @@ def find(kind: str, name: str) -> Path:
         name = trimmed
     known = names(kind)
     if name not in known:
-        one = {"tasks": "task", "configs": "recipe", "benchmarks": "benchmark", "tokenizers": "tokenizer"}[kind]
+        one = {"tasks": "task", "configs": "recipe", "benchmarks": "benchmark", "tokenizers": "tokenizer"}.get(
+            kind, kind.rstrip("s")
+        )
         raise UnknownName(one, name, known)
     return folder(kind) / f"{name}.yaml"
 

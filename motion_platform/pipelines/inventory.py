@@ -17,14 +17,14 @@ from motion_platform.core.errors import DataError, MotionPlatformError, UsageErr
 
 def kinds() -> list[str]:
     """All kinds of things that have names."""
-    return ["tasks", "recipes", "benchmarks", "models", "tokenizers", *CATALOG]
+    return ["tasks", "recipes", "benchmarks", "suites", "models", "tokenizers", *CATALOG]
 
 
 def rows(kind: str) -> list[tuple[str, str, str]]:
     """[(name, what it reads, what it is)] of one kind. Nothing is imported: see core/descriptions.py."""
     if kind == "models":
         return models()
-    if kind in ("tasks", "recipes", "benchmarks", "tokenizers"):
+    if kind in ("tasks", "recipes", "benchmarks", "suites", "tokenizers"):
         folder = "configs" if kind == "recipes" else kind
         paths = {name: cards.find(folder, name) for name in cards.names(folder)}
         return [(name, cards.inputs(path), cards.summary(path)) for name, path in paths.items()]
