@@ -154,7 +154,7 @@ def main() -> None:
     swapped = ruler.texts([swap_sides(caption) for caption in ruler.captions])
     precision("sides swapped in captions", swapped, real)
     skeleton = get_skeleton(run.model.spec.skeleton)
-    reflected = ruler.motions(lambda joints, random: skeleton.mirrored(joints))
+    reflected = ruler.motions(lambda joints, _: skeleton.mirrored(joints))
     precision("motions mirrored", text, reflected)
     rows.append(["chance", *(f"{k / POOL:.3f}" for k in (1, 2, 3))])
     print(f"{len(real)} clips of {arguments.split}, {real.shape[1]} dimensions")

@@ -14,9 +14,7 @@ from typing import Annotated
 import typer
 
 from motion_platform.cli import examples
-from motion_platform.cli.common import (
-    show_version,
-)
+from motion_platform.cli.common import show_version
 from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate
 from motion_platform.cli.files import convert, info, render

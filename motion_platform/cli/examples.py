@@ -9,6 +9,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "motion generate text_to_motion --text-file texts.txt --samples 3 --seed 7 -o motions.npz",
         "motion generate music_to_conductor --music waltz.ogg --style grand -o waltz.mp4",
         "motion generate motion_prediction --motion walk.bvh -o walk_on.html",
+        "motion generate text_to_motion --timeline 'walk forward:3, bow:2, wave:4' -o three.html",
         "motion generate my_task.yaml --give speech=talk.wav --give mood=calm -o talk.html",
     ),
     "edit": (
@@ -36,6 +37,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "detokenize": ("motion detokenize walk.json -o walk.html",),
     "tokenizer-report": ("motion tokenizer-report rvq_open --samples 50 -o health.json",),
     "length": ("motion length --text 'a person waves'",),
+    "plan": ("motion plan 'a person walks forward, then bows and waves'",),
+    "studio": ("motion studio", "motion studio --port 0 --folder my_studio/"),
+    "serve": ("motion serve --port 8421",),
     "convert": (
         "motion convert walk.bvh walk.glb",
         "motion convert 01_01.amc walk.npz --asf 01.asf --retarget",

@@ -120,13 +120,8 @@ def generate(
     from motion_platform.pipelines import generate as engine
     from motion_platform.pipelines import planning
     from motion_platform.pipelines import timeline as engine_timeline
-    from motion_platform.pipelines.texts import read_texts
 
-    texts, lows = list(text), list(low_text)
-    if text_file is not None:
-        if texts or lows:
-            raise UsageError("--text-file: give either a file of texts or --text/--low-text, not both")
-        texts, lows = read_texts(text_file)
+    texts, lows = _texts(text, low_text, text_file)
     known = [option for parameter in context.command.params for option in parameter.opts]
     more, named = given_slots(give), slot_options(task, context.args, known)
     for slot, values in named.items():
@@ -280,6 +275,17 @@ def edit(
             progress=progress.show,
         )
     save(clips, output, delivery=replace(how, source_names=None))
+
+
+def _texts(texts: list[str], lows: list[str], file: Path | None) -> tuple[list[Any], list[Any]]:
+    """The texts and low-level texts of the options, or of a file of them. UsageError for both."""
+    from motion_platform.pipelines.texts import read_texts
+
+    if file is None:
+        return list(texts), list(lows)
+    if texts or lows:
+        raise UsageError("--text-file: give either a file of texts or --text/--low-text, not both")
+    return read_texts(file)
 
 
 def _sampling(guidance: list[str], steps: int | None, sampler: str | None, run: Any, amplitude: float = 1.0) -> Any:

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from motion_platform.cli.common import Device
+
 Port = Annotated[int, typer.Option(help="Port to listen on; 0: any that is free.")]
 Host = Annotated[str, typer.Option(help="Address to listen on; another than this machine's own needs --share-token.")]
 Token = Annotated[str | None, typer.Option(help="Only who gives it is answered: 8 or more letters and digits.")]
 Folder = Annotated[Path | None, typer.Option(help="Where uploads, links and votes stay (default: gone at the end).")]
 Upload = Annotated[int, typer.Option("--upload-mb", help="Largest file that is taken, in MB.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto.")]
 Warm = Annotated[bool, typer.Option("--warm/--no-warm", help="Load the models while nobody waits.")]
 
 
@@ -22,7 +23,7 @@ def studio(
     share_token: Token = None,
     folder: Folder = None,
     upload_mb: Upload = 64,
-    device: Device = "cpu",
+    device: Device = "auto",
     warm: Warm = True,
 ):
     """Open the web page on this machine: make, compare, edit and take home motions. Ends with Ctrl-C."""
@@ -46,7 +47,7 @@ def serve(
     share_token: Token = None,
     folder: Folder = None,
     upload_mb: Upload = 64,
-    device: Device = "cpu",
+    device: Device = "auto",
     warm: Warm = True,
 ):
     """Keep the models loaded and answer REST calls, in the words of the Python face. Ends with Ctrl-C."""

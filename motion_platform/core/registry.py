@@ -24,7 +24,7 @@ def plugins(kind: str) -> tuple[tuple[str, str, str], ...]:
 
 
 @functools.lru_cache(maxsize=64)
-def _plugins(kind: str, path: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+def _plugins(kind: str, _path: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
     """The same for one search path: another one may hold other packages."""
     found = []
     for point in entry_points(group=f"motion_platform.{kind}"):

@@ -255,7 +255,7 @@ def sha256_of(path: Path) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _sha256(path: str, size: int, changed: int) -> str:
+def _sha256(path: str, _size: int, _changed: int) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

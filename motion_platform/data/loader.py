@@ -52,7 +52,7 @@ class Collate:
         self.seed, self.captions_per_clip = seed, captions_per_clip
         for slot, wanted in self.slots.items():
             if wanted.kind in SOUND and not dataset.streams:
-                raise UsageError(f"slot {slot}: data set {dataset.name} ({dataset.folder}) holds no music or speech")
+                raise UsageError(f"slot {slot}: data set {dataset.name} ({dataset.folder}) holds no sound")
 
     def __call__(self, rows: Sequence[int], epoch: int = 0) -> Batch:
         """The batch of these rows: motion (B, T, D) raw and zero-padded to the longest, float32.

@@ -179,7 +179,7 @@ class PreparedDataset:
         bar. UsageError for a data set without sound; DataError for one without the beats that are asked for.
         """
         if not self.streams:
-            raise UsageError(f"{self.folder}: data set {self.name} holds no music; prepare one that does")
+            raise UsageError(f"{self.folder}: data set {self.name} holds no sound; prepare one that does")
         frames = int(self.frames[i]) - start if frames is None else frames
         features = {name: self.stream(i, name, start, frames) for name in self.streams if name != SAMPLES}
         samples, rate = None, 0

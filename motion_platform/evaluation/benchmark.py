@@ -162,7 +162,7 @@ def run(job: Job, count: int = 1) -> list[Cell]:
 def work(job: Job, rank: int, world: int) -> list[Cell]:
     """The whole benchmark, on every process."""
     device = f"cuda:{rank % torch.cuda.device_count()}" if job.device == "cuda" else job.device
-    say = _say if rank == 0 and not job.quiet else (lambda line: None)
+    say = _say if rank == 0 and not job.quiet else (lambda _: None)
     cells = []
     for name in job.benchmark.tasks:
         task = job.task(name)
@@ -179,7 +179,7 @@ def work(job: Job, rank: int, world: int) -> list[Cell]:
                 kept = processes.share(lambda: find(job, task, source, judges, plan, say), rank, world)  # noqa: B023
                 if kept is None:
                     kept = protocol.row(source, judges, plan, rank=rank, world=world, say=say)
-                    kept.facts |= about | facts_of(job, task, judges, device)
+                    kept.facts |= about | facts_of(task, judges, device)
                     if rank == 0 and job.out is not None:
                         path = cell_path(job, task, source, plan)
                         results.save(path, [kept], {"task": task.task, "key": cell_key(task, source, judges, plan)})
@@ -275,7 +275,7 @@ def sampling_of(entry: Entry, run: Run) -> Sampling:
     return Sampling(guidance=weights, sampler=entry.sampler, steps=entry.steps)
 
 
-def facts_of(job: Job, task: Task, judges: Judges, device: str) -> dict[str, Any]:
+def facts_of(task: Task, judges: Judges, device: str) -> dict[str, Any]:
     """Where the numbers of a row come from."""
     return {
         "task": task.task,

@@ -131,10 +131,12 @@ class Judges:
                 f"{ours.skeleton}; name a space of theirs: --metrics {metric.name}=SPACE"
             )
         if needs == "text" and not model.card.slots:
-            raise UsageError(f"metric {metric.name}: space {space or 'itself'} does not embed text or music")
+            raise UsageError(
+                f"metric {metric.name}: space {space or 'itself'} does not embed what a motion is made from"
+            )
         for needed, can, what in (
             ("recogniser", "classify", "does not classify"),
-            ("sync", "sync_scores", "does not hear music"),
+            ("sync", "sync_scores", "does not compare motion with sound"),
             ("beats", "track", "does not track beats"),
         ):
             if needs == needed and not hasattr(model.trainable, can):

@@ -66,7 +66,7 @@ def row(
     say: Say | None = None,
 ) -> Row:
     """Measure one source by the whole protocol; the same row on every process. Errors: those of ``measure``."""
-    say = say or (lambda line: None)
+    say = say or (lambda _: None)
     began, test = time.perf_counter(), judges.test
     source.prepare(test, rank, world)
     values: dict[str, list[float]] = {}

@@ -159,7 +159,7 @@ class MotionModel(nn.Module):
         mean, std = tensors.pop("spec.mean"), tensors.pop("spec.std")
         words = {k: card.spec[k] for k in ("representation", "skeleton", "fps", "units")}
         model = build(card, MotionSpec(**words, mean=mean.float(), std=std.float()), where=str(folder / CARD))
-        model._load(tensors, folder)
+        model._load(tensors, folder)  # noqa: SLF001 - of this class
         return model.to(device).eval()
 
     def _load(self, tensors: dict[str, Tensor], folder: Path) -> None:

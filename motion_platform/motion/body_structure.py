@@ -142,7 +142,7 @@ class Body:
         return found
 
 
-def locate_by_structure(body: Body, where: str) -> dict[str, Place]:
+def locate_by_structure(body: Body, where: str) -> dict[str, Place]:  # noqa: C901 - one rule after another
     """Target joint -> place. DataError that says what was looked for and not found."""
     heads: dict[str, list[int]] = {"left": [], "right": []}
     for j in range(body.count):

@@ -49,7 +49,7 @@ def locate(
         places, missing = {}, []
         for target in get_skeleton(TARGET).joints:
             rule = single.get(target, table.get(target))
-            place = _place(rule, available, f"{convention}: {target}")
+            place = _place(rule, available)
             if place is None:
                 missing.append((target, rule))
             else:
@@ -121,7 +121,7 @@ def _wanted(rule: Any) -> list[str]:
     return list(rule["between"]) if isinstance(rule, Mapping) else [rule] if isinstance(rule, str) else list(rule)
 
 
-def _place(rule: Any, available: Mapping[str, str], where: str) -> Place | None:
+def _place(rule: Any, available: Mapping[str, str]) -> Place | None:
     """Resolve one rule against the joints that are there."""
     if rule is None:
         return None

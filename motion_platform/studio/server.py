@@ -260,7 +260,7 @@ class Studio:
         handlers: dict[Any, Any] = {MotionPlatformError: self._refused}
 
         @contextlib.asynccontextmanager
-        async def lifespan(app: Starlette):
+        async def lifespan(_: Starlette):
             self.start()
             yield
             self.jobs.close()

@@ -65,15 +65,11 @@ def run(
     on Ctrl-C.
     """
     train, output = recipe.train, output_folder(recipe, name)
-    check_output(output)
-    if train.precision == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
-        raise UsageError("train.precision: got 'fp16', which needs a GPU; allowed here: bf16, no")
-    AcceleratorState._reset_state()  # accelerate would refuse a second run of this process with another precision
+    check_request(train, output, device, fresh=not (resume or overwrite))
+    AcceleratorState._reset_state()  # noqa: SLF001 - accelerate would refuse a second run of this process with another precision
     names = trackers.chosen(train.log_with)
     accelerator = trackers.accelerator_for(output, names, precision=train.precision, cpu=device == "cpu")
     rank, world = accelerator.process_index, accelerator.num_processes
-    if not (resume or overwrite) and ((output / CARD).exists() or (output / checkpoint.RESUME).exists()):
-        raise UsageError(f"{output}: holds a run already; use --resume, --overwrite, or output=ANOTHER_FOLDER")
     micro = micro_batches(train, world)
     state = checkpoint.load_state(output, recipe) if resume else None
     built = assemble(recipe, name=name)
@@ -116,7 +112,7 @@ def run(
     optimiser = make_optimiser(built.model, train)
     step = 0
     if state is not None:
-        step = restore(state, built.model, ema, optimiser, accelerator)
+        step = restore(state, built.model, ema, optimiser)
     model, optimiser = accelerator.prepare(built.model, optimiser)
     if state is not None and accelerator.scaler is not None:
         accelerator.scaler.load_state_dict(state["scaler"])
@@ -181,6 +177,15 @@ def refuse_nan(model: MotionModel, step: int) -> None:
                 f"step {step}: weight {name} is not finite; nothing was saved, the state of the last save stands; "
                 "lower train.learning_rate, or use train.precision=no"
             )
+
+
+def check_request(train: TrainRecipe, output: Path, device: str | None, *, fresh: bool) -> None:
+    """UsageError for what cannot be done here, before anything is read. fresh: the run neither resumes nor replaces."""
+    check_output(output)
+    if train.precision == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
+        raise UsageError("train.precision: got 'fp16', which needs a GPU; allowed here: bf16, no")
+    if fresh and ((output / CARD).exists() or (output / checkpoint.RESUME).exists()):
+        raise UsageError(f"{output}: holds a run already; use --resume, --overwrite, or output=ANOTHER_FOLDER")
 
 
 def check_output(output: Path) -> None:
@@ -301,7 +306,7 @@ def snapshot(step: int, model: MotionModel, ema: EMA, optimiser: Any, accelerato
     }
 
 
-def restore(state: dict[str, Any], model: MotionModel, ema: EMA, optimiser: Any, accelerator: Accelerator) -> int:
+def restore(state: dict[str, Any], model: MotionModel, ema: EMA, optimiser: Any) -> int:
     """The inverse of :func:`snapshot`, before ``prepare``; returns the step."""
     with torch.no_grad():
         for name, value in model.own_state().items():
@@ -340,7 +345,7 @@ class StopFlag:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _ask(self, number: int, _: object) -> None:
+    def _ask(self, _number: int, _frame: object) -> None:
         if self.wanted:
             raise KeyboardInterrupt
         self.wanted = True

@@ -105,9 +105,9 @@ def test_evaluation_takes_the_start(dataset):
 
 
 def test_data_without_music_says_so(tmp_path, sample_dataset):
-    with pytest.raises(UsageError, match=r"slot music: data set sample .* holds no music"):
+    with pytest.raises(UsageError, match=r"slot music: data set sample .* holds no sound"):
         Collate(sample_dataset, sample_dataset.spec(), ("music",))
-    with pytest.raises(UsageError, match="holds no music"):
+    with pytest.raises(UsageError, match="holds no sound"):
         sample_dataset.audio(0)
     assert Collate(sample_dataset, sample_dataset.spec(), ())([0]).events is None
     assert sample_dataset.events(0) == {}

@@ -64,7 +64,7 @@ def conduct(plan: Plan, conductor: Conductor, random: np.random.Generator) -> np
         right = rest + (right - rest) * time.active[:, None]
     right = _smooth(right, MUSCLE) + _drift(t, random, 0.0025, 0.5)
     left = _smooth(left, MUSCLE * 1.3) + _drift(t, random, 0.0025, 0.5)
-    return _body(t, right, left, dynamics, conductor, random)[::EVERY].astype(np.float32)
+    return _body(t, right, left, conductor, random)[::EVERY].astype(np.float32)
 
 
 def _time(
@@ -173,7 +173,6 @@ def _body(
     t: np.ndarray,
     right: np.ndarray,
     left: np.ndarray,
-    dynamics: np.ndarray,
     conductor: Conductor,
     random: np.random.Generator,
 ) -> np.ndarray:

@@ -47,7 +47,7 @@ class CodeGenerator(Generator):
     def _apply(self, fn: Callable, recurse: bool = True) -> CodeGenerator:
         """Moves, too, what is not registered."""
         super()._apply(fn, recurse)
-        self.tokenizer._apply(fn)
+        self.tokenizer._apply(fn)  # noqa: SLF001 - torch has no other way to follow .to()
         return self
 
 

@@ -70,7 +70,7 @@ class Examiner:
             words = f"{frames / self.fps:.1f}" if task == "length_from_text" else text
             answer = [*vocabulary.text.encode(words), vocabulary.text_end]
             if task == "length_from_text":
-                answer = [*(vocabulary._single(c) for c in words), vocabulary.text_end]
+                answer = [*(vocabulary.single(c) for c in words), vocabulary.text_end]
             return Exercise(task, [*self._fill(wording, values), vocabulary.text_start], answer)
         if task == "random_motion" or (task != "text_to_motion" and chance.random() < 0.5):
             text = ""

@@ -105,8 +105,8 @@ class SecondsGrammar(Grammar):
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__(vocabulary.text_out, len("00.0") + 1)
-        self.digits = [vocabulary._single(str(d)) for d in range(10)]
-        self.point, self.end = vocabulary._single("."), len(self.out) - 1
+        self.digits = [vocabulary.single(str(d)) for d in range(10)]
+        self.point, self.end = vocabulary.single("."), len(self.out) - 1
 
     def legal(self) -> Tensor:
         n, point = len(self.ids), self.ids.index(self.point) if self.point in self.ids else None

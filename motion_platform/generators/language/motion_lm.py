@@ -40,6 +40,17 @@ MIXTURE = {
 NOTHING = -1
 
 
+def check_mixture(mixture: Mapping[str, float]) -> None:
+    """Errors: UnknownName for a task that there is not; ConfigError for weights that teach nothing."""
+    for task, weight in mixture.items():
+        if task not in lm_templates.TASKS:
+            raise UnknownName("task", task, lm_templates.TASKS, "motion_lm: mixture")
+        if not weight >= 0:
+            raise ConfigError(f"motion_lm: mixture.{task}: got {weight}; allowed: 0 or more")
+    if not sum(mixture.values()):
+        raise ConfigError("motion_lm: mixture: every weight is 0; name a task to learn")
+
+
 class MotionLM(CodeGenerator):
     """A causal or sequence-to-sequence language model with motion codes.
 
@@ -102,13 +113,7 @@ class MotionLM(CodeGenerator):
     ) -> None:
         super().__init__()
         self.mixture = MIXTURE if mixture is None else mixture
-        for task, weight in self.mixture.items():
-            if task not in lm_templates.TASKS:
-                raise UnknownName("task", task, lm_templates.TASKS, "motion_lm: mixture")
-            if not weight >= 0:
-                raise ConfigError(f"motion_lm: mixture.{task}: got {weight}; allowed: 0 or more")
-        if not sum(self.mixture.values()):
-            raise ConfigError("motion_lm: mixture: every weight is 0; name a task to learn")
+        check_mixture(self.mixture)
         if shard and tuning != "lora":
             raise ConfigError("motion_lm: shard: spreads the frozen base of an adapter; use tuning: lora")
         if isinstance(base, dict) and tuning == "lora":
@@ -181,7 +186,7 @@ class MotionLM(CodeGenerator):
         """Moves, too, what is not registered."""
         super()._apply(fn, recurse)
         for module in (*self.base.modules, self.base.table):
-            module._apply(fn)
+            module._apply(fn)  # noqa: SLF001 - torch has no other way to follow .to()
         return self
 
     # ---------------------------------------------------------------- the network

@@ -49,13 +49,13 @@ class Vocabulary:
         if self.writing == "tokens":
             body = list(range(self.text_size, first))
         else:
-            self.digits = [self._single(str(d)) for d in range(10)]
-            self.comma = self._single(",")
+            self.digits = [self.single(str(d)) for d in range(10)]
+            self.comma = self.single(",")
             body = [*self.digits, self.comma]
         self.motion_out = torch.tensor([*body, self.motion_end])
         self.text_out = torch.tensor([*range(self.text_size), self.text_end])
 
-    def _single(self, character: str) -> int:
+    def single(self, character: str) -> int:
         """The id that writes one character alone, whatever the tokenizer merges."""
         return self.text.encode(character)[-1]
 

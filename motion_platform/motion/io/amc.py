@@ -119,7 +119,7 @@ def _axis(angles: np.ndarray, order: list[int]) -> np.ndarray:
     return euler_to_quaternion(angles[::-1], order[::-1])
 
 
-def _read_asf(path: Path) -> _Asf:
+def _read_asf(path: Path) -> _Asf:  # noqa: C901 - a grammar, read token by token
     section, bone = "", None
     length, degrees, order, root_axis = 1.0, True, ["tx", "ty", "tz", "rx", "ry", "rz"], [0, 1, 2]
     start, orientation = np.zeros(3), np.zeros(3)
@@ -211,7 +211,9 @@ def _arrange(
     return body
 
 
-def _read_amc(path: Path, body: _Asf, asf_path: Path) -> tuple[dict[str, list[str]], dict[str, np.ndarray]]:
+def _read_amc(  # noqa: C901 - a grammar, read token by token
+    path: Path, body: _Asf, asf_path: Path
+) -> tuple[dict[str, list[str]], dict[str, np.ndarray]]:
     """(bone -> its degrees of freedom, bone -> values (T, K), angles in radians)."""
     rows: dict[str, list[list[float]]] = {}
     frames, degrees, last = 0, body.degrees, 0

@@ -101,7 +101,7 @@ def _largest_body(nodes: list[_Node], values: np.ndarray, notes: list[str]) -> t
     return kept, values[:, start : start + count]
 
 
-def _hierarchy(text: str, path: Path) -> list[_Node]:
+def _hierarchy(text: str, path: Path) -> list[_Node]:  # noqa: C901 - a grammar, read token by token
     """The joints in the file's order (parents first)."""
     lines = LINE_END.split(text)
     words = [

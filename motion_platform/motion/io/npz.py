@@ -172,7 +172,7 @@ def _read_amass(path: Path, fps: float | None, up: str | None, body: str | Path 
     smpl = get_skeleton("humanml3d")  # the 22 body joints of SMPL, in its order
     offsets = rest - rest[[max(p, 0) for p in smpl.parents]]
     notes: list[str] = []
-    if up is None and _stands_along_y(poses, trans):
+    if up is None and _stands_along_y(poses):
         up, notes = "y", ["read as Y up: its bodies stand along Y (AMASS is Z up); say --up z if that is wrong"]
     rotations = axis_angle_to_quaternion(poses[:, :66].reshape(-1, 22, 3))
     positions = np.tile(offsets, (len(poses), 1, 1))
@@ -189,7 +189,7 @@ def _read_amass(path: Path, fps: float | None, up: str | None, body: str | Path 
     return Clip(joints.astype(np.float32), fps, skeleton, unroll(rotations).astype(np.float32), path.stem, (), info)
 
 
-def _stands_along_y(poses: np.ndarray, trans: np.ndarray) -> bool:
+def _stands_along_y(poses: np.ndarray) -> bool:
     """Whether the roots turn bodies along Y in most frames, and the height is in Y: files of BEAT2 and its like.
 
     A root without turn stands along Y; in a Z-up world one who stands has a root turned by 90 degrees about X.
