@@ -126,7 +126,7 @@ def generate(
     more, named = given_slots(give), slot_options(task, context.args, known)
     for slot, values in named.items():
         more.setdefault(slot, []).extend(values)
-    planning.planner_named(plan)
+    planning.check_planner(plan, "--plan", also=(planning.NONE,))
     written = None
     if timeline is not None:
         if texts or lows or music or style or more or motion is not None or len(seconds) > 1:

@@ -11,7 +11,9 @@ from motion_platform.core.errors import UsageError
 
 def plan(
     sentence: Annotated[list[str], typer.Argument(metavar="SENTENCE...", help="What the body does.")],
-    planner: Annotated[str, typer.Option("--plan", help="Who takes it apart: see `motion list planners`.")] = "rules",
+    planner: Annotated[
+        str, typer.Option("--plan", help="Who takes it apart (`motion list planners`), with settings: llm:k=5.")
+    ] = "rules",
     sample: Annotated[int, typer.Option(help="Another answer of a planner that draws.", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="The same seed and sentence give the same plan.", min=0)] = 0,
     json_: Annotated[bool, typer.Option("--json", help="As JSON, a plan a line.")] = False,
@@ -20,15 +22,11 @@ def plan(
     import json
     from dataclasses import asdict
 
-    from motion_platform.core import registry
-    from motion_platform.core.errors import UnknownName
+    from motion_platform.pipelines.planner_names import planner_of
 
-    known = registry.names("planners")
-    if planner not in known:
-        raise UnknownName("planner", planner, known, "--plan")
     if any(not each.strip() for each in sentence):
         raise UsageError("plan: the sentence is empty; say what the body does")
-    found = registry.build("planners", planner).plan(sentence, sample=sample, seed=seed)
+    found = planner_of(planner, "--plan").plan(sentence, sample=sample, seed=seed)
     for number, each in enumerate(found):
         if json_:
             print(json.dumps(asdict(each), ensure_ascii=False))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from motion_platform.core import registry
 from motion_platform.core.errors import UsageError
 from motion_platform.core.schema import Sampling
 from motion_platform.model.run import Run
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines import generate
+from motion_platform.pipelines.planner_names import planner_of
 from motion_platform.pipelines.texts import PLANNER_MARK, slots_of
 
 
@@ -46,9 +46,7 @@ def make(
     if any(name is not None and not text for name, text in zip(names, texts, strict=True)):
         raise UsageError("--low-text: a planner makes it of the text; give --text")
     slots_of(run, texts, ["known" if name else low for name, low in zip(names, lows, strict=True)])
-    planners = {
-        name: registry.build("planners", name, where="--low-text") for name in dict.fromkeys(names) if name is not None
-    }
+    planners = {name: planner_of(name, "--low-text") for name in dict.fromkeys(names) if name is not None}
     made: list[list[Clip]] = []
     for sample in range(samples):
         filled = list(lows)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from motion_platform.core import registry
-from motion_platform.core.errors import UnknownName
 from motion_platform.core.plan import WHOLE_BODY, Plan, Planner, Segment
 from motion_platform.core.schema import Sampling
 from motion_platform.model.run import Run
@@ -14,21 +12,17 @@ from motion_platform.motion.clip import Clip
 from motion_platform.pipelines import generate, timeline
 from motion_platform.pipelines import low_texts as low_texts_of
 from motion_platform.pipelines.amounts import seconds_of_amount
+from motion_platform.pipelines.planner_names import NONE, check_planner, planner_of
 from motion_platform.planners.clauses import clause_of
 from motion_platform.texts.inflection import inflect
 
-NONE = "none"
 DEFAULT = "rules"
 
 
-def planner_named(name: str) -> Planner | None:
-    """The planner of that name, None for "none". UnknownName otherwise."""
-    known = registry.names("planners")
-    if name == NONE:
-        return None
-    if name not in known:
-        raise UnknownName("planner", name, [NONE, *known], "--plan")
-    return registry.build("planners", name)
+def planner_named(said: str) -> Planner | None:
+    """The planner of that name, with its settings behind a colon; None for "none". Errors: those of building it."""
+    check_planner(said, "--plan", also=(NONE,))
+    return None if said == NONE else planner_of(said, "--plan")
 
 
 def plans_of(run: Run, texts: Sequence[str | None], planner: Planner | None) -> list[Plan | None]:
@@ -104,7 +98,6 @@ def make(
     for each sentence that is not given to the model as it is, or whose low-level text was made. A sentence of one plain
     action gives the same motion with any planner. Errors: UsageError.
     """
-    planner = planner_named(plan)
     if low_texts_of.asks_planner(low_texts):
         return low_texts_of.make(
             run,
@@ -117,6 +110,7 @@ def make(
             progress=progress,
             say=say,
         )
+    planner = planner_named(plan)
     plans: list[Plan | None] = [None] * len(texts) if low_texts else plans_of(run, texts, planner)
     if not any(plans):
         return generate.run(
