@@ -23,6 +23,7 @@ from motion_platform.motion.bodies import clips_of, features_of
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines.events import events_of
 from motion_platform.pipelines.inputs import Row, check_values, read_row
+from motion_platform.pipelines.provenance import provenance
 from motion_platform.pipelines.texts import slots_of, sound_slots
 
 LONGEST_SECONDS = 600.0
@@ -147,7 +148,7 @@ def _name(row: Row, count: int) -> str:
 
 def _dressed(run: Run, row: Row, clip: Clip, *, number: int, sample: int, samples: int, seed: int) -> Clip:
     """The clip with its name, captions and provenance, and the recording that sounds with it."""
-    info: dict[str, Any] = {"model": run.model.card.name, "seed": seed, "sample": sample}
+    info: dict[str, Any] = provenance(run, seed) | {"sample": sample}
     texts, heard = [text for text in row.said("text") if text], row.first("audio")
     if not heard or texts:
         info["text"] = next(iter(row.said("text")), None) or None
@@ -341,7 +342,7 @@ def edit(
     spread = Edit(kept.x.expand(samples, -1, -1), kept.keep.expand(samples, -1, -1))
     asked = replace(sampling or Sampling(), progress=_named(progress, clip.name))
     motion = run.model.generate(raw, [total] * samples, ids, seed=seed, sampling=asked, edit=spread)
-    info = {"model": run.model.card.name, "seed": seed, "keep": keep, "source": clip.name}
+    info = provenance(run, seed) | {"keep": keep, "source": clip.name}
     captions = tuple(t for t in (text, low_text) if t)
     return [
         made.with_(name=f"{clip.name}_{keep}_{k + 1:03d}", captions=captions, info={**info, "sample": k})

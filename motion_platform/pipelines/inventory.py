@@ -13,6 +13,7 @@ from typing import Any
 from motion_platform.core import cards, descriptions, registry, weight_files
 from motion_platform.core.catalog import CATALOG
 from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
+from motion_platform.core.licences import licence_of
 
 
 def kinds() -> list[str]:
@@ -186,7 +187,7 @@ def _checkpoint(folder: Path) -> dict[str, Any]:
         "weights": f"{size}, {weights.get('dtype')}, sha256 {weights.get('sha256')}",
         "steps": card.step,
         "data": card.data.get("name", "unknown"),
-        "licence": card.data.get("licence", "unknown"),
+        "licence": licence_of(card.data),
         **({"trained from": " <- ".join(_ancestors(card.data))} if "initial" in card.data else {}),
     }
 

@@ -21,6 +21,7 @@ from motion_platform.model.run import Run
 from motion_platform.motion.bodies import clips_of
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines.amounts import seconds_of_amount
+from motion_platform.pipelines.provenance import provenance
 from motion_platform.pipelines.texts import check_text
 
 KEYS = ("text", "seconds", "lane", "start")
@@ -219,7 +220,7 @@ def _composed(run: Run, plan: Plan, made_before: int, samples: int, seed: int, s
     ids = [f"timeline|{words}|{k}" for k in range(samples)]
     raw = {slot: [segment.text for segment in plan.segments] * samples}
     motion = run.model.compose(raw, spans, ids, seed=seed, sampling=sampling)
-    info: dict[str, Any] = {"model": run.model.card.name, "seed": seed, "plan": described(plan)}
+    info: dict[str, Any] = provenance(run, seed) | {"plan": described(plan)}
     if plan.sentence:
         info["text"] = plan.sentence
     captions = (plan.sentence,) if plan.sentence else tuple(segment.text for segment in plan.segments)

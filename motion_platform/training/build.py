@@ -11,6 +11,7 @@ from motion_platform import __version__
 from motion_platform.core import cards, config, registry, tasks, weight_files
 from motion_platform.core.config import ModelFile, Recipe
 from motion_platform.core.errors import ConfigError, suggest
+from motion_platform.core.licences import licence_of
 from motion_platform.core.seeding import seed_everything, seed_of
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.model import motion_model as model
@@ -101,8 +102,11 @@ def start_from(built: Run, name: str) -> tuple[int, list[str]]:
             taken += 1
     if not taken:
         raise ConfigError(f"initial: {name} ({card.model.name}) has no tensor of the name and shape of this model's")
+    # The whole line of models stands in the card; the licence that comes of it first (core/licences.py).
     start = {"model": card.name, "sha256": card.weights.get("sha256"), "data": card.data}
     built.model.card = new.model_copy(update={"data": {**new.data, "initial": start}})
+    whole = licence_of(built.model.card.data)
+    built.model.card = built.model.card.model_copy(update={"data": {**built.model.card.data, "licence": whole}})
     return taken, fresh
 
 

@@ -154,7 +154,9 @@ def test_a_clip_lasts_as_long_as_its_recording_and_carries_it(run: Run, recordin
     assert [clip.audio for clip in clips] == [path, path]
     assert [clip.name for clip in clips] == ["piece_001", "piece_002"]
     assert clips[0].captions == ("piece (calm)",)
-    assert clips[0].info == {"model": "waver", "seed": 0, "sample": 0, "music": "piece.wav", "style": "calm"}
+    assert clips[0].info == {
+        "model": "waver", "seed": 0, "licence": "unknown", "sample": 0, "music": "piece.wav", "style": "calm",
+    }  # fmt: skip
     assert np.abs(clips[0].joints - clips[1].joints).max() > 0.01
     assert told == [("piece.wav", 1, 1)]
     beats = clips[0].events["beats"]

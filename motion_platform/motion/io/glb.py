@@ -10,6 +10,7 @@ import numpy as np
 
 from motion_platform.core.errors import UsageError
 from motion_platform.core.files import atomic_path
+from motion_platform.core.licences import combined
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.conducting.lift import on_body
 from motion_platform.motion.inverse_kinematics import posed, rotations_from_joints
@@ -62,7 +63,8 @@ def glb_bytes(clips: Sequence[Clip], one_body: bool = False) -> bytes:
     """The whole file."""
     import pygltflib as gl
 
-    builder = _Builder(gl)
+    licences = [clip.info["licence"] for clip in clips if "licence" in clip.info]
+    builder = _Builder(gl, f"motion: {combined(licences)}" if licences else None)
     if one_body:
         builder.add_named(clips)
         return builder.finish()
@@ -103,10 +105,12 @@ def posed_alike(clips: Sequence[Clip]) -> list[Pose]:
 
 
 class _Builder:
-    def __init__(self, gl: Any) -> None:
+    def __init__(self, gl: Any, copyright: str | None = None) -> None:
         self.gl = gl
         self.file = gl.GLTF2(
-            asset=gl.Asset(version="2.0", generator="motion-platform"), scene=0, scenes=[gl.Scene(nodes=[])]
+            asset=gl.Asset(version="2.0", generator="motion-platform", copyright=copyright),
+            scene=0,
+            scenes=[gl.Scene(nodes=[])],
         )
         plain = gl.PbrMetallicRoughness(baseColorFactor=[1.0, 1.0, 1.0, 1.0], metallicFactor=0.0, roughnessFactor=0.7)
         self.file.materials = [gl.Material(name="body", pbrMetallicRoughness=plain)]

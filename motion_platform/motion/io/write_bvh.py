@@ -118,7 +118,9 @@ def _tips(clip: Clip, offsets: np.ndarray) -> dict[int, list[np.ndarray]]:
 def _unique_names(skeleton: Skeleton) -> list[str]:
     names: list[str] = []
     for joint in skeleton.joints:
-        name = re.sub(r"[\s{}]+", "_", joint.strip()) or "joint"
+        # One word each, which every program reads; names that came with blanks from a BVH (3ds Max) go back so.
+        words = " ".join(joint.split())
+        name = re.sub(r"[{}]+" if skeleton.name.startswith("bvh:") else r"[\s{}]+", "_", words) or "joint"
         while name in names:
             name += "_"
         names.append(name)

@@ -64,8 +64,9 @@ def vrma_bytes(clip: Clip, path: Path) -> bytes:
         if children:
             node["children"] = children
         nodes.append(node)
+    licence = {"copyright": f"motion: {clip.info['licence']}"} if "licence" in clip.info else {}
     description: dict[str, Any] = {
-        "asset": {"version": "2.0", "generator": "motion-platform", "extras": provenance(clip)},
+        "asset": {"version": "2.0", "generator": "motion-platform", "extras": provenance(clip)} | licence,
         "extensionsUsed": ["VRMC_vrm_animation"],
         "extensions": {
             "VRMC_vrm_animation": {

@@ -140,6 +140,7 @@ def _motion(clip: Clip) -> dict[str, Any]:
         "name": _tidy(clip.name),
         "caption": _tidy(clip.captions[0]) if clip.captions else "",
         "notes": [_tidy(caption) for caption in clip.captions[1:4]],
+        "provenance": {key: clip.info[key] for key in ("model", "seed", "licence") if key in clip.info},
         "fps": clip.fps / every,
         "frames": len(joints),
         "joints": joints.shape[1],

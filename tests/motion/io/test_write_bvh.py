@@ -147,3 +147,12 @@ def test_a_published_clip_comes_back_within_a_tenth_of_a_millimetre(tmp_path: Pa
         clip = Clip(published["joints"].astype(np.float32), 20.0, get_skeleton("humanml3d"))
     write_bvh.write(clip, tmp_path / "a.bvh")
     assert error(clip, tmp_path / "a.bvh").mean() < 1e-4
+
+
+def test_names_with_blanks_go_back_as_they_came(tmp_path: Path) -> None:
+    from motion_platform.motion.io import bvh
+
+    clip = bvh.read(Path(__file__).parents[2] / "fixtures" / "cases" / "names_bip001.bvh")
+    write_bvh.write(clip, tmp_path / "back.bvh")
+    assert bvh.read(tmp_path / "back.bvh").skeleton.joints == clip.skeleton.joints
+    assert "Bip001 L Thigh" in clip.skeleton.joints
