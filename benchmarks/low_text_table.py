@@ -79,7 +79,7 @@ def open_sets(folder: Path) -> Iterator[tuple[str, str]]:
     with open(folder / "captions.csv", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if row["low"].strip() and row["caption"].strip():
-                yield row["caption"].strip().removeprefix("a person does: "), row["low"].strip()
+                yield row["caption"].strip().replace("person does: ", "person does this: "), row["low"].strip()
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """A small table of captions with low-level text, and a language model with random weights that reads bytes."""
 
 import pytest
-import torch
 
 ROWS = [
     ("a person walks forward", "walk"),
@@ -22,23 +21,8 @@ def table(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_language_model(tmp_path_factory):
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    pieces = ["<s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    backend = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, []))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    from tokenizers import decoders
-
-    backend.decoder = decoders.ByteLevel()
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = LlamaConfig(vocab_size=len(pieces), max_position_embeddings=900, **sizes)
-    folder = tmp_path_factory.mktemp("tiny_language_model")
-    LlamaForCausalLM(config).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>").save_pretrained(folder)
-    return folder
+def tiny_language_model(tiny_bases):
+    return tiny_bases["llama"]
 
 
 @pytest.fixture(autouse=True)

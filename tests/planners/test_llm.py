@@ -55,7 +55,7 @@ def test_an_answer_in_prose_is_one_line(table, tiny_language_model):
 
 
 def test_a_prompt_that_is_too_long_says_so(table, tiny_language_model):
-    with pytest.raises(DataError, match=r"k: a prompt with 7 examples has .* reads 900"):
+    with pytest.raises(DataError, match=r"k: a prompt with 7 examples has .* reads 512"):
         LanguageModelPlanner(str(tiny_language_model), k=7, table=str(table)).plan(["walks " * 100])
 
 
