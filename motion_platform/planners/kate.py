@@ -29,7 +29,7 @@ class Kate(Planner):
     def __init__(
         self,
         k: int = 10,
-        answer: Literal["nearest", "majority"] = "majority",
+        answer: Literal["nearest", "majority"] = "nearest",
         table: str | None = None,
         encoder: str = "sentence",
         encoder_settings: dict[str, Any] | None = None,
