@@ -175,7 +175,7 @@ class ModelFile(Strict):
     @field_validator("spec")
     @classmethod
     def _complete(cls, spec: dict[str, Any]) -> dict[str, Any]:
-        kinds = {"representation": str, "skeleton": str, "fps": (int, float), "units": str, "dim": int}
+        kinds: dict[str, Any] = {"representation": str, "skeleton": str, "fps": (int, float), "units": str, "dim": int}
         for key, kind in kinds.items():
             if not isinstance(spec.get(key), kind):
                 raise ValueError(f"{key} is missing or of the wrong kind")
@@ -212,7 +212,7 @@ def read_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     if not isinstance(plain, dict):
         raise ConfigError(f"{path}: got {type(plain).__name__}; a recipe or card is a table of key: value")
     _refuse_interpolation(plain, path, "")
-    return plain
+    return {str(key): value for key, value in plain.items()}
 
 
 def _overridden(loaded: Any, override: str, path: Path) -> Any:
@@ -255,9 +255,10 @@ def settings_from(overrides: Sequence[str]) -> dict[str, Any]:
 
     _check_overrides(overrides)
     try:
-        return OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)), resolve=False)
+        plain = OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)), resolve=False)
     except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(f"settings {' '.join(overrides)!r}: {_one_line(error)}") from error
+    return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
 
 
 def check(model: type[Checked], values: Mapping[str, Any], where: str | Path) -> Checked:

@@ -36,7 +36,7 @@ def store(file: Path, sha256: str, folder: Path) -> None:
             except Exception as error:  # transformers and gguf raise many classes for a file they cannot read
                 why = " ".join(str(error).split())[:160] or type(error).__name__
                 raise WeightsError(f"{file}: cannot be read as GGUF: {why}") from error
-            model.to(torch.float16).save_pretrained(partial)
+            model.to(dtype=torch.float16).save_pretrained(partial)
             tokenizer.save_pretrained(partial)
         (partial / ORIGIN).write_text(json.dumps({"file": file.name, "sha256": sha256}), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)  # an older or half-written one

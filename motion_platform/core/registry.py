@@ -76,11 +76,17 @@ def base_of(kind: str) -> type:
     return getattr(importlib.import_module(module), attribute)
 
 
+def constructor_of(cls: type) -> Any:
+    """The ``__init__`` of a class, of whatever signature."""
+    return getattr(cls, "__init__")  # noqa: B009 - a type checker refuses the plain form
+
+
 def settings_of(cls: type) -> dict[str, inspect.Parameter]:
     """The settings a class takes: the explicit parameters of its constructor. ``**kwargs`` is refused."""
-    if cls.__init__ is object.__init__:  # a class without a constructor takes no settings
+    constructor = constructor_of(cls)
+    if constructor is object.__init__:  # a class without a constructor takes no settings
         return {}
-    parameters = dict(inspect.signature(cls.__init__).parameters)
+    parameters = dict(inspect.signature(constructor).parameters)
     parameters.pop("self", None)
     for parameter in parameters.values():
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -122,7 +128,7 @@ def check_types(cls: type, settings: Mapping[str, Any], where: str) -> None:
 
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-    hints = typing.get_type_hints(cls.__init__)
+    hints = typing.get_type_hints(constructor_of(cls))
     for key, value in settings.items():
         if key not in hints:
             continue

@@ -155,13 +155,13 @@ def find(name: str | os.PathLike[str], *, owner: str | None = None) -> Path:
             raise WeightsError(f"the speech model {text} is not on this machine; run: motion weights get {text}")
         return folder
     if text in PACKAGED:
-        folder = from_package(text)
-        if folder is not None:
-            return folder
+        packaged = from_package(text)
+        if packaged is not None:
+            return packaged
     elif text.lower().endswith(".gguf"):
         return from_gguf(Path(text).expanduser())
-    elif folder := local_folder(text):
-        return folder
+    elif local := local_folder(text):
+        return local
     return from_hub(text if "/" in text or owner is None else f"{owner}/{text}")
 
 

@@ -16,7 +16,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,11 @@ class PreparedDataset:
         meta = {key: value for key, value in self.meta.items() if key != "report"}
         return hashlib.sha256(json.dumps(meta, sort_keys=True, default=str).encode()).hexdigest()
 
+    @cached_property
+    def preparation(self) -> str:
+        """The name of this very preparation: another one whenever the set is prepared anew, wherever it lies."""
+        return str(json.loads((self.folder / "state.json").read_text())["_fingerprint"])
+
     def __len__(self) -> int:
         return len(self._ids)
 
@@ -185,7 +190,7 @@ class PreparedDataset:
         samples, rate = None, 0
         if SAMPLES in self.streams:
             samples, rate = self.stream(i, SAMPLES, start, frames)[:, 0], round(self.streams[SAMPLES][0])
-        name = f"{self.folder}: {self._ids[i]}"
+        name = f"{self.preparation}: {self._ids[i]}"
         if written_beats:
             events = self.events(i, start, frames)
             if "beats" not in events or "bars" not in events:

@@ -74,13 +74,15 @@ class SpeechSource(DataSource):
             raise DataError(f"{path.name}: has no recording {sound.name} beside it")
         clip = self.read(path)
         samples = reading.load(sound, rate=RATE).samples
+        assert samples is not None  # a file that is read has its sound
         check_lengths(path, clip.seconds, len(samples) / RATE)
         chosen = get_representation(self.representation)
         frames = min(len(clip), int(len(samples) * chosen.fps / RATE))
         if frames < MIN_FRAMES:
             result.too_short, result.dropped = True, f"shorter than {MIN_FRAMES} frames at {chosen.fps:g} fps"
             return
-        features = chosen.encode(clip.joints[:frames], clip.rotations[:frames])
+        rotations = None if clip.rotations is None else clip.rotations[:frames]
+        features = chosen.encode(clip.joints[:frames], rotations)
         heard = samples[: round(frames * RATE / chosen.fps), None]
         words = self._words(path, len(samples) / RATE, frames / chosen.fps)
         result.long = True

@@ -151,7 +151,7 @@ class PreparedWriter:
         if split == "train":
             self.statistics.add(features)
         raw = np.ascontiguousarray(features, "<f4").tobytes()
-        more = {f"stream_{name}": x.tobytes() for name, x in sounds.items()}
+        more: dict[str, Any] = {f"stream_{name}": x.tobytes() for name, x in sounds.items()}
         if self.events:
             more["events"] = json.dumps({name: at.round(5).tolist() for name, at in times.items()}, sort_keys=True)
         if self.words:
@@ -206,7 +206,7 @@ class PreparedWriter:
             },
             "report": dict(report or {}),
         }
-        state = {
+        state: dict[str, Any] = {
             "_data_files": [{"filename": f} for f in self._files],
             "_fingerprint": uuid.uuid4().hex[:16],
             "_format_columns": None,

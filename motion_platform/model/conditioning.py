@@ -22,6 +22,8 @@ from motion_platform.core.errors import ConfigError, DataError, UnknownName, Wei
 from motion_platform.core.schema import Audio, Condition, Mixture, length_mask
 from motion_platform.model.feature_cache import FeatureCache
 
+REPORT = 20
+"""Recordings between two reports of how far the encoding is."""
 PRECOMPUTE = 2048
 """Inputs encoded between two reports of progress."""
 
@@ -31,14 +33,6 @@ class Frozen(dict[str, Encoder]):
 
     def __deepcopy__(self, memo: dict) -> Frozen:
         """A copy of a model shares the frozen weights."""
-        return self
-
-
-class Heard(dict[tuple[str, str], Tensor]):
-    """(fingerprint of a frozen encoder, name of a recording) -> its tokens (N, C), on the CPU."""
-
-    def __deepcopy__(self, memo: dict) -> Heard:
-        """A copy of a model shares what was heard."""
         return self
 
 
@@ -82,7 +76,7 @@ class Conditioning(nn.Module):
         self.dropout = {slot: float(dropout.get(slot, 0.0)) for slot in self.slots}
         self.noise = {slot: float(noise.get(slot, 0.0)) for slot in self.slots}
         self.cache = cache or FeatureCache()
-        self.frozen, self.trained, self.heard = Frozen(), nn.ModuleDict(), Heard()
+        self.frozen, self.trained = Frozen(), nn.ModuleDict()
         shared: dict[str, Encoder] = {}
         for slot, encoder in encoders.items():
             if encoder.frozen:
@@ -187,18 +181,24 @@ class Conditioning(nn.Module):
         """Parts of recordings through a frozen encoder: each recording is encoded once, whole, and cut."""
         encoder, rows = self.frozen[slot], []
         for audio in parts:
-            name, start, whole = audio.part
-            key = self.fingerprints[slot], name
-            if key not in self.heard:
-                with torch.no_grad():
-                    made = encoder.to(self.device)([whole()]).to("cpu")
-                self.heard[key] = made.tokens[0, made.mask[0]].float()
+            tokens, start = self._recording(slot, audio), audio.part[1]
             first = round(start * encoder.rate_hz)
-            rows.append(self.heard[key][first : first + math.ceil(audio.seconds * encoder.rate_hz - 1e-6)])
+            rows.append(tokens[first : first + math.ceil(audio.seconds * encoder.rate_hz - 1e-6)])
         tokens = pad_sequence(rows, batch_first=True)
         return Condition(
             tokens, length_mask(torch.tensor([len(row) for row in rows]), tokens.shape[1]), encoder.rate_hz
         )
+
+    def _recording(self, slot: str, audio: Audio) -> Tensor:
+        """(n, C) tokens of the whole recording that ``audio`` is a part of, from the cache or into it."""
+        name, _, whole = audio.part
+        fingerprint, key = self.fingerprints[slot], f"recording {name}"
+        table = self.cache.table(fingerprint)
+        if key not in table:
+            with torch.no_grad():
+                made = self.frozen[slot].to(self.device)([whole()]).to("cpu")
+            self.cache.put(fingerprint, key, made.tokens[0, made.mask[0]].float())
+        return table[key]
 
     def _features(
         self, slot: str, texts: Iterable[str], progress: Callable[[int, int], None] | None = None
@@ -233,6 +233,24 @@ class Conditioning(nn.Module):
                 together.setdefault(self.fingerprints[slot], (slot, set()))[1].update(text for text in texts if text)
         for slot, texts in together.values():
             self._features(slot, texts, progress)
+        self.cache.flush()
+
+    def precompute_recordings(
+        self,
+        slot: str,
+        recordings: Iterable[Audio],
+        total: int,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """The same for recordings, each given by a part of it, where a slot's encoder is frozen and ``hears_whole``."""
+        if slot not in self.frozen or not self.frozen[slot].hears_whole:
+            return
+        for number, audio in enumerate(recordings, 1):
+            if audio.part is not None:
+                self._recording(slot, audio)
+            if progress is not None and (number % REPORT == 0 or number == total):
+                progress(number, total)
         self.cache.flush()
 
     def project(

@@ -6,8 +6,10 @@ A folder holds one sub-folder a fingerprint, with shards: ``<name>.npy`` (float3
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import uuid
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from motion_platform.core.errors import DataError, OutputError
 
 FLUSH = 8192
 """Inputs gathered in memory before a shard is written."""
+FLUSH_NUMBERS = 1 << 26
+"""Or so many numbers of them (256 MB): a recording has many tokens."""
 
 
 class FeatureCache:
@@ -28,6 +32,7 @@ class FeatureCache:
         self.folder = None if folder is None else Path(folder)
         self._memory: dict[str, dict[str, Tensor]] = {}
         self._pending: dict[str, list[str]] = {}
+        self._waiting = 0
 
     def __deepcopy__(self, memo: dict) -> FeatureCache:
         """A copy of a model (its moving average) shares the cache."""
@@ -38,9 +43,15 @@ class FeatureCache:
         if fingerprint not in self._memory:
             self._memory[fingerprint] = {}
             if self.folder is not None:
-                for index in sorted((self.folder / fingerprint).glob("*.json")):
+                for index in sorted(self._place(fingerprint).glob("*.json")):
                     self._memory[fingerprint].update(read_shard(index))
         return self._memory[fingerprint]
+
+    def _place(self, fingerprint: str) -> Path:
+        """The folder of an encoder: its fingerprint, or a hash of one that can be no folder's name."""
+        assert self.folder is not None
+        plain = re.fullmatch(r"[\w .=+-]{1,100}", fingerprint) is not None
+        return self.folder / (fingerprint if plain else hashlib.sha256(fingerprint.encode()).hexdigest())
 
     def put(self, fingerprint: str, key: str, features: Tensor) -> None:
         """Keep tokens (n, C). Errors: OutputError when a full shard cannot be written."""
@@ -48,7 +59,8 @@ class FeatureCache:
         if self.folder is not None:
             pending = self._pending.setdefault(fingerprint, [])
             pending.append(key)
-            if len(pending) >= FLUSH:
+            self._waiting += features.numel()
+            if len(pending) >= FLUSH or self._waiting >= FLUSH_NUMBERS:
                 self.flush()
 
     def flush(self) -> None:
@@ -59,8 +71,9 @@ class FeatureCache:
             if not keys:
                 continue
             table = self._memory[fingerprint]
-            index = write_shard(self.folder / fingerprint, {key: table[key] for key in dict.fromkeys(keys)})
+            index = write_shard(self._place(fingerprint), {key: table[key] for key in dict.fromkeys(keys)})
             keys.clear()
+            self._waiting = 0
             table.update(read_shard(index))  # mapped from the file: the memory can be given back
 
 

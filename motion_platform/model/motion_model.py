@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from motion_platform.core import config, registry, weight_files
 from motion_platform.core.checkpoint_files import CARD, FORMAT, WEIGHTS, read_card, read_weights  # noqa: F401
 from motion_platform.core.config import ModelFile, SlotRecipe
-from motion_platform.core.contracts import Encoder, Generator, Trainable
+from motion_platform.core.contracts import Encoder, Generator, Space, Trainable
 from motion_platform.core.errors import UsageError, WeightsError, suggest
 from motion_platform.core.files import write_files
 from motion_platform.core.schema import Batch, Condition, Edit, Mixture, Motion, MotionSpec, Sampling, Spans
@@ -36,6 +36,20 @@ class MotionModel(nn.Module):
     @property
     def spec(self) -> MotionSpec:
         return self.trainable.spec
+
+    @property
+    def generator(self) -> Generator:
+        """The trainable, which must be a generator. UsageError for one that is none."""
+        if not isinstance(self.trainable, Generator):
+            raise UsageError(f"{self.card.name} is a {self.card.model.name}: it does not generate motion")
+        return self.trainable
+
+    @property
+    def space(self) -> Space:
+        """The trainable, which must be a space. UsageError for one that is none."""
+        if not isinstance(self.trainable, Space):
+            raise UsageError(f"{self.card.name} is a {self.card.model.name}: it does not embed motion")
+        return self.trainable
 
     @property
     def device(self) -> torch.device:
@@ -61,8 +75,7 @@ class MotionModel(nn.Module):
         The result of a sample depends on its id, the seed and its inputs, not on the rest of the batch.
         Errors: UsageError when the model does not generate, or for a slot it does not have.
         """
-        if not isinstance(self.trainable, Generator):
-            raise UsageError(f"{self.card.name} is a {self.card.model.name}: it does not generate motion")
+        generator = self.generator
         for slot in raw:
             if slot not in self.card.slots:
                 raise UsageError(f"{self.card.name} has no condition {slot!r}; {suggest(slot, self.card.slots)}")
@@ -71,10 +84,8 @@ class MotionModel(nn.Module):
         full = {slot: list(raw.get(slot, [None] * len(ids))) for slot in self.card.slots}
         lengths = torch.as_tensor(lengths, dtype=torch.int64, device=self.device)
         noise = NoiseSource(ids, seed)
-        made = self.trainable.generate(
-            self._encode(full), lengths, noise=noise, sampling=sampling or Sampling(), edit=edit
-        )
-        return self.trainable.finished(made, full)
+        made = generator.generate(self._encode(full), lengths, noise=noise, sampling=sampling or Sampling(), edit=edit)
+        return generator.finished(made, full)
 
     @torch.no_grad()
     def compose(

@@ -49,7 +49,7 @@ def run(
     """
     if samples < 1:
         raise UsageError(f"--samples: got {samples}; at least 1 is needed")
-    spec, model = run.model.spec, run.model.trainable
+    spec, model = run.model.spec, run.model.generator
     jobs: list[tuple[Clip, int, int, torch.Tensor, int]] = []
     for clip in clips:
         features = features_of(clip, spec, names)

@@ -18,8 +18,9 @@ def events_of(run: Run, audio: Audio) -> dict[str, np.ndarray]:
     them begins}, as far as they are known.
     """
     for encoder in run.model.conditioning.encoders.values():
-        if hasattr(encoder, "track"):
-            found = encoder.track(audio)
+        track = getattr(encoder, "track", None)
+        if callable(track):
+            found = track(audio)
             return {"beats": found.times, "bars": found.bars}
     if "words" in run.task.reads.values():
         return {"words": np.array([word.start for word in audio.words])} if audio.words else {}

@@ -53,7 +53,7 @@ def load(task: str, model: str | None, device: str = "cpu", *, generates: bool =
         if run is None and name is None:
             raise UsageError(f"task {task} has no default model; train one and give --model FOLDER")
         model = model or name
-        run = run or load_run(name, device=device)
+        run = run or load_run(str(name), device=device)
     if run.task.task != wanted:
         if (why := why_not(run.model, card)) is not None:
             raise UsageError(f"--model: {why}")
@@ -157,7 +157,7 @@ def _dressed(run: Run, row: Row, clip: Clip, *, number: int, sample: int, sample
     for slot, read in row.of.items():
         if row.kinds[slot] == "label" and read.said:
             info[slot] = read.said
-    seams = run.model.trainable.seams(len(clip))
+    seams = run.model.generator.seams(len(clip))
     if seams:
         info["seams"] = seam_report(clip.joints, seams, clip.fps)
     if not heard or heard[1].file is None:
@@ -335,6 +335,7 @@ def edit(
         total = frames_of(seconds, spec.fps)
     whole = Motion(features[None], torch.tensor([len(features)]), spec)
     if keep is None:
+        assert run.task.keep is not None  # refused above
         kept, keep = edit_for(run.task.keep, whole, [clip.name]), run.task.task
     else:
         kept = edit_of(whole, keep, total, keep_seconds, frames)

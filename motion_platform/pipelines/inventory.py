@@ -139,7 +139,7 @@ def doctor() -> dict[str, str]:
 
     facts = {"python": f"{platform.python_version()}  {platform.platform()}"}
     for name in ("motion_platform", "torch", "transformers", "tokenizers", "accelerate", "datasets", "diffusers"):
-        module = importlib.import_module(name)
+        module: Any = importlib.import_module(name)
         if getattr(module, "__file__", None) is None:
             place = next(iter(module.__path__), "?")
             raise UsageError(f"{place}: this folder hides the package {name}; start elsewhere or rename it")

@@ -33,7 +33,7 @@ def numbers_of(clip: Clip, text: str | None, run: Run, space: Callable[[str], Ru
     motion = Motion(features[None], torch.tensor([len(features)]), run.model.spec)
     batch = Batch([clip.name], {}, motion.lengths, motion, None, None)
     for recipe in run.task.metrics:
-        cls = registry.get("metrics", recipe.name)
+        cls: Any = registry.get("metrics", recipe.name)
         if cls.needs is None and cls.judges == "motion" and cls.generations == 1:
             found += _metric(registry.build("metrics", recipe.name, recipe.settings), motion, batch)
     for name in dict.fromkeys(metric.space for metric in run.task.metrics if metric.space):
@@ -64,8 +64,9 @@ def _seen(judge: Run, name: str, clip: Clip, text: str | None) -> list[dict[str,
         return []
     try:
         motion = search.motion_of(model, clip)
-        if hasattr(model.trainable, "classify"):
-            labels = model.trainable.classify(motion)[0]
+        classify = getattr(model.trainable, "classify", None)
+        if callable(classify):
+            labels = classify(motion)[0]
             about = f"what the model {name} sees in the motion"
             return [
                 {"name": target, "value": label, "unit": "", "better": None, "about": about}

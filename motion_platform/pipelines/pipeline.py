@@ -227,7 +227,8 @@ def _several(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _clip(value: Clip | str | Path) -> Clip:
+def _clip(value: Any) -> Clip:
+    """A clip as it is, or the motion of a file."""
     from motion_platform.motion import io
 
     return value if isinstance(value, Clip) else io.load(value)

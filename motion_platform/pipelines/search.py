@@ -51,7 +51,7 @@ def load(model: str | None, device: str = "cpu") -> Run:
     from motion_platform.core import tasks
 
     name = model or tasks.load("text_motion_retrieval").default_model
-    run = load_run(name, device=device)
+    run = load_run(str(name), device=device)
     if not isinstance(run.model.trainable, Space):
         raise UsageError(f"model {name} is a {run.model.card.model.name}: it does not embed motion; name a space")
     return run
@@ -93,7 +93,7 @@ def by_motion(
     """
     slot, rows = text_slot(model), _rows(dataset, split)
     with torch.no_grad():
-        point = model.trainable.embed(motion_of(model, clip, names)).cpu().numpy()
+        point = model.space.embed(motion_of(model, clip, names)).cpu().numpy()
     captions = [row for row in rows if dataset.captions(row)[0]]
     said = _nearest(point, caption_points(model, dataset, slot, progress), dataset, captions, len(captions))
     different: dict[str, Hit] = {}
@@ -129,7 +129,7 @@ def text_slot(model: MotionModel) -> str:
 @torch.no_grad()
 def embed_texts(model: MotionModel, texts: Sequence[str], slot: str) -> np.ndarray:
     """(n, E) float32."""
-    return model.trainable.embed_condition(model.conditioning({slot: list(texts)})).float().cpu().numpy()
+    return model.space.embed_condition(model.conditioning({slot: list(texts)})).float().cpu().numpy()
 
 
 def clip_points(model: MotionModel, dataset: PreparedDataset, progress: Progress | None = None) -> np.ndarray:
@@ -147,16 +147,18 @@ def clip_points(model: MotionModel, dataset: PreparedDataset, progress: Progress
             ends = range(start + 1, min(start + AT_ONCE, len(order)))
             fits = [end for end in ends if (end + 1 - start) * dataset.frames[order[end]] <= FRAMES_AT_ONCE]
             rows = order[start : max(fits, default=start) + 1]
-            motion = collate(rows).motion.to(model.device)
+            motion = collate(rows).motion
+            assert motion is not None  # prepared rows hold one
+            motion = motion.to(model.device)
             if longest is not None:
                 motion = Motion(motion.x[:, :longest], motion.lengths.clamp(max=longest), motion.spec)
-            made = model.trainable.embed(motion).float().cpu().numpy()
+            made = model.space.embed(motion).float().cpu().numpy()
             points = np.empty((len(order), made.shape[1]), np.float32) if points is None else points
             points[rows] = made
             start += len(rows)
             if progress is not None:
                 progress(start, len(order))
-        return points
+        return np.empty((0, 0), np.float32) if points is None else points
 
     return _kept(model, dataset, "motion", make)
 

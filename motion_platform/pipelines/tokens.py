@@ -21,6 +21,7 @@ from motion_platform.core.schema import Motion, Tokens
 from motion_platform.model.run import Run, load_run
 from motion_platform.motion.clip import Clip
 from motion_platform.motion_tokens.streaming import decode_stream
+from motion_platform.motion_tokens.vqvae import ConvolutionalTokenizer
 from motion_platform.pipelines.generate import clips_of, features_of
 
 FORMAT = "motion tokens 1"
@@ -104,23 +105,29 @@ def load(name: str, device: str = "cpu") -> Run:
     return run
 
 
+def _tokenizer(run: Run) -> ConvolutionalTokenizer:
+    if not isinstance(run.model.trainable, ConvolutionalTokenizer):
+        raise UsageError(f"{run.model.card.name} is a {run.model.card.model.name}, no convolutional motion tokenizer")
+    return run.model.trainable
+
+
 def tokenize(run: Run, clips: Sequence[Clip], names: str | Path | None = None) -> list[Written]:
     """Clips of any skeleton -> tokens. Errors: those of retargeting; DataError for a clip of one frame."""
-    found = []
+    found, tokenizer = [], _tokenizer(run)
     for clip in clips:
         x = features_of(clip, run.model.spec, names)
         motion = Motion(x[None], torch.tensor([len(x)]), run.model.spec).to(run.model.device)
-        found.append(Written(clip.name, len(x), run.model.trainable.encode(motion).ids[0].cpu()))
+        found.append(Written(clip.name, len(x), tokenizer.encode(motion).ids[0].cpu()))
     return found
 
 
 def detokenize(run: Run, written: Sequence[Written]) -> list[Clip]:
     """Tokens -> clips. DataError for tokens that the tokenizer does not have."""
-    clips = []
+    clips, tokenizer = [], _tokenizer(run)
     for each in written:
-        run.model.trainable.check(Tokens(each.ids[None], torch.tensor([len(each.ids)])))
+        tokenizer.check(Tokens(each.ids[None], torch.tensor([len(each.ids)])))
         pieces = (piece[None].to(run.model.device) for piece in each.ids.split(PIECE))
-        x = torch.cat(list(decode_stream(run.model.trainable, pieces)), 1)[:, : each.frames]
+        x = torch.cat(list(decode_stream(tokenizer, pieces)), 1)[:, : each.frames]
         info = {"tokenizer": run.model.card.name}
         (clip,) = clips_of(Motion(x, torch.tensor([x.shape[1]]), run.model.spec))
         clips.append(clip.with_(name=each.name, info=info))

@@ -30,9 +30,9 @@ class Reporter:
         self.trackers: trackers.Trackers | None = None
 
     def encoding(self, done: int, total: int) -> None:
-        """Say how far the encoding of the texts is (it happens once; later runs find it in the cache)."""
+        """Say how far the encoding of texts and recordings is (it happens once; later runs find it in the cache)."""
         if not self.quiet:
-            print(f"encoded {done} of {total} texts", file=sys.stderr, flush=True)
+            print(f"encoded {done} of {total} inputs", file=sys.stderr, flush=True)
 
     def initial(self, name: str, taken: int, new: list[str]) -> None:
         """Say how much of another model the weights start from."""

@@ -27,7 +27,7 @@ from motion_platform.core.config import Recipe, TrainRecipe
 from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
 from motion_platform.core.seeding import seed_everything, seed_of
 from motion_platform.data.loader import Loader, make_loader
-from motion_platform.data.slots import Slot, slots_of
+from motion_platform.data.slots import SOUND, Slot, slots_of
 from motion_platform.evaluation import passes as evaluate
 from motion_platform.model.feature_cache import FeatureCache
 from motion_platform.model.motion_model import CARD, MotionModel
@@ -267,7 +267,8 @@ def make_optimiser(model: MotionModel, train: TrainRecipe) -> torch.optim.AdamW:
 
 
 def precompute(model: MotionModel, loader: Loader, reporter: Reporter) -> None:
-    """Encode every text that training can meet once with the frozen encoders; kept in ``$MOTION_CACHE/features``."""
+    """Encode all that training can meet once with the frozen encoders, texts, and recordings where an encoder hears
+    them whole; kept in ``$MOTION_CACHE/features``."""
     if not model.conditioning.slots:
         return
     folder = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "features"
@@ -277,6 +278,11 @@ def precompute(model: MotionModel, loader: Loader, reporter: Reporter) -> None:
         slot: {text for row in rows for text in loader.collate.inputs(row, slot)} for slot in model.conditioning.slots
     }
     model.conditioning.precompute(texts, progress=reporter.encoding)
+    collate = loader.collate
+    for slot in model.conditioning.slots:
+        if collate.slots[slot].kind in SOUND:
+            recordings = (collate.dataset.audio(row, 0, 1, written_beats=collate.written_beats) for row in rows)
+            model.conditioning.precompute_recordings(slot, recordings, len(rows), progress=reporter.encoding)
 
 
 def validate(built: Run, ema: EMA, recipe: Recipe, rank: int, world: int) -> dict[str, float]:

@@ -83,7 +83,9 @@ def read(path: str | Path) -> Score:
     programs: list[int] = []
     tempo, meter = [], []
     for number, track in enumerate(tracks):
-        now, sounding, chosen = 0, {}, {}
+        now: int = 0
+        sounding: dict = {}
+        chosen: dict = {}
         for message in track:
             now += message.time
             if message.type == "set_tempo" and message.tempo > 0:

@@ -136,7 +136,7 @@ def _text(path: Path) -> str:
 
 
 def _beside(files: Mapping[str, Path]) -> dict[tuple[str, tuple[int, int | None]], _Said]:
-    said = {}
+    said: dict[tuple[str, tuple[int, int | None]], _Said] = {}
     for name, path in files.items():
         text = path.with_suffix(".txt")
         if text.is_file():

@@ -15,6 +15,7 @@ from motion_platform.core.errors import DataError
 from motion_platform.data.report import Report
 from motion_platform.data.source import Converted, DataSource, Item, Row, Words
 from motion_platform.motion.representations import get_representation
+from motion_platform.motion.representations.conductor import Conductor
 
 SPLITS = ("train", "val", "test")
 SHAPES = {"mel.npy": (5400, 128), "motion.npy": (1800, 13, 2)}
@@ -47,7 +48,9 @@ class ConductorMotion100(DataSource):
         result = Converted(item)
         try:
             mel, motion = (_array(Path(item.path) / name, shape) for name, shape in SHAPES.items())
-            features = get_representation(self.representation).from_keypoints(motion)
+            representation = get_representation(self.representation)
+            assert isinstance(representation, Conductor)
+            features = representation.from_keypoints(motion)
             result.rows = [Row(item.id, item.split, item.source, features, item.words, streams={"mel": mel})]
         except DataError as error:
             result.error, result.nan = str(error), "NaN" in str(error)

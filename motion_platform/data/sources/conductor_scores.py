@@ -25,6 +25,7 @@ from motion_platform.data.scores.conductors import CONDUCTORS
 from motion_platform.data.source import Converted, DataSource, Item, Row, Words
 from motion_platform.data.splits import stratified
 from motion_platform.motion.representations import get_representation
+from motion_platform.motion.representations.conductor import Conductor
 
 SHORTEST = 10.0
 """Seconds: what is left of a piece after whole windows is kept from this length on."""
@@ -112,13 +113,14 @@ class ConductorScores(DataSource):
     def _rows(self, item: Item) -> list[Row]:
         rendition = self.rendition(item.path, item.id, item.words.labels["style"])
         representation = get_representation(self.representation)
+        assert isinstance(representation, Conductor)
         features = representation.from_keypoints(rendition.keypoints)
         plan = rendition.performance.plan
         per_frame = round(front_end.FRAMES_A_SECOND / representation.fps)
         heard = _as_long_as(front_end.mel(rendition.samples, synthesis.RATE), len(features) * per_frame)
         events = {"beats": plan.beats, "bars": plan.bars, "fermatas": plan.fermatas, "cues": plan.cues}
         fps, step = representation.fps, round(self.window * representation.fps)
-        rows = []
+        rows: list[Row] = []
         for k, start in enumerate(range(0, len(features), step)):
             x = features[start : start + step]
             if len(x) < SHORTEST * fps and rows:

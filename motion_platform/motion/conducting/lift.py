@@ -153,7 +153,9 @@ def _across(step: np.ndarray, length: float, nose: np.ndarray, width: float, fps
 def _head(place: dict[str, np.ndarray], seen: dict[str, np.ndarray], width: float, fps: float) -> None:
     """A rigid head on a neck of constant length: roll from the ears, turn and nod from the nose between them."""
     size = width / WIDTH
-    offsets = dict(zip(get_skeleton(TARGET).joints, get_skeleton(TARGET).offsets, strict=True))
+    target = get_skeleton(TARGET)
+    assert target.offsets is not None
+    offsets = dict(zip(target.joints, target.offsets, strict=True))
     ears = _middle(seen, "ear")
     rise = ears - (seen["left_shoulder"] + seen["right_shoulder"]) / 2
     place["head"] = place["neck"] + _bone(rise, min(_longest([rise]), 0.9 * width), fps, SLACK)

@@ -134,8 +134,9 @@ def save(
     return written if isinstance(written, list) else [written]
 
 
-def check_motions(path: Path, count: int) -> None:
+def check_motions(path: str | Path, count: int) -> None:
     """UsageError for more motions than a file of this format shows (``MOST``)."""
+    path = Path(path)
     most = MOST.get(path.suffix.lower())
     if most is not None and count > most:
         raise UsageError(f"{path}: {count} motions are too many for one {path.suffix.lower()} file; at most {most}")

@@ -302,7 +302,12 @@ def _clip(
         joints, offsets, tips = unit.z_to_y(joints), unit.z_to_y(offsets), {n: unit.z_to_y(t) for n, t in tips.items()}
     else:
         unit.find_up(names, offsets, joints, up or "y", str(path))  # refuses another word
-    info = {"source": path.name, "skeleton_source": asf_path.name, "unit": unit_name, "up": up or "y"}
+    info: dict[str, object] = {
+        "source": path.name,
+        "skeleton_source": asf_path.name,
+        "unit": unit_name,
+        "up": up or "y",
+    }
     info["end_sites"] = {name: [[float(v) for v in tip * metres]] for name, tip in tips.items()}
     if fps is None:
         info["fps_assumed"] = True

@@ -42,7 +42,7 @@ def write(clips: Clip | Sequence[Clip], path: str | Path) -> Path:
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: no motion to write")
-    fields: dict[str, np.ndarray] = {}
+    fields: dict[str, Any] = {}
     heads = []
     for i, clip in enumerate(clips):
         s = clip.skeleton
@@ -140,9 +140,10 @@ def _skeleton(path: Path, h: dict[str, Any], offsets: np.ndarray | None) -> Skel
     read = Skeleton(str(h["name"]), joints, parents, offsets, parts, mirror, int(h["dims"]))
     if read.name in skeleton_names():
         named = get_skeleton(read.name)
-        same = (named.offsets is None) == (offsets is None) and (
-            offsets is None or np.array_equal(named.offsets, offsets)
-        )
+        if named.offsets is None or offsets is None:
+            same = named.offsets is offsets
+        else:
+            same = np.array_equal(named.offsets, offsets)
         if named.joints == joints and named.parents == parents and same:
             return named
     return read
@@ -183,7 +184,8 @@ def _read_amass(path: Path, fps: float | None, up: str | None, body: str | Path 
     with np.errstate(over="ignore", invalid="ignore"):
         joints = forward_kinematics(rotations, positions, smpl.parents)
     skeleton = Skeleton("smpl", smpl.joints, smpl.parents, offsets, smpl.parts, smpl.mirror)
-    info = {"source": path.name, "unit": "m", "up": up or "z", "body": "stand-in" if body is None else Path(body).name}
+    stands_in = "stand-in" if body is None else Path(body).name
+    info: dict[str, Any] = {"source": path.name, "unit": "m", "up": up or "z", "body": stands_in}
     if notes:
         info["notes"] = notes
     return Clip(joints.astype(np.float32), fps, skeleton, unroll(rotations).astype(np.float32), path.stem, (), info)

@@ -249,8 +249,8 @@ def _key_points(clip: Clip) -> Body:
     at = {joint: j for j, joint in enumerate(skeleton.joints)}
     shoulders = [(at["left_shoulder"], 0.5), (at["right_shoulder"], 0.5)]
     hips = [(at["left_hip"], 0.5), (at["right_hip"], 0.5)]
-    trunk = sum(weight * clip.joints[:, j] for j, weight in shoulders)
-    trunk = trunk - sum(weight * clip.joints[:, j] for j, weight in hips)
+    (left, right), (low_left, low_right) = ([clip.joints[:, j] for j, _ in pair] for pair in (shoulders, hips))
+    trunk = ((left + right) - (low_left + low_right)) / 2
     size = max(float(np.linalg.norm(trunk, axis=-1).mean()), 1e-6)
     ears = [at[joint] for joint in ("left_ear", "right_ear") if joint in at]
     head = [(j, 1 / len(ears)) for j in ears] if ears else [(at["nose"], 1.0)]

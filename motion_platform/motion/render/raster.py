@@ -7,6 +7,7 @@ point has a closed form. Colours are sRGB in 0..1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -121,7 +122,7 @@ def cast_shadow(
     for below, touch in ((fallen, False), (straight, True)):
         spots, scale = view.project(below)
         for (a, b), radii in zip(body.ends, body.radii, strict=True):
-            gap = max(0.0, min(rise[a] - radii[0], rise[b] - radii[1])) / size
+            gap = float(max(0.0, min(rise[a] - radii[0], rise[b] - radii[1]))) / size
             depth = np.exp(-gap * 20) * 0.9 if touch else 0.62
             if depth < 0.06:
                 continue
@@ -187,8 +188,11 @@ def _capsule(
     A s - B = bz sqrt((B^2 - A C) / (|axis|^2 - rr^2)), and clipping s to 0..1 gives the nearest point of the capsule.
     """
     x0, x1, y0, y1 = box
+    nx: Any
+    ny: Any
+    radius: Any
     bx, by, bz = (np.float32(v) for v in axis)
-    ra, rr = np.float32(ra), np.float32(ra - rb)
+    ra, rr = np.float32(ra), np.float32(ra - rb)  # type: ignore[assignment]
     x = (np.arange(x0, x1, dtype=np.float32) + np.float32(0.5 - start[0]))[None]
     y = (np.arange(y0, y1, dtype=np.float32) + np.float32(0.5 - start[1]))[:, None]
     a = rr * rr - bx * bx - by * by

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import LongTensor, Tensor
+from torch import Tensor
 
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion.skeleton import Skeleton
@@ -84,7 +84,7 @@ class Representation(ABC):
         """(T, J, 3) joint positions in metres -> (T-1, 4) float32, 1 where a foot joint stands still."""
 
     @abstractmethod
-    def columns(self, joints: Sequence[int]) -> LongTensor:
+    def columns(self, joints: Sequence[int]) -> Tensor:
         """The feature columns that belong to these joints, ascending: what an edit of a body part keeps or repaints.
 
         Joint 0 owns the root columns. All joints together own all columns. UsageError for a joint out of range.
@@ -95,7 +95,7 @@ class Representation(ABC):
         """The columns that are changes a frame: at twice the tempo they are twice as large. None by default."""
         return []
 
-    def part_columns(self, part: str) -> LongTensor:
+    def part_columns(self, part: str) -> Tensor:
         """The feature columns of a named body part of the skeleton. UnknownName when there is no such part."""
         return self.columns(self.skeleton.indices(part))
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import LongTensor, Tensor
+from torch import Tensor
 
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion.representations.base import Representation
@@ -63,7 +63,7 @@ class Conductor(Representation):
         """UsageError: an upper body has no feet."""
         raise UsageError(f"{self.name}: an upper body has no feet to touch the floor with")
 
-    def columns(self, joints: Sequence[int]) -> LongTensor:
+    def columns(self, joints: Sequence[int]) -> Tensor:
         """Two columns a joint."""
         chosen = sorted(set(self.check_indices(joints)))
         return torch.tensor([2 * j + k for j in chosen for k in range(2)], dtype=torch.long)

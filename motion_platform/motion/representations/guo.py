@@ -22,7 +22,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import LongTensor, Tensor
+from torch import Tensor
 
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion import rotations
@@ -66,6 +66,7 @@ class Body:
     @cached_property
     def offsets(self) -> np.ndarray:
         """(J, 3) the reference directions times the skeleton's bone lengths, in metres."""
+        assert self.skeleton.offsets is not None
         lengths = np.linalg.norm(self.skeleton.offsets, axis=-1, keepdims=True)
         return np.array(self.directions, np.float64) * lengths
 
@@ -246,7 +247,7 @@ class GuoRepresentation(Representation):
         velocities = self.groups.get("velocities", slice(0, 0))
         return [0, 1, 2, *range(velocities.start, velocities.stop)]
 
-    def columns(self, joints: Sequence[int]) -> LongTensor:
+    def columns(self, joints: Sequence[int]) -> Tensor:
         """The feature columns of these joints, ascending; joint 0 owns the root group, foot joints their contacts."""
         wanted = np.isin(self._owners, self.check_indices(joints))
         return torch.from_numpy(np.flatnonzero(wanted))

@@ -23,7 +23,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import LongTensor, Tensor
+from torch import Tensor
 
 from motion_platform.core.errors import DataError
 from motion_platform.motion import rotations as turning
@@ -172,7 +172,7 @@ class Zeggs(Representation):
         """The root's speeds, the joints' and their rotations'."""
         return [*range(7, ROOT), *range(self.groups["velocities"].start, self.groups["turns"].stop)]
 
-    def columns(self, joints: Sequence[int]) -> LongTensor:
+    def columns(self, joints: Sequence[int]) -> Tensor:
         """The feature columns of these joints, ascending; joint 0 owns the root, the head its gaze."""
         return torch.from_numpy(np.flatnonzero(np.isin(self._owners, self.check_indices(joints))))
 
