@@ -43,6 +43,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "motion_lm": "motion_platform.generators.language.motion_lm:MotionLM",
         "conductor_ddpm": "motion_platform.generators.diffusion.conductor_ddpm:ConductorDDPM",
         "gesture_diffusion": "motion_platform.generators.diffusion.gesture_diffusion:GestureDiffusion",
+        "gesture_two_stage": "motion_platform.generators.diffusion.gesture_two_stage:GestureTwoStage",
         "gesture_planner": "motion_platform.generators.gesturing.planner:GesturePlanner",
         "conductor_gan": "motion_platform.generators.conducting.gan:ConductorGAN",
         "conductor_pattern": "motion_platform.generators.conducting.baselines:ConductorPattern",

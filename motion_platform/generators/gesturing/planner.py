@@ -101,7 +101,7 @@ class GesturePlanner(Generator):
             np.random.default_rng(seed),
             manner=self.manner(given.get(self.emotion_slot), row),
             words=self.words(given.get(self.word_slot), row),
-            marks=marks_of(given.get(self.stroke_slot), row),
+            marks=marks_of(given.get(self.stroke_slot), row, length / self.spec.fps),
             amplitude=amplitude,
         )
 
@@ -149,6 +149,10 @@ def encoded_row(condition: Condition, row: int) -> np.ndarray:
     return own[row, condition.mask[row, 1:]].detach().float().cpu().numpy()
 
 
-def marks_of(condition: Condition | None, row: int) -> list[float]:
-    """Apexes that a user asked for, in seconds; [] where none."""
-    return [] if condition is None else [float(token[0]) for token in encoded_row(condition, row)]
+def marks_of(condition: Condition | None, row: int, seconds: float) -> list[float]:
+    """Apexes that a user asked for, in seconds; [] where none. UsageError for one after the end."""
+    marks = [] if condition is None else [float(token[0]) for token in encoded_row(condition, row)]
+    late = [mark for mark in marks if mark > seconds]
+    if late:
+        raise UsageError(f"strokes: got {late[0]:g} s, but the speech lasts {seconds:.2f} s; give times within it")
+    return marks

@@ -1,0 +1,202 @@
+"""Speech into gesture in two stages: when to gesture is heard first, and the motion is made of that.
+
+A small network that goes from sound to motion in one step learns the look of gesture and hardly its timing. Told the
+strokes, it learns the timing in minutes. So a stage of its own hears where strokes are, and the diffusion network is
+told their track (:mod:`motion_platform.motion.gesturing.track`) beside sound and emotion; a user's own marks, or any
+planner's, take the place of what was heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from motion_platform.core.errors import ConfigError, DataError
+from motion_platform.core.schema import Audio, Batch, Condition, Edit, Motion, MotionSpec, Sampling, length_mask
+from motion_platform.core.seeding import NoiseSource
+from motion_platform.generators.diffusion.base import Error
+from motion_platform.generators.diffusion.gesture_diffusion import GestureDiffusion
+from motion_platform.generators.gesturing.planner import marks_of
+from motion_platform.motion.gesturing.stance import stand
+from motion_platform.motion.gesturing.track import COLUMNS, stroke_track
+from motion_platform.motion.representations import get_representation
+from motion_platform.nn.diffusion import Prediction, Weighting
+from motion_platform.nn.frame_tokens import on_frames
+from motion_platform.nn.stroke_network import StrokeNetwork, strokes_of
+
+TRACK = "track"
+"""The name under which guidance weighs the strokes."""
+
+
+class GestureTwoStage(GestureDiffusion):
+    """:class:`GestureDiffusion`, told a track of strokes that its first stage hears in the first slot's encoder.
+
+    In training the track is the data's: stream ``strokes`` of ``speech_gestures``. stroke_slot: encoder ``times``,
+    apexes that a user asks for. track_dropout: how often training is told no track. stroke_channels: width of the first stage.
+    stroke_threshold: probability from which a stroke is made. stroke_size: of a stroke that a user asks for. The feet
+    stand and bones have the skeleton's lengths in what is made. The other settings: :class:`GestureDiffusion`.
+    """
+
+    called = "gesture_two_stage"
+
+    def __init__(
+        self,
+        spec: MotionSpec,
+        slots: Sequence[str],
+        *,
+        stroke_slot: str = "strokes",
+        inputs: int = 4,
+        stroke_channels: int = 48,
+        stroke_threshold: float = 0.3,
+        stroke_size: float = 0.7,
+        track_dropout: float = 0.1,
+        width: int = 64,
+        latent: int = 256,
+        layers: int = 8,
+        heads: int = 4,
+        feed_forward: int = 1024,
+        dropout: float = 0.1,
+        local_heads: int = 8,
+        window: int = 11,
+        back: int = 1,
+        seed_frames: int = 8,
+        seed_dropout: float = 0.1,
+        max_frames: int = 88,
+        prediction: Prediction = "x0",
+        schedule: Literal["cosine", "linear"] = "cosine",
+        sampler: str = "ddim",
+        sample_steps: int = 20,
+        guidance: dict[str, float] | None = None,
+        error: Error = "huber",
+        velocity_loss: float = 0.0,
+        loss_weighting: Weighting = "uniform",
+    ) -> None:
+        told = [slot for slot in slots if slot != stroke_slot]
+        if not told or TRACK in slots:
+            raise ConfigError(f"{self.called}: slots: got {', '.join(slots) or 'none'}; a slot of speech comes first")
+        super().__init__(
+            spec,
+            (*told, TRACK),
+            width=width,
+            latent=latent,
+            layers=layers,
+            heads=heads,
+            feed_forward=feed_forward,
+            dropout=dropout,
+            local_heads=local_heads,
+            window=window,
+            back=back,
+            seed_frames=seed_frames,
+            seed_dropout=seed_dropout,
+            max_frames=max_frames,
+            prediction=prediction,
+            schedule=schedule,
+            sampler=sampler,
+            sample_steps=sample_steps,
+            guidance=guidance,
+            error=error,
+            velocity_loss=velocity_loss,
+            loss_weighting=loss_weighting,
+        )
+        self.ear, self.stroke_slot, self.not_learned = told[0], stroke_slot, (stroke_slot,)
+        self.stroke_threshold, self.stroke_size, self.track_dropout = stroke_threshold, stroke_size, track_dropout
+        self.strokes = StrokeNetwork(inputs, stroke_channels)
+        self.track = nn.Linear(len(COLUMNS), width)
+        self.silent = nn.Parameter(0.02 * torch.randn(width))  # stands where no track is told
+
+    def track_condition(self, track: Tensor, mask: Tensor) -> Condition:
+        """A track (B, N, 4) and its real frames -> the condition ``track``."""
+        told = self.track(track) * mask[..., None]
+        tokens = torch.cat([self.silent.expand(len(track), 1, -1).to(told.dtype), told], 1)
+        return Condition(tokens, torch.cat([mask.new_ones(len(mask), 1), mask], 1), self.spec.fps)
+
+    def heard(self, given: Mapping[str, Condition], frames: Tensor) -> tuple[Tensor, Tensor]:
+        """The ear's own numbers on frames (B, W): (B, W, inputs), and where anything is heard."""
+        condition = given[self.ear]
+        own = condition.encoded
+        rows = torch.arange(len(frames), device=frames.device)
+        if own is None or own.shape[1] == 0:
+            nothing = torch.zeros(*frames.shape, self.strokes.first.in_channels, device=frames.device)
+            return nothing, torch.zeros_like(frames, dtype=torch.bool)
+        # Dropped speech is heard all the same: the first stage learns from every row. What is padded is silence.
+        on = own.new_ones(len(own), 1 + own.shape[1], dtype=torch.bool)
+        whole = Condition(torch.cat([own.new_zeros(len(own), 1, own.shape[2]), own], 1), on, condition.rate_hz)
+        return on_frames(whole, self.spec.fps, rows, frames)
+
+    def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
+        """Both stages': {"loss", ..., "strokes"}. The network is told the data's track, the first stage learns it."""
+        if batch.motion is None:
+            raise DataError(f"{self.called}: the batch has no motion to learn from")
+        mask = batch.motion.mask
+        track = torch.zeros(*mask.shape, len(COLUMNS), device=mask.device)
+        for row, audio in enumerate(batch.raw[self.ear]):
+            track[row] = torch.as_tensor(_track_of(audio, mask.shape[1]), device=mask.device)
+        frames = torch.arange(mask.shape[1], device=mask.device).expand(len(mask), -1)
+        sound, _ = self.heard(given, frames)
+        first = self.strokes.loss(sound, mask, track[..., 2], track[..., 3])
+        told = self.track_condition(track, mask)
+        if self.training:
+            told = told.drop(torch.rand(len(mask), device=mask.device) < self.track_dropout)
+        parts = super().loss(batch, {**given, TRACK: told})
+        return {**parts, "loss": parts["loss"] + first, "strokes": first.detach()}
+
+    @torch.no_grad()
+    def planned(self, given: Mapping[str, Condition], lengths: Tensor) -> list[tuple[list[float], list[float]]]:
+        """Each row's apexes in seconds and their sizes: what a user asks for, else what is heard."""
+        device = self.silent.device
+        frames = torch.arange(int(lengths.max()), device=device).expand(len(lengths), -1)
+        sound, there = self.heard(given, frames)
+        logits, sizes = self.strokes(sound, there)
+        found = []
+        for row, length in enumerate(lengths.tolist()):
+            asked = marks_of(given.get(self.stroke_slot), row, length / self.spec.fps)
+            if asked:
+                found.append((asked, [self.stroke_size] * len(asked)))
+                continue
+            probability = torch.where(there[row], logits[row].sigmoid(), 0.0)[:length].cpu().numpy()
+            large = sizes[row, :length].cpu().numpy()
+            found.append(strokes_of(probability, large, self.spec.fps, self.stroke_threshold))
+        return found
+
+    def generate(
+        self,
+        given: Mapping[str, Condition],
+        lengths: Tensor,
+        *,
+        noise: NoiseSource,
+        sampling: Sampling | None = None,
+        edit: Edit | None = None,
+    ) -> Motion:
+        """As :meth:`GestureDiffusion.generate`; the strokes are those of :meth:`planned`."""
+        lengths = lengths.to(self.silent.device)
+        tracks = torch.zeros(len(lengths), int(lengths.max()), len(COLUMNS), device=self.silent.device)
+        for row, (times, sizes) in enumerate(self.planned(given, lengths)):
+            made = stroke_track(times, sizes, int(lengths[row]), self.spec.fps)
+            tracks[row, : len(made)] = torch.from_numpy(made)
+        told = {slot: given[slot] for slot in self.slots if slot in given}
+        told[TRACK] = self.track_condition(tracks, length_mask(lengths))
+        return super().generate(told, lengths, noise=noise, sampling=sampling, edit=edit)
+
+    def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:
+        """The motion with feet that stand where they stood first, and bones of the skeleton's lengths."""
+        representation = get_representation(motion.spec.representation)
+        if not representation.needs_rotations or representation.skeleton.offsets is None:
+            return motion
+        x = torch.zeros_like(motion.x)
+        for row, length in enumerate(motion.lengths.tolist()):
+            turned = representation.rotations(motion.x[row, :length].float().cpu()).numpy()
+            joints = stand(turned, representation.skeleton)
+            x[row, :length] = torch.from_numpy(representation.encode(joints, turned)).to(x)
+        return Motion(x, motion.lengths, motion.spec)
+
+
+def _track_of(audio: Audio | None, frames: int) -> np.ndarray:
+    """The data's track of one row, as long as the batch. DataError for data without it."""
+    if audio is None or "strokes" not in audio.features:
+        raise DataError("gesture_two_stage: the data hold no stream 'strokes'; prepare speech_gestures")
+    track = np.asarray(audio.features["strokes"], np.float32)[:frames]
+    return np.pad(track, ((0, frames - len(track)), (0, 0)))
