@@ -134,11 +134,12 @@ def generate(
         written, texts = engine_timeline.read_timeline(timeline), [None]
     if not texts and not music and not more:
         texts = without_text(task, motion)
-    if amplitude is not None and not music:
-        raise UsageError("--amplitude: is for --music")
+    heard = [*music, *recordings(task, named)]
+    if amplitude is not None and not heard:
+        raise UsageError("--amplitude: is for --music and --speech, what moves to a recording")
     if len(seconds) > 1 and music:
         raise UsageError(f"--seconds: got {len(seconds)} values; music takes one, for all recordings")
-    for path in [*music, *recordings(task, named)]:
+    for path in heard:
         check_recording(path)
     run = engine.load(task, model, find_device(device))
     sampling = _sampling(guidance, steps, sampler, run, 1.0 if amplitude is None else amplitude)

@@ -36,9 +36,9 @@ class GestureTwoStage(GestureDiffusion):
     """:class:`GestureDiffusion`, told a track of strokes that its first stage hears in the first slot's encoder.
 
     In training the track is the data's: stream ``strokes`` of ``speech_gestures``. stroke_slot: encoder ``times``,
-    apexes that a user asks for. track_dropout: how often training is told no track. stroke_channels: width of the first stage.
-    stroke_threshold: probability from which a stroke is made. stroke_size: of a stroke that a user asks for. The feet
-    stand and bones have the skeleton's lengths in what is made. The other settings: :class:`GestureDiffusion`.
+    apexes that a user asks for. track_dropout: how often training is told no track. stroke_channels: width of the first
+    stage. stroke_threshold: probability from which a stroke is made. stroke_size: of a stroke that a user asks for. The
+    feet stand and bones have the skeleton's lengths in what is made. Other settings: :class:`GestureDiffusion`.
     """
 
     called = "gesture_two_stage"
