@@ -16,6 +16,9 @@ from motion_platform.motion.representations import get_representation
 from motion_platform.motion.retarget import resample, to_humanml3d
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
+FRAMES_AT_ONCE = 4096
+"""Frames decoded together where each decodes by itself, which bounds the memory of hours."""
+
 
 def features_of(clip: Clip, spec: MotionSpec, names: str | Path | None = None) -> torch.Tensor:
     """(T, D) features of any clip: retargeted to the 22 joints of HumanML3D, or as it is for a body with rotations
@@ -78,8 +81,10 @@ def clips_of(motion: Motion) -> list[Clip]:
     rows = zip(motion.x.detach().cpu(), motion.lengths.tolist(), strict=True)
     clips = []
     for x, n in rows:
-        rotations, offsets = found.rotations(x[:n]), found.offsets(x[:n])
+        pieces = x[:n].split(FRAMES_AT_ONCE if found.frame_by_frame else n)
+        rotations, offsets = [found.rotations(piece) for piece in pieces], found.offsets(x[:n])
         body = skeleton if offsets is None else replace(skeleton, offsets=offsets.double().numpy())
-        turned = None if rotations is None else rotations.float().numpy()
-        clips.append(Clip(found.decode(x[:n]).float().numpy(), motion.spec.fps, body, turned))
+        turned = None if rotations[0] is None else unroll(torch.cat(rotations).float().numpy())
+        joints = torch.cat([found.decode(piece) for piece in pieces]).float().numpy()
+        clips.append(Clip(joints, motion.spec.fps, body, turned))
     return clips

@@ -264,7 +264,7 @@ class GestureDiffusion(Diffusion):
                 put = real[..., None].expand_as(made)
                 done[at] = torch.where(put, made, done[at])
                 kept[at] = kept[at] | put
-        return Motion(done.clone(), lengths, self.spec)
+        return Motion(done, lengths, self.spec)
 
     def compose(
         self, given: Mapping[str, Condition], spans: Spans, *, noise: NoiseSource, sampling: Sampling | None = None

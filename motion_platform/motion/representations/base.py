@@ -33,6 +33,8 @@ class Representation(ABC):
     units: str = "metre"
     needs_rotations: bool = False
     """Whether joint positions alone are not enough to encode."""
+    frame_by_frame: bool = False
+    """Whether each frame decodes by itself, so that a long motion may be decoded in pieces."""
 
     @abstractmethod
     def encode(self, joints: np.ndarray, rotations: np.ndarray | None = None) -> np.ndarray:

@@ -46,7 +46,7 @@ class Zeggs(Representation):
 
     name, fps, units = "zeggs", 20.0, "centimetre"
     body, chest, head = "zeggs", "Spine2", "Head"
-    needs_rotations = True
+    needs_rotations = frame_by_frame = True
 
     def __init__(self) -> None:
         self.skeleton = get_skeleton(self.body)

@@ -134,3 +134,16 @@ def test_a_clip_of_another_body_or_rate_is_brought_to_the_skeleton_or_refused():
         bodies.on_skeleton(fast, GESTURE.skeleton, 20.0)
     with pytest.raises(DataError, match="has no joint rotations"):
         bodies.on_skeleton(fast.with_(rotations=None), names, 20.0)
+
+
+def test_a_long_motion_is_decoded_in_pieces(monkeypatch):
+    joints, local = moving(GESTURE, frames=20)
+    x = torch.from_numpy(GESTURE.encode(joints, local))
+    spec = MotionSpec("gesture", GESTURE.skeleton.name, 20.0, torch.zeros(GESTURE.dim), torch.ones(GESTURE.dim))
+    motion = Motion(x[None], torch.tensor([19]), spec)
+    (whole,) = bodies.clips_of(motion)
+    monkeypatch.setattr(bodies, "FRAMES_AT_ONCE", 8)
+    (pieces,) = bodies.clips_of(motion)
+    np.testing.assert_allclose(pieces.joints, whole.joints, atol=1e-6)
+    np.testing.assert_allclose(pieces.rotations, whole.rotations, atol=1e-6)
+    assert ((pieces.rotations[1:] * pieces.rotations[:-1]).sum(-1) > 0).all()  # no sign flips: files interpolate
