@@ -9,6 +9,7 @@ from motion_platform.core import cards, tasks, weight_files
 from motion_platform.core.checkpoint_files import read_card
 from motion_platform.core.config import ModelFile
 from motion_platform.core.errors import MotionPlatformError, UnknownName
+from motion_platform.core.licences import licence_of
 from motion_platform.core.plan import LANES
 from motion_platform.core.tasks import Task
 from motion_platform.pipelines import inventory
@@ -70,8 +71,8 @@ class Offers:
         return str(self.models[name].weights.get("sha256"))
 
     def licence(self, name: str) -> str:
-        """The licence of what a model makes: that of the data that it was trained on."""
-        return str(self.models[name].data.get("licence", "unknown"))
+        """The licence of what a model makes: those of all that it learned from."""
+        return licence_of(self.models[name].data)
 
     def as_data(self) -> dict[str, Any]:
         """All of it as plain values, for the page and for ``GET /api/tasks``."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from motion_platform.pipelines.pipeline import Pipeline
 
 FORMATS = ("bvh", "glb", "mp4", "npz", "html", "png")
+MOST_SHOWN = 6_000_000
+"""Coordinates that the page is given at once: 75 minutes of 22 joints at 20 fps."""
 LONGEST_SOUND = 600.0
 """Seconds of a recording that are moved to without ``seconds``."""
 
@@ -217,6 +219,7 @@ class Work:
         from motion_platform.motion.conducting import lift
         from motion_platform.motion.render import html
 
+        html.check_size(clips, clips[0].name, MOST_SHOWN)
         return html.page_data(lift.views(clips, "3d"))
 
     def file(self, job: Job, number: int, ending: str) -> Path:

@@ -174,6 +174,15 @@ def test_bad_files_are_one_line_and_leave_nothing(server) -> None:
     assert server.get("/page/..%2f..%2fserver.py")[0] == 404
 
 
+def test_more_than_a_page_can_show_is_one_line(server, made: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    from motion_platform.studio import work
+
+    monkeypatch.setattr(work, "MOST_SHOWN", 100)
+    status, body = server.get(f"/api/jobs/{made['key']}/player")
+    assert status == 422
+    assert "too many for a page" in json.loads(body)["error"]
+
+
 def test_a_vote_is_a_row_for_each_comparison(server, made: dict) -> None:
     values = {"better": f"{made['key']}/2", "worse": [f"{made['key']}/1"], "blind": True}
     assert server.post("/api/votes", values) == (200, {"rows": 1})

@@ -15,9 +15,11 @@ from motion_platform.motion.io import check_motions
 from motion_platform.motion.render.body import build_body
 from motion_platform.motion.render.lettering import wrap
 from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body, tones
-from motion_platform.motion.render.scene import PITCH, YAW, extent, look_at, pose_at
+from motion_platform.motion.render.scene import PITCH, YAW, extent, look_at, pose_at, smooth_root, told_apart
 
 DPI = 150
+FAR = 0.5
+"""Metres; a body that goes less far has no way written under it."""
 SHARPER = 2
 """The picture is drawn this many times larger, then reduced."""
 
@@ -50,6 +52,7 @@ def _figure(clips: list[Clip], frames: int, width: int, height: int) -> Any:
     theme = Theme()
     points = 9.5
     line = round(points * DPI / 72 * 1.4)
+    clips = told_apart(clips)
     captions = [wrap(clip.captions[0] if clip.captions else clip.name, width - 80, line * 5 // 7, 2) for clip in clips]
     bands = [round((len(caption) + 0.9) * line) for caption in captions]
     total = sum(bands) + height * len(clips)
@@ -62,8 +65,8 @@ def _figure(clips: list[Clip], frames: int, width: int, height: int) -> Any:
         axes = figure.add_axes((0, top / total, 1, height / total))
         axes.imshow(image, interpolation="nearest", aspect="auto")
         axes.set_axis_off()
-        for x, seconds in marks:
-            label = f"{seconds:.1f} s"
+        for x, seconds, way in marks:
+            label = f"{seconds:.1f} s" + (f", {way:.1f} m" if marks[-1][2] >= FAR else "")
             axes.text(x, height - 9, label, ha="center", va="bottom", fontsize=7, color=theme.quiet, parse_math=False)
         top -= band
         figure.text(
@@ -75,8 +78,9 @@ def _figure(clips: list[Clip], frames: int, width: int, height: int) -> Any:
 
 def strip(
     clip: Clip, frames: int, width: int, height: int, theme: Theme | None = None
-) -> tuple[np.ndarray, list[tuple[float, float]]]:
-    """One row: (height, width, 3) uint8, and for each key frame its column and its time in seconds."""
+) -> tuple[np.ndarray, list[tuple[float, float, float]]]:
+    """One row: (height, width, 3) uint8, and for each key frame its column, its time in seconds, and how many metres
+    the body has gone until then. Every body is whole in the picture, also one that straightens up for a moment."""
     from PIL import Image
 
     theme = theme or Theme()
@@ -97,14 +101,15 @@ def strip(
     places = (np.arange(count) - (count - 1) / 2) * room
     poses += ((places - middle)[:, None] * right - ahead[:, None] * back)[:, None]
     # A long lens, so that bodies at the sides are seen from nearly the same angle.
-    tall = max(1.22 * size, (count * room + 0.1 * size) * height / width)
     base = floor if not flat else float(poses[..., 1].min())
+    placed = [body.place(pose) for pose in poses]
+    highest = max(float((points[body.ends, 1] + body.radii).max()) for points in placed)
+    tall = max(1.22 * size, highest - base + 0.16 * size, (count * room + 0.1 * size) * height / width)
     target = np.array([0.0, base + 0.5 * tall - 0.13 * size, 0.0])
     view = look_at(target, tall, (width * SHARPER, height * SHARPER), yaw=yaw, pitch=pitch, field_of_view=0.2)
     backdrop = Backdrop(view, theme, None if flat else floor, size, reach=max(1.8 * size, 0.55 * count * room))
     image = backdrop.image(view.eye)
     depth = np.full(image.shape[:2], np.inf, np.float32)
-    placed = [body.place(pose) for pose in poses]
     if not flat:
         for points in placed:
             cast_shadow(image, view, body, points, floor, size, theme.shadow)
@@ -113,4 +118,6 @@ def strip(
     picture = Image.fromarray((np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8))
     columns = view.project(poses[:, 0] * [1, 0, 1] + [0, base, 0])[0][:, 0] / SHARPER
     small = np.asarray(picture.resize((width, height), Image.Resampling.BOX))
-    return small, [(float(x), float(t)) for x, t in zip(columns, times, strict=True)]
+    way = np.concatenate([[0.0], np.linalg.norm(np.diff(smooth_root(clip)[:, ::2], axis=0), axis=1).cumsum()])
+    gone = np.interp(times * clip.fps, np.arange(len(clip)), way) if not flat else np.zeros(count)
+    return small, [(float(x), float(t), float(w)) for x, t, w in zip(columns, times, gone, strict=True)]

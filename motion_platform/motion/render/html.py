@@ -39,7 +39,7 @@ from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import sound
 from motion_platform.motion.render.body import COLOURS, build_body, side_of
-from motion_platform.motion.render.scene import extent, middle, stride
+from motion_platform.motion.render.scene import extent, middle, stride, told_apart
 from motion_platform.motion.render.traces import traced
 
 MAX_NUMBERS = 30_000_000
@@ -65,18 +65,23 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path, *, title: str | None =
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: there is no motion to show; give at least one")
-    numbers = sum(clip.joints.size // stride(clip) for clip in clips)
-    if numbers > MAX_NUMBERS:
-        raise UsageError(
-            f"{path}: {sum(map(len, clips))} frames are too many for a page ({numbers:,} coordinates; "
-            f"at most {MAX_NUMBERS:,}); write fewer clips or a shorter one"
-        )
+    check_size(clips, str(path), MAX_NUMBERS)
     groups = sound.by_recording(clips)
     paths = sound.names(path, len(groups))
     for group, target in zip(groups, paths, strict=True):
         with atomic_path(target) as temporary:
             temporary.write_text(page_text(group, title), encoding="utf-8")
     return paths
+
+
+def check_size(clips: Sequence[Clip], where: str, most: int) -> None:
+    """UsageError for more coordinates than ``most``."""
+    numbers = sum(clip.joints.size // stride(clip) for clip in clips)
+    if numbers > most:
+        raise UsageError(
+            f"{where}: {sum(map(len, clips))} frames are too many for a page ({numbers:,} coordinates; "
+            f"at most {most:,}); write fewer clips or a shorter one"
+        )
 
 
 def page_text(clips: Sequence[Clip], title: str | None = None) -> str:
@@ -89,7 +94,7 @@ def page_text(clips: Sequence[Clip], title: str | None = None) -> str:
         "style": (folder / "player.css").read_text(encoding="utf-8"),
         "script": "\n".join((folder / name).read_text(encoding="utf-8") for name in (*SCRIPTS, "player_start.js")),
         "controls": (folder / "player_controls.html").read_text(encoding="utf-8"),
-        "data": _script_safe(page_data(clips)),
+        "data": _script_safe(page_data(told_apart(clips))),
     }
     template = (folder / "player.html").read_text(encoding="utf-8")
     # One pass: a caption that looks like a field is not filled in again.

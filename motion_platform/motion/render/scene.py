@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +40,19 @@ def extent(clip: Clip) -> tuple[float, float]:
     floor = 0.0 if -0.25 * height < low < 0.35 * height else low
     above = float(np.quantile(joints[..., 1].max(1), 0.95)) - floor
     return floor, max(height, above) * 1.12
+
+
+def told_apart(clips: Sequence[Clip]) -> list[Clip]:
+    """The clips, with "sample 2" behind the words that several of them share: what a picture writes under each."""
+    words = [clip.captions[0] if clip.captions else clip.name for clip in clips]
+    seen: Counter[str] = Counter()
+    named = []
+    for clip, said in zip(clips, words, strict=True):
+        seen[said] += 1
+        if words.count(said) > 1:
+            clip = clip.with_(captions=(f"{said}, sample {seen[said]}", *clip.captions[1:]))
+        named.append(clip)
+    return named
 
 
 def middle(clip: Clip) -> np.ndarray:

@@ -27,6 +27,7 @@ from motion_platform.motion.render.scene import (
     pose_at,
     smooth_root,
     stride,
+    told_apart,
 )
 from motion_platform.motion.render.traces import draw_traces, traced
 
@@ -45,7 +46,8 @@ def write(
     The film has the highest frame rate of the clips (above 60: divided); others are interpolated, all start together,
     and one that has ended holds its last frame. Clips with a recording sound (AAC, stereo); a film has one sound, so
     clips of several recordings become ``walk_1.mp4``, ``walk_2.mp4``, ... A skeleton's part "traced" (the hands of a
-    conductor) leaves traces of a second. ``size``: side of one picture in pixels (640 for one clip, less for many).
+    conductor) leaves traces of a second. ``size``: side of one picture in pixels (default: 720 in one
+    row, less in several, so that a film has at least 720 lines).
     ``progress(film, done, total)``: called now and then.
     Errors: UsageError for no clips, too many, or a size out of 64..4096; DataError for sound that cannot be read;
     OutputError when it cannot be written.
@@ -104,7 +106,7 @@ def _count(clips: Sequence[Clip], fps: float) -> int:
 
 
 def _default_size(count: int) -> int:
-    return 640 if count == 1 else 480 if count <= 4 else 360
+    return 720 if count <= 3 else 480 if count == 4 else 360
 
 
 class _Stage:
@@ -116,6 +118,7 @@ class _Stage:
         columns = len(clips) if len(clips) <= 3 else math.ceil(math.sqrt(len(clips)))
         rows = math.ceil(len(clips) / columns)
         points = max(11, size // 30)
+        clips = told_apart(clips)
         self.panels = [_Panel(clip, size, theme) for clip in clips]
         texts = [wrap(clip.captions[0] if clip.captions else clip.name, size - 2 * points, points, 3) for clip in clips]
         caption = round((max(len(t) for t in texts) * 1.35 + 1.1) * points)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.render import filmstrip, video
+from motion_platform.motion.render import filmstrip, scene, video
 from motion_platform.motion.render.lettering import font, wrap
 from motion_platform.motion.skeleton import get_skeleton
 
@@ -68,8 +68,28 @@ def test_a_film_strip_shows_every_key_frame(walking: Callable[..., Clip], tmp_pa
     assert 5 <= len(starts) <= 15  # an arm and a leg for each of five bodies
     row, marks = filmstrip.strip(clip, 5, 900, 220)
     assert row.shape == (220, 900, 3)
-    assert np.allclose([seconds for _, seconds in marks], np.linspace(0, 1.95, 5))
+    assert np.allclose([seconds for _, seconds, _ in marks], np.linspace(0, 1.95, 5))
+    assert marks[0][2] == 0
+    assert marks[-1][2] == pytest.approx(1.2 * 1.95, rel=0.3), "metres gone, smoothed at both ends"
     assert len(filmstrip.strip(walking(2), 8, 300, 100)[1]) == 2
+
+
+def test_a_body_that_straightens_up_once_is_whole_in_a_strip(walking: Callable[..., Clip]) -> None:
+    clip = walking(40)
+    joints = clip.joints.copy()
+    joints[:-1, :, 1] *= 0.4  # crouched, but for the last frame
+    row, _ = filmstrip.strip(clip.with_(joints=joints), 4, 900, 220)
+    body = np.abs(row.astype(int) - row[2, 2].astype(int)).max(-1) > 60
+    assert body[100:].any()
+    assert not body[:3].any(), "nothing of it touches the upper edge"
+
+
+def test_samples_of_one_text_are_told_apart_and_a_film_has_720_lines(walking: Callable[..., Clip]) -> None:
+    clips = [walking(2, captions=("walk", "more")), walking(2, captions=("sit",)), walking(2, captions=("walk",))]
+    words = [clip.captions for clip in scene.told_apart(clips)]
+    assert words == [("walk, sample 1", "more"), ("sit",), ("walk, sample 2",)]
+    for count in (1, 2, 3, 4, 5, 9, 16):
+        assert video._Stage([walking(1)] * count, video._default_size(count)).size[1] >= 720
 
 
 def test_the_state_of_pyplot_is_not_touched(walking: Callable[..., Clip], tmp_path: Path) -> None:
