@@ -19,7 +19,7 @@ from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate
 from motion_platform.cli.files import convert, info, render
 from motion_platform.cli.generate import edit, generate
-from motion_platform.cli.language import caption, length
+from motion_platform.cli.language import caption, export, length
 from motion_platform.cli.plan import plan as plan_command
 from motion_platform.cli.search import import_guo, import_m2s, search
 from motion_platform.cli.studio import serve, studio
@@ -100,6 +100,7 @@ app.command()(tokenize)
 app.command()(detokenize)
 app.command("tokenizer-report")(tokenizer_report)
 app.command()(length)
+app.command()(export)
 app.command("plan")(plan_command)
 weights_app.command("import-guo")(import_guo)
 weights_app.command("import-m2s")(import_m2s)

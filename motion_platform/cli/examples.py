@@ -36,6 +36,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "tokenize": ("motion tokenize walk.bvh -o walk.json",),
     "detokenize": ("motion detokenize walk.json -o walk.html",),
     "tokenizer-report": ("motion tokenizer-report rvq_open --samples 50 -o health.json",),
+    "export": (
+        "motion export runs/motion_lm runs/adapter",
+        "motion export motion_lm_small runs/motion_lm_hf --merged",
+    ),
     "length": ("motion length --text 'a person waves'",),
     "plan": ("motion plan 'a person walks forward, then bows and waves'",),
     "studio": ("motion studio", "motion studio --port 0 --folder my_studio/"),

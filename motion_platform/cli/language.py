@@ -114,3 +114,16 @@ def without_text(task: str, motion: Path | None) -> list[str | None]:
     if any(card.reads[slot] == "text" for slot in card.required()):
         raise UsageError("--text: is missing; say what the body does: --text 'a person waves'; or give --music FILE")
     return [None]
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="A motion language model: a shipped name or a checkpoint folder.")],
+    out: Annotated[Path, typer.Argument(help="A new folder.")],
+    merged: Annotated[
+        bool, typer.Option("--merged", help="Base, adapter and motion codes as one model of transformers.")
+    ] = False,
+):
+    """Write a motion language model for other programs: its LoRA adapter for peft, or all of it for transformers."""
+    from motion_platform.pipelines import export as engine
+
+    print((engine.merged if merged else engine.adapter)(model, out))
