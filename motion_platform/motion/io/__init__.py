@@ -101,7 +101,15 @@ def load_all(
         found = read(path, **{option: value for option, value in given.items() if option in taken})
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return found if isinstance(found, list) else [found]
+    return [_warned(clip) for clip in (found if isinstance(found, list) else [found])]
+
+
+def _warned(clip: Clip) -> Clip:
+    """The clip, with a note where its body is the wrong way round."""
+    from motion_platform.motion.mirrored import mirror_note
+
+    note = mirror_note(clip) if clip.skeleton.dims == 3 else None
+    return clip if note is None else clip.with_(info={**clip.info, "notes": [*clip.info.get("notes", []), note]})
 
 
 def save(

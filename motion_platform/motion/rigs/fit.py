@@ -19,7 +19,7 @@ from motion_platform.motion.clip import Clip
 from motion_platform.motion.inverse_kinematics import matrix_to_quaternion
 from motion_platform.motion.io.euler import forward_kinematics, quaternion_to_matrix, unroll
 from motion_platform.motion.rigs import contacts
-from motion_platform.motion.rigs.pose import SIDES, Pose, frame, read_pose, stance_directions, turn_between
+from motion_platform.motion.rigs.pose import SIDES, Pose, frame, heading, read_pose, stance_directions, turn_between
 from motion_platform.motion.rigs.rig import Rig, stands_upright
 from motion_platform.motion.skeleton import get_skeleton
 
@@ -35,12 +35,12 @@ def onto(clip: Clip, rig: Rig, *, names: str | Path | Mapping[str, Any] | None =
     (the file) and "fit" (see :func:`fit_report`). Errors: DataError for a clip without a body.
     """
     joints, convention = body_of(clip, names)
-    source = read_pose(joints, clip.fps, _stance(clip, names, convention))
+    source = read_pose(joints, clip.fps, _stance(clip, names))
     leg = _leg(joints)
     if leg < 1e-3:
         raise DataError(f"motion {clip.name!r}: its legs have no length")
     scale = rig.leg / leg
-    world = _turned(source, rig)
+    world = _turned(source, rig, _known_turns(clip, names, convention))
     body = rig.chains["trunk"][0]
     hips = [rig.limbs[f"{side}_hip"] for side in SIDES]
     skeleton = get_skeleton("humanml3d")
@@ -87,12 +87,11 @@ def body_of(clip: Clip, names: str | Path | Mapping[str, Any] | None = None) -> 
     return joints_at(clip, places), convention
 
 
-def _stance(clip: Clip, names: Any, convention: str) -> dict[str, np.ndarray] | None:
-    """What "no turn" means for a clip with a rest pose of its own that stands; None: the usual stance."""
-    from motion_platform.motion.rigs.pose import heading
-
+def _rest_joints(clip: Clip, names: Any) -> np.ndarray | None:
+    """(1, 22, 3): the rest pose of a clip with rotations, where it is a stance; else None."""
     offsets = clip.skeleton.offsets
-    if convention == "humanml3d" or clip.rotations is None or offsets is None:
+    # The named skeleton's offsets are directions for reference, and no pose that anybody stands in.
+    if clip.rotations is None or offsets is None or clip.skeleton.name == "humanml3d":
         return None
     still = np.tile([0.0, 0.0, 0.0, 1.0], (1, len(clip.skeleton), 1))
     rest = clip.with_(
@@ -101,7 +100,42 @@ def _stance(clip: Clip, names: Any, convention: str) -> dict[str, np.ndarray] | 
         events={},
     )
     joints, _ = body_of(rest, names)
-    return stance_directions((joints @ heading(joints)[0])[0]) if stands_upright(joints) else None
+    return joints if stands_upright(joints) else None
+
+
+def _stance(clip: Clip, names: Any) -> dict[str, np.ndarray] | None:
+    """What "no turn" means for a clip with a rest pose of its own that stands; None: the usual stance."""
+    rest = _rest_joints(clip, names)
+    return None if rest is None else stance_directions((rest @ heading(rest)[0])[0])
+
+
+def _known_turns(clip: Clip, names: Any, convention: str) -> dict[str, np.ndarray]:
+    """ "head", "left_wrist", "right_wrist" -> (T, 3, 3) turns from the stance, where the clip's own rotations say them:
+    a clip with rotations whose rest pose is a stance. For wrists the turn that brings the rest pose's forearm out of
+    the usual axes comes first, so that arms may rest in any direction."""
+    from motion_platform.motion.retarget import find_places
+
+    rest = _rest_joints(clip, names)
+    if rest is None or clip.rotations is None:
+        return {}
+    facing = heading(rest)[0]
+    still = read_pose(rest @ facing, clip.fps, stance_directions((rest @ facing)[0]))
+    if convention == "humanml3d":
+        places = {joint: (joint, joint, 0.0) for joint in clip.skeleton.joints}
+    else:
+        _, places = find_places(clip, names)
+    world = quaternion_to_matrix(clip.rotations.astype(np.float64))
+    for parent, child in clip.skeleton.bones:
+        world[:, child] = world[:, parent] @ world[:, child]
+    out = {}
+    for part in ("head", "left_wrist", "right_wrist"):
+        a, b, share = places[part]
+        if a not in clip.skeleton.joints or (share and a != b):
+            continue
+        own = world[:, clip.skeleton.index(a)] @ facing
+        side = part.removesuffix("_wrist")
+        out[part] = own if part == "head" else own @ still.frames[f"{side}_elbow"][0]
+    return out
 
 
 def _leg(joints: np.ndarray) -> float:
@@ -114,8 +148,8 @@ def _leg(joints: np.ndarray) -> float:
     return float(np.mean(steps)) * 2
 
 
-def _turned(source: Pose, rig: Rig) -> np.ndarray:
-    """(T, J, 3, 3) world rotations of all joints of the rig."""
+def _turned(source: Pose, rig: Rig, known: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(T, J, 3, 3) world rotations of all joints of the rig. known: turns that the source itself says."""
     count = len(source.joints)
     rest = np.einsum("ki,jkl->jil", rig.facing, quaternion_to_matrix(rig.turned))  # as it stands, facing Z+
     own = quaternion_to_matrix(rig.turned)
@@ -131,7 +165,12 @@ def _turned(source: Pose, rig: Rig) -> np.ndarray:
     turn(rig.chains["pelvis"], [pelvis] * len(rig.chains["pelvis"]))
     neck = rig.chains["neck"]
     turn(neck, [turn_between(chest, source.turns["neck"], (k + 1) / len(neck)) for k in range(len(neck))])
+    if "head" in known and neck:
+        turn(neck[-1:], [known["head"]])
     for side in SIDES:
+        if f"{side}_wrist" in known:
+            wrist = rig.limbs[f"{side}_wrist"]
+            world[wrist] = known[f"{side}_wrist"] @ (rig.pose.frames[f"{side}_elbow"][0].T @ rest[wrist])
         collar = rig.chains[f"{side}_collar"]
         by = source.turns[f"{side}_collar"]
         turn(collar, [turn_between(chest, by, (k + 1) / len(collar)) for k in range(len(collar))])

@@ -7,6 +7,7 @@ made up for this purpose; nothing in them is copied from a source.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +164,12 @@ def test_the_skeleton_of_an_hdm05_recording_is_found_by_its_longest_name() -> No
     at = clip.skeleton.index
     thigh = np.linalg.norm(clip.joints[0, at("lfemur")] - clip.joints[0, at("ltibia")])
     assert thigh == pytest.approx(0.406, abs=0.005)
+
+
+def test_a_body_whose_feet_point_backwards_is_warned_of(tmp_path: Path) -> None:
+    """A file mirrored as some exporters do it: every X has the other sign, the names stay."""
+    whole = (CASES / "frame_time_0.017.bvh").read_text()
+    swapped = re.sub(r"(JOINT|ROOT) (Left|Right)", lambda m: f"{m[1]} {'Right' if m[2] == 'Left' else 'Left'}", whole)
+    (tmp_path / "mirrored.bvh").write_text(swapped)
+    assert any("feet point backwards" in note for note in io.load(tmp_path / "mirrored.bvh").info["notes"])
+    assert not any("backwards" in note for note in io.load(CASES / "frame_time_0.017.bvh").info.get("notes", []))

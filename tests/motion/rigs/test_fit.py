@@ -189,3 +189,29 @@ def test_a_body_that_never_stands_is_refused(tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(DataError, match="stands upright neither"):
         load_rig(path)
+
+
+def test_heads_and_hands_turn_where_the_motion_says_it(folder: Path) -> None:
+    """A stance whose head looks to its left and whose hand is bent by 30 degrees, in a file with another rest pose."""
+    from scipy.spatial.transform import Rotation
+
+    clip = io.load(SAMPLE / "cmu" / "06_09.bvh")
+    rotations = np.tile([0.0, 0.0, 0.0, 1.0], (3, len(clip.skeleton), 1))
+    rotations[:, clip.skeleton.index("Head")] = Rotation.from_euler("y", 40, degrees=True).as_quat()
+    rotations[:, clip.skeleton.index("LeftHand")] = Rotation.from_euler("x", 30, degrees=True).as_quat()
+    from motion_platform.motion.io.euler import forward_kinematics
+
+    joints = forward_kinematics(rotations, clip.skeleton.offsets, clip.skeleton.parents) + np.array([0.0, 1.0, 0.0])
+    posed = clip.with_(joints=joints.astype(np.float32), rotations=rotations.astype(np.float32))
+    made = onto(posed, load_rig(folder / "hero.glb"))
+    assert made.rotations is not None
+
+    def world(joint: str) -> Rotation:
+        j, turn = made.skeleton.index(joint), Rotation.identity()
+        while j >= 0:
+            turn, j = Rotation.from_quat(made.rotations[0, j]) * turn, made.skeleton.parents[j]  # type: ignore[index]
+        return turn
+
+    assert np.degrees((world("Head") * Rotation.from_euler("y", 40, degrees=True).inv()).magnitude()) < 1.0
+    assert np.isclose(np.degrees((world("LeftLowerArm").inv() * world("LeftHand")).magnitude()), 30, atol=3)
+    assert np.degrees((world("RightLowerArm").inv() * world("RightHand")).magnitude()) < 3
