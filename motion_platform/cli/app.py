@@ -21,6 +21,7 @@ from motion_platform.cli.files import convert, info, render
 from motion_platform.cli.generate import edit, generate
 from motion_platform.cli.language import caption, export, length
 from motion_platform.cli.plan import plan as plan_command
+from motion_platform.cli.plan import show_actions
 from motion_platform.cli.search import import_guo, import_m2s, search
 from motion_platform.cli.studio import serve, studio
 from motion_platform.cli.tokens import detokenize, tokenize, tokenizer_report
@@ -50,11 +51,18 @@ app.add_typer(weights_app, name="weights")
 
 
 @app.command("list")
-def list_(kind: Annotated[str | None, typer.Argument(help="One kind only: tasks, models, encoders, ...")] = None):
-    """Everything that has a name: tasks, recipes, models, encoders, generators, metrics, data sets."""
+def list_(
+    kind: Annotated[str | None, typer.Argument(help="One kind only: tasks, models, actions, encoders, ...")] = None,
+    model: Annotated[str | None, typer.Option(help="With actions: whose (default: that of text_to_motion).")] = None,
+):
+    """Everything that has a name: tasks, recipes, models, encoders, generators, metrics, data sets, actions."""
     from motion_platform.core import cards
     from motion_platform.pipelines import inventory as listing
 
+    if kind == "actions":
+        return show_actions(model)
+    if model is not None:
+        raise UsageError("--model: is for motion list actions")
     kinds = listing.kinds()
     if kind is not None and kind not in kinds:
         raise UnknownName("kind", kind, kinds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,6 +40,9 @@ from motion_platform.cli.common import (
 from motion_platform.cli.evaluate import weights_of
 from motion_platform.cli.language import without_text
 from motion_platform.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from motion_platform.pipelines.texts import Line
 
 Text = Annotated[list[str], typer.Option("--text", "-t", help="What the body does; repeat for several motions.")]
 LowText = Annotated[list[str], typer.Option(help="The actions in order, one for all texts or one each; or @PLANNER.")]
@@ -91,6 +94,9 @@ def generate(
     ] = [],
     plan: Planner = "rules",
     timeline: Timeline = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse what the model does not know, and a file with a bad line.")
+    ] = False,
     rig: Rig = None,
     names: Names = [],
     out_fps: OutFps = None,
@@ -121,7 +127,7 @@ def generate(
     from motion_platform.pipelines import planning
     from motion_platform.pipelines import timeline as engine_timeline
 
-    texts, lows = _texts(text, low_text, text_file)
+    texts, lows, lines = _texts(text, low_text, text_file)
     known = [option for parameter in context.command.params for option in parameter.opts]
     more, named = given_slots(give), slot_options(task, context.args, known)
     for slot, values in named.items():
@@ -142,7 +148,10 @@ def generate(
     for path in heard:
         check_recording(path)
     run = engine.load(task, model, find_device(device))
+    if lines is not None:
+        texts, lows, seconds = planning.readable(run, lines, text_file, plan, seconds, strict=strict, say=note)
     sampling = _sampling(guidance, steps, sampler, run, 1.0 if amplitude is None else amplitude)
+    asked: dict[str, Any] = {"seconds": seconds, "samples": samples, "seed": seed, "sampling": sampling}
     if motion is not None:
         if music or more:
             raise UsageError("--motion: a completed motion takes texts beside it, no music and no --give")
@@ -150,59 +159,21 @@ def generate(
         engine.check_completion(run, texts, lows, seconds)
         parts = read_clips(motion, **reading)
         with Progress(f"completing {motion.name}") as progress:
-            clips = engine.complete(
-                run,
-                parts,
-                texts=texts,
-                low_texts=lows,
-                seconds=seconds,
-                samples=samples,
-                seed=seed,
-                sampling=sampling,
-                progress=progress.show,
-            )
+            clips = engine.complete(run, parts, texts=texts, low_texts=lows, progress=progress.show, **asked)
     elif written is not None:
         check_motion_outputs(output, view, samples)
         with Progress("making the timeline") as progress:
-            clips = engine_timeline.make(
-                run,
-                [written],
-                seconds=seconds,
-                samples=samples,
-                seed=seed,
-                sampling=sampling,
-                progress=progress.show,
-            )
+            clips = engine_timeline.make(run, [written], progress=progress.show, say=note, strict=strict, **asked)
     elif any(texts) and not music and not more and not style:
         check_motion_outputs(output, view, len(texts) * samples)
         with Progress("reading what was given") as progress:
-            clips = planning.make(
-                run,
-                texts,
-                lows,
-                plan=plan,
-                seconds=seconds,
-                samples=samples,
-                seed=seed,
-                sampling=sampling,
-                progress=progress.show,
-                say=note,
-            )
+            clips = planning.make(run, texts, lows, plan=plan, progress=progress.show, say=note, strict=strict, **asked)
     else:
         given, count = engine.inputs_of(run, texts=texts, low_texts=lows, music=music, styles=style, give=more)
         shown_twice = view == "both" and get_skeleton(run.model.spec.skeleton).dims == 2
         check_motion_outputs(output, view, count * samples * (1 + shown_twice))
         with Progress("reading what was given") as progress:
-            clips = engine.make(
-                run,
-                given,
-                count=count,
-                seconds=seconds,
-                samples=samples,
-                seed=seed,
-                sampling=sampling,
-                progress=progress.show,
-            )
+            clips = engine.make(run, given, count=count, progress=progress.show, **asked)
     for clip in clips:
         if "seams" in clip.info:
             print(f"{clip.name}: {engine.describe_seams(clip.info['seams'])}")
@@ -278,15 +249,16 @@ def edit(
     save(clips, output, delivery=replace(how, source_names=None))
 
 
-def _texts(texts: list[str], lows: list[str], file: Path | None) -> tuple[list[Any], list[Any]]:
-    """The texts and low-level texts of the options, or of a file of them. UsageError for both."""
-    from motion_platform.pipelines.texts import read_texts
+def _texts(texts: list[str], lows: list[str], file: Path | None) -> tuple[list[Any], list[Any], list[Line] | None]:
+    """The texts and low-level texts of the options, or of a file of them, and its lines. UsageError for both."""
+    from motion_platform.pipelines.texts import read_lines
 
     if file is None:
-        return list(texts), list(lows)
+        return list(texts), list(lows), None
     if texts or lows:
         raise UsageError("--text-file: give either a file of texts or --text/--low-text, not both")
-    return read_texts(file)
+    lines = read_lines(file)
+    return [line.text for line in lines], [line.low for line in lines], lines
 
 
 def _sampling(guidance: list[str], steps: int | None, sampler: str | None, run: Any, amplitude: float = 1.0) -> Any:

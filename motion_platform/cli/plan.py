@@ -46,3 +46,18 @@ def plan(
         for note in each.notes:
             print(f"note: {note}")
         print(f"builder: {each.builder}")
+
+
+def show_actions(model: str | None) -> None:
+    """Print the actions of a model's training set with their clips, and sentences that stand for its captions."""
+    from motion_platform.core import tasks
+    from motion_platform.pipelines.familiarity import known_by_name
+
+    name = model or str(tasks.load("text_to_motion").default_model)
+    known = known_by_name(name)
+    width = max((len(action) for action in known.actions), default=0)
+    for action, clips in sorted(known.actions.items(), key=lambda item: (-item[1], item[0])):
+        print(f"{action:<{width}}  {clips} clip{'' if clips == 1 else 's'}")
+    print(f"{len(known.actions)} actions of {name}; sentences that it knows, for example:")
+    for sentence in known.sentences[:12]:
+        print(f"  {sentence}")

@@ -42,8 +42,8 @@ def transition_report(joints: np.ndarray, borders: Sequence[int], fps: float, re
     second = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).max(1)
     pops = [second[max(0, b - 3) : b + 2].max(initial=0.0) for b in borders]
     return {
-        "jerk_ratio": float(jerk[near].mean() / jerk[~near].mean()),
-        "peak_ratio": float(most[near].max() / np.percentile(most[~near], 99)),
+        "jerk_ratio": float(jerk[near].mean() / max(jerk[~near].mean(), 1e-12)),
+        "peak_ratio": float(most[near].max() / max(np.percentile(most[~near], 99), 1e-12)),
         "area_under_jerk": float(np.mean(areas)),
         "pop": float(100 * np.max(pops)),
     }

@@ -24,6 +24,7 @@ class Run:
     seed: int
     data: DataRecipe | None = None
     dataset: PreparedDataset | None = None
+    folder: Path | None = None
 
     def open_data(self) -> PreparedDataset:
         """The prepared data set of this run, opened once. Errors: DataError that says how to prepare it."""
@@ -77,7 +78,7 @@ def load_run(name: str | Path, *, device: str = "cpu") -> Run:
     path = folder / RECIPE
     recipe = config.check(Recipe, config.read_yaml(path), path) if path.is_file() else None
     data = recipe.data if recipe else None
-    return Run(model, tasks.of_model(model.card, folder / CARD), recipe.seed if recipe else 0, data)
+    return Run(model, tasks.of_model(model.card, folder / CARD), recipe.seed if recipe else 0, data, folder=folder)
 
 
 def why_not(model: MotionModel, task: Task) -> str | None:

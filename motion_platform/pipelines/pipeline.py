@@ -57,6 +57,7 @@ class Pipeline:
         motion: Clip | str | Path | None = None,
         timeline: str | Path | Sequence[Any] | None = None,
         plan: str = "rules",
+        strict: bool = False,
         seconds: float | Sequence[float] | None = None,
         samples: int = 1,
         seed: int = 0,
@@ -71,8 +72,9 @@ class Pipeline:
         text, low_text, music, style: the usual slots by their short names, one value or several. give: any slot of
         the task's card -> its value, or a list of them. motion: for a task that completes a motion. timeline: texts
         with seconds for one motion, [("walk forward", 3), ("bow", 2)] or what ``--timeline`` takes, instead of all
-        these. plan: who takes a sentence of several actions apart, "none": nobody. seconds: how long (default: as
-        such a motion, or the recording, lasts). guidance: one weight for all slots, or slot -> weight.
+        these. plan: who takes a sentence of several actions apart, "none": nobody. strict: a sentence unlike what the
+        model knows is an error; else the clip carries what is said of it (``info["unfamiliar"]``). seconds: how long
+        (default: as such a motion, or the recording, lasts). guidance: one weight for all slots, or slot -> weight.
         Errors: UsageError, UnknownName, DataError; the messages name the command's options, which are these words
         with dashes.
         """
@@ -86,7 +88,14 @@ class Pipeline:
                 raise UsageError("--timeline: is all that is said of a motion; give it without texts, music and motion")
             written = [timelines.read_timeline(timeline)]
             return timelines.make(
-                self.run, written, seconds=lengths, samples=samples, seed=seed, sampling=sampling, progress=progress
+                self.run,
+                written,
+                seconds=lengths,
+                samples=samples,
+                seed=seed,
+                sampling=sampling,
+                progress=progress,
+                strict=strict,
             )
         if motion is not None:
             if music is not None or style is not None or give:
@@ -107,6 +116,7 @@ class Pipeline:
                 _several(text),
                 _several(low_text),
                 plan=plan,
+                strict=strict,
                 seconds=lengths,
                 samples=samples,
                 seed=seed,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from motion_platform.core.errors import UsageError
 from motion_platform.core.plan import WHOLE_BODY, Plan, Planner, Segment
 from motion_platform.core.schema import Sampling
 from motion_platform.model.run import Run
@@ -12,7 +14,9 @@ from motion_platform.motion.clip import Clip
 from motion_platform.pipelines import generate, timeline
 from motion_platform.pipelines import low_texts as low_texts_of
 from motion_platform.pipelines.amounts import seconds_of_amount
+from motion_platform.pipelines.familiarity import check_known, with_answers
 from motion_platform.pipelines.planner_names import NONE, check_planner, planner_of
+from motion_platform.pipelines.texts import Line, check_text
 from motion_platform.planners.clauses import clause_of
 from motion_platform.texts.inflection import inflect
 
@@ -90,13 +94,15 @@ def make(
     sampling: Sampling | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
+    strict: bool = False,
 ) -> list[Clip]:
     """:func:`generate.run` for sentences that may hold several actions, numbers and negations, in the same order.
 
     plan: the planner, or "none": every sentence is given to the model as it is. A sentence with low-level text is one
     plan already, and one that is ``@`` and a planner's name is made of the sentence (``low_texts``). say: takes a line
     for each sentence that is not given to the model as it is, or whose low-level text was made. A sentence of one plain
-    action gives the same motion with any planner. Errors: UsageError.
+    action gives the same motion with any planner. strict: what the model does not know is an error, and not a line.
+    Errors: UsageError.
     """
     if low_texts_of.asks_planner(low_texts):
         return low_texts_of.make(
@@ -111,11 +117,18 @@ def make(
             say=say,
         )
     planner = planner_named(plan)
-    plans: list[Plan | None] = [None] * len(texts) if low_texts else plans_of(run, texts, planner)
+    plans: list[Plan | None] = [None] * len(texts) if any(low_texts) else plans_of(run, texts, planner)
+    asked = [
+        [segment.text for segment in found.segments] if found else [text] if text else []
+        for found, text in zip(plans, texts, strict=True)
+    ]
+    strangers = check_known(run, [each for words in asked for each in words], strict=strict, say=say)
+    unknown = [[strangers[each] for each in words if each in strangers] for words in asked]
     if not any(plans):
-        return generate.run(
+        clips = generate.run(
             run, texts, low_texts, seconds=seconds, samples=samples, seed=seed, sampling=sampling, progress=progress
         )
+        return [with_answers(run, clip, unknown[number // samples]) for number, clip in enumerate(clips)]
     lengths = generate.spread(list(seconds) or [None], len(texts), "--seconds")
     whole, words = [], list(texts)
     for k, found in enumerate(plans):
@@ -151,8 +164,42 @@ def make(
                 made[k] = [_with_sentence(c, plans[k]) for c in clips[place * samples : (place + 1) * samples]]
     for k in whole:
         made[k] = timeline.make(run, [plans[k]], samples=samples, seed=seed, sampling=sampling, progress=progress)
-    flat = [clip for clips in made for clip in clips]
+    flat = [with_answers(run, clip, unknown[k]) for k, clips in enumerate(made) for clip in clips]
     return [clip.with_(name=f"motion_{number:03d}") for number, clip in enumerate(flat, 1)]
+
+
+def readable(
+    run: Run,
+    lines: Sequence[Line],
+    path: str | Path,
+    plan: str = DEFAULT,
+    seconds: Sequence[float] = (),
+    *,
+    strict: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> tuple[list[str], list[str | None], list[float]]:
+    """Texts, low-level texts and lengths of those lines of a file that a model can read; a line is said for each of the
+    others. UsageError where none is left, and, when strict, for the first bad one."""
+    planner, language = planner_named(plan), str(run.model.card.data.get("language", ""))
+    kept: list[int] = []
+    first: str | None = None
+    for k, line in enumerate(lines):
+        try:
+            check_text(line.text, language)
+            if planner is not None:
+                planner.plan([line.text])
+            kept.append(k)
+        except UsageError as error:
+            said = f"{path}: line {line.number}: {error}"
+            if strict:
+                raise UsageError(said) from error
+            first = first or said
+            _tell(say, f"{said}; the others are made")
+    if not kept:
+        raise UsageError(f"{first}; no other line is left")
+    lengths = [seconds[k] for k in kept] if len(seconds) == len(lines) else list(seconds)
+    lows = [lines[k].low for k in kept]
+    return [lines[k].text for k in kept], lows if any(lows) else [], lengths
 
 
 def _seconds_of(run: Run, segment: Segment) -> float | None:

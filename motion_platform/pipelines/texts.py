@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from motion_platform.core.errors import UnknownName, UsageError
@@ -71,16 +72,35 @@ def check_text(text: str, language: str, option: str = "--text") -> None:
         raise UsageError(f"{option}: {shown} is not in Latin script; this model reads English")
 
 
-def read_texts(path: Path) -> tuple[list[str], list[str | None]]:
+@dataclass(frozen=True)
+class Line:
+    """One line of a file of texts. number: from 1. low: what stands after a tab."""
+
+    number: int
+    text: str
+    low: str | None
+
+
+def read_lines(path: Path) -> list[Line]:
     """A file of texts: one a line, a low-level text after a tab; empty lines are skipped. Errors: UsageError."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as text: {' '.join(str(error).split())}") from error
-    pairs = [line.partition("\t") for line in lines if line.strip()]
-    if not pairs:
+    found = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            high, _, low = line.partition("\t")
+            found.append(Line(number, high.strip(), low.strip() or None))
+    if not found:
         raise UsageError(f"{path}: holds no text")
-    return [high.strip() for high, _, _ in pairs], [low.strip() or None for _, _, low in pairs]
+    return found
+
+
+def read_texts(path: Path) -> tuple[list[str], list[str | None]]:
+    """The texts and low-level texts of :func:`read_lines`. Errors: UsageError."""
+    lines = read_lines(path)
+    return [line.text for line in lines], [line.low for line in lines]
 
 
 def label_of(run: Run, slot: str, value: str | Mixture | None) -> str | Mixture | None:

@@ -21,6 +21,7 @@ from motion_platform.model.run import Run
 from motion_platform.motion.bodies import clips_of
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines.amounts import seconds_of_amount
+from motion_platform.pipelines.familiarity import check_known, with_answers
 from motion_platform.pipelines.provenance import provenance
 from motion_platform.pipelines.texts import check_text
 
@@ -188,10 +189,14 @@ def make(
     seed: int = 0,
     sampling: Sampling | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
+    strict: bool = False,
 ) -> list[Clip]:
     """One clip for each plan and sample, in that order. seconds: of each whole motion, None: as the plan says.
 
-    A clip depends on its plan, sample and seed alone. Errors: UsageError.
+    A timeline that a person wrote is checked against what the model knows (``say``, ``strict``: as in
+    :func:`planning.make`, which has checked its own). A clip depends on its plan, sample and seed alone. Errors:
+    UsageError.
     """
     check_composes(run)
     language = str(run.model.card.data.get("language", ""))
@@ -199,11 +204,14 @@ def make(
     for number, plan in enumerate(plans):
         for segment in plan.segments:
             check_text(segment.text, language, "--timeline" if plan.builder == BUILDER else "--text")
+        own = [segment.text for segment in plan.segments] if plan.builder == BUILDER else []
+        strangers = check_known(run, own, strict=strict, say=say)
         whole = timed(run, plan, seconds[number] if seconds else None)
         asked = sampling or Sampling()
         if progress is not None:
             asked = replace(asked, progress=lambda done, total, n=number: progress(f"motion {n + 1}", done, total))
-        clips += _composed(run, whole, number * samples, samples, seed, asked)
+        composed = _composed(run, whole, number * samples, samples, seed, asked)
+        clips += [with_answers(run, clip, list(strangers.values())) for clip in composed]
     return clips
 
 

@@ -98,7 +98,10 @@ def _clauses(sentence: str, notes: list[str]) -> list[tuple[Clause, Quantities]]
 
 
 def _with_subject(clause: Clause, subject: str, plural: bool) -> Clause:
-    """A clause that names nobody, or "she", is done by the subject of the sentence."""
+    """A clause that names nobody, or "she", is done by the subject of the sentence; one that begins like a verb in the
+    form of its first one ("knits a scarf"), too."""
+    if not clause.verb and subject and re.match(r"[a-z]{3,}[^s\W]s\b", clause.words):
+        return replace(clause, words=f"{subject} {clause.words}")
     if not clause.verb or not subject or (clause.subject and not PRONOUN.match(f"{clause.subject} x")):
         return clause
     return replace(clause, subject=subject, plural=plural or clause.plural)
@@ -138,7 +141,7 @@ def _segments(clause: Clause, said: Quantities) -> list[Segment]:
     if clause.during is None:
         return [_segment(clause, said, clause.text())]
     lanes = [_lane(each) for each in (clause, clause.during)]
-    if (lanes[0] == "lower_body") == (lanes[1] == "lower_body"):
+    if WHOLE_BODY in lanes or (lanes[0] == "lower_body") == (lanes[1] == "lower_body"):
         both = f"{clause.text()} while {_meanwhile(clause.during)}"
         return [_segment(clause, said, both, action=f"{clause.action()} while {_meanwhile(clause.during)}")]
     main = _segment(clause, said, clause.text())
