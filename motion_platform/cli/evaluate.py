@@ -235,7 +235,10 @@ def say(line: str) -> None:
 
 def compare(
     a: Annotated[str, typer.Argument(help="A result file (.json); FILE.json:ROW for another row than the model's.")],
-    b: Annotated[str, typer.Argument(help="The other one, measured on the same clips.")],
+    b: Annotated[str | None, typer.Argument(help="The other one, measured on the same clips.")] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Beside what papers print of this task and data, instead of another.")
+    ] = False,
     resamples: Annotated[int, typer.Option(help="Draws for metrics that are means over clips.", min=20)] = 1000,
     set_resamples: Annotated[int, typer.Option(help="Draws for metrics of embeddings, which cost more.", min=20)] = 200,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -243,6 +246,13 @@ def compare(
     """Say in words which differences between two results are significant (paired bootstrap)."""
     from motion_platform.evaluation import compare as engine
 
+    if (b is None) != published:
+        raise UsageError("motion compare: give a second result, or --published")
+    if b is None:
+        from motion_platform.evaluation import published_rows
+
+        print(published_rows.beside(engine.load_row(a)), end="")
+        return
     first, second = engine.load_row(a), engine.load_row(b)
     names = [row.facts["name"] for row in (first, second)]
     if names[0] == names[1]:

@@ -30,7 +30,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "motion benchmark samplers",
         "motion benchmark --models text_to_motion_small,runs/first --seeds 0,1 -o runs/benchmarks/mine",
     ),
-    "compare": ("motion compare first.json second.json",),
+    "compare": ("motion compare first.json second.json", "motion compare first.json --published"),
     "search": ("motion search --text 'a person runs' --top 5", "motion search --motion walk.bvh -o alike.html"),
     "caption": ("motion caption walk.bvh", "motion caption a.npz b.bvh --samples 3 -o captions.json"),
     "tokenize": ("motion tokenize walk.bvh -o walk.json",),

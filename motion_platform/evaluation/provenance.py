@@ -74,9 +74,13 @@ def model_hashes(model: MotionModel, folder: Path) -> dict[str, Any]:
 
 
 def spaces(judges: Judges) -> dict[str, Any]:
-    """space -> the hashes of its weights."""
+    """space -> what it is, and the hashes of its weights."""
     return {
-        name or "itself": {"weights": model.card.weights.get("sha256"), "encoders": dict(model.card.fingerprints)}
+        name or "itself": {
+            "model": model.card.model.name,
+            "weights": model.card.weights.get("sha256"),
+            "encoders": dict(model.card.fingerprints),
+        }
         for name, model in judges.spaces.items()
         if name != ITSELF or model is not None
     }
