@@ -32,7 +32,7 @@ DRAINED = 16
 """How many times the largest upload is read, and thrown away, so that who sends too much hears why."""
 LONGEST_WAIT = 60.0
 """Seconds that one request waits for an answer."""
-PAGE_FILES = ("studio.css", "studio.js", "timeline.js", "past.js", "talk.js")
+PAGE_FILES = ("studio.css", "base.js", "studio.js", "timeline.js", "past.js", "talk.js")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -110,13 +110,13 @@ class Studio:
         return JSONResponse(await run_in_threadpool(self.work.player, list(job.clips)) if job.clips else None)
 
     async def motion(self, request: Request) -> Response:
-        """GET /api/jobs/KEY/NUMBER.bvh: one motion to take home."""
+        """GET /api/jobs/KEY/NUMBER.bvh?rig=ID: one motion to take home, on the character of an upload."""
         job, number, ending = (
             await self._over(request),
             int(request.path_params["number"]),
             request.path_params["ending"],
         )
-        path = await run_in_threadpool(self.work.file, job, number, ending)
+        path = await run_in_threadpool(self.work.file, job, number, ending, request.query_params.get("rig"))
         return FileResponse(path, filename=self.work.name(job, number, ending), media_type="application/octet-stream")
 
     async def archive(self, request: Request) -> Response:

@@ -24,7 +24,9 @@ from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.core.files import atomic_path
 
 KEY = re.compile(r"[0-9a-f]{20}")
-MOTION = (".bvh", ".npz", ".npy", ".amc")
+MOTION = (".bvh", ".npz", ".npy", ".amc", ".glb", ".vrm", ".vrma")
+CHARACTERS = (".bvh", ".glb", ".vrm")
+"""What a motion can be put on."""
 SKELETON = ".asf"
 SOUND = (".wav", ".ogg", ".flac", ".mp3", ".m4a", ".aac", ".opus", ".aiff", ".aif", ".wma", ".webm", ".mp4", ".mov")
 MOST_UNPACKED = 256 << 20

@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motion_platform.core.errors import MotionPlatformError, UsageError, suggest
+from motion_platform.core.errors import DataError, MotionPlatformError, UsageError, suggest
 from motion_platform.studio.asking import Asked, Caption, Edit, Generate, Seconds, check, key_of
 from motion_platform.studio.jobs import Job
 from motion_platform.studio.models import Models
 from motion_platform.studio.offers import Offers
-from motion_platform.studio.store import MOTION, Store, safe_name, shown
+from motion_platform.studio.store import CHARACTERS, MOTION, Store, safe_name, shown
 
 if TYPE_CHECKING:
     from motion_platform.motion.clip import Clip
     from motion_platform.pipelines.pipeline import Pipeline
 
-FORMATS = ("bvh", "glb", "mp4", "npz", "html", "png")
+FORMATS = ("bvh", "glb", "vrm", "vrma", "mp4", "npz", "html", "png")
 MOST_SHOWN = 6_000_000
 """Coordinates that the page is given at once: 75 minutes of 22 joints at 20 fps."""
 LONGEST_SOUND = 600.0
@@ -195,7 +195,12 @@ class Work:
         if path.suffix in MOTION:
             from motion_platform.motion import io as motion_io
 
-            clips = motion_io.load_all(path)
+            try:
+                clips = motion_io.load_all(path)
+            except DataError:
+                if path.suffix not in CHARACTERS or path.suffix == ".bvh":
+                    raise
+                return {"file": key, "kind": "character", "name": path.name}  # a body that does not move yet
             first = clips[0]
             return {
                 "file": key,
@@ -222,18 +227,26 @@ class Work:
         html.check_size(clips, clips[0].name, MOST_SHOWN)
         return html.page_data(lift.views(clips, "3d"))
 
-    def file(self, job: Job, number: int, ending: str) -> Path:
-        """A motion of an answer as a file to take home, written once. UsageError for an ending or number of none."""
+    def file(self, job: Job, number: int, ending: str, rig: str | None = None) -> Path:
+        """A motion of an answer as a file to take home, written once. rig: an upload, the character that it goes onto.
+
+        Errors: UsageError for an ending or number of none; DataError for a character that is none.
+        """
         from motion_platform.motion import files
 
         if ending not in FORMATS:
             raise UsageError(f".{ending}: is no format to take home; {suggest(ending, FORMATS)}")
         if not 1 <= number <= len(job.clips):
             raise UsageError(f"motion {number}: there are {len(job.clips)}, counted from 1")
-        path = self.store.folder / "files" / f"{job.key}_{number}.{ending}"
+        character = None if rig is None else self.store.upload(rig)
+        if character is not None and character.suffix not in CHARACTERS:
+            raise UsageError(f"{character.name}: is no character; {suggest(character.suffix, CHARACTERS)}")
+        path = self.store.folder / "files" / f"{job.key}_{number}_{rig or ''}.{ending}"
         with self.writing:  # pictures are heavy: one at a time
             if not path.is_file():
-                (written,) = files.write(job.clips[number - 1], path, view="3d")
+                clip = job.clips[number - 1]
+                clip = clip if character is None else clip.retarget(rig=character)
+                (written,) = files.write(clip, path, view="3d")
                 assert written == path
         return path
 

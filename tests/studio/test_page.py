@@ -114,6 +114,10 @@ def test_a_sentence_becomes_moving_bodies_to_compare_and_to_take_home(page: Any,
     choices = [option.get_attribute("value") for option in page.find_elements("css selector", ".facts select option")]
     assert {"bvh", "glb", "mp4", "npz"} <= set(choices)
 
+    home = "studio.takeHome(`api/jobs/${studio.job.key}/2.%s`).then(() => arguments[0](problem.textContent))"
+    assert page.execute_async_script(home % "bvh") == ""
+    assert "is no format" in page.execute_async_script(home % "exe")
+
     star = one(page, "#history button")
     star.click()
     assert one(page, "#history button").get_attribute("aria-pressed") == "true"

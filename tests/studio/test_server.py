@@ -118,6 +118,17 @@ def test_a_dropped_motion_is_kept_in_part(server, walk: Path) -> None:
     assert json.loads(server.get(f"/api/files/{file['file']}/player")[1])["motions"]
 
 
+def test_a_motion_goes_home_on_a_character(server, made: dict, walk: Path) -> None:
+    _, file = server.upload("character.bvh", walk.read_bytes())
+    status, body = server.get(f"/api/jobs/{made['key']}/1.bvh?rig={file['file']}")
+    assert status == 200, body
+    path = server.studio.store.folder / "on_character.bvh"
+    path.write_bytes(body)
+    assert motion_io.load(path).skeleton.joints == motion_io.load(walk).skeleton.joints
+    assert server.get(f"/api/jobs/{made['key']}/1.bvh")[1] != body
+    assert server.get(f"/api/jobs/{made['key']}/1.bvh?rig=/etc/passwd")[0] == 422
+
+
 def test_a_recording_is_conducted(server, sample_root: Path) -> None:
     import soundfile
 

@@ -3,28 +3,6 @@
 
 const EXAMPLES = ["a person waves the right hand", "a tired person walks and turns left", "somebody jumps twice"];
 const SHOWN_NUMBERS = { foot_skating: "foot skating", text_distance: "to the text", content: "seen as", style: "style" };
-const MOTION_FILES = [".bvh", ".npz", ".npy", ".amc"], SOUND_FILES = [".wav", ".ogg", ".flac", ".mp3", ".m4a", ".aac", ".opus", ".aiff", ".aif", ".wma", ".webm", ".mp4", ".mov"];
-
-const person = localStorage.person ||= crypto.randomUUID?.() || String(Math.random()).slice(2).padEnd(8, "0");
-const remembered = (name, otherwise) => { try { return JSON.parse(localStorage[name]); } catch { return otherwise; } };
-
-function element(tag, fields = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(fields)) if (name in made) made[name] = value; else made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-/** A request of this server; what it refuses is an Error with its line. */
-async function api(path, options = {}) {
-  let answer;
-  try { answer = await fetch(`api/${path}`, { ...options, headers: { "X-Person": person, ...options.headers } }); }
-  catch { throw new Error("the server does not answer; is it still running?"); }
-  const said = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
-  if (!answer.ok && !said?.key) throw new Error(said?.error || `the server answered ${answer.status}`);
-  return said;
-}
-const post = (path, values) => api(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(values) });
 
 class Studio {
   constructor() {
@@ -70,6 +48,7 @@ class Studio {
     $("dice").addEventListener("click", () => { $("seed").value = Math.floor(Math.random() * 100000); });
     $("stop").addEventListener("click", () => { if (this.job) api(`jobs/${this.job.key}`, { method: "DELETE" }).catch((error) => this.problem(error.message)); });
     $("keep").addEventListener("change", () => this.showKeeping());
+    $("file-rig").addEventListener("change", () => this.takeRig($("file-rig").files[0]));
     $("this-frame").addEventListener("click", () => { this.player.play(false); const frame = Math.round(Math.min(this.player.time, this.player.seconds) * (this.offers.models[this.models()[0]]?.fps || 20)); $("frames").value = [...$("frames").value.split(",").map((f) => f.trim()).filter(Boolean), frame].join(", "); });
     $("blind").addEventListener("click", () => { this.blind = !this.blind; $("blind").setAttribute("aria-pressed", String(this.blind)); this.redress(); });
     $("link").addEventListener("click", () => navigator.clipboard?.writeText(location.href).then(() => { $("link").textContent = "Copied"; setTimeout(() => { $("link").textContent = "Copy link"; }, 1500); }));
@@ -232,6 +211,13 @@ class Studio {
     } catch (error) { this.problem(error.message); }
   }
 
+  /** The character that motions are put on when they are taken home. */
+  async takeRig(file) {
+    this.rig = null; this.problem("");
+    if (!file) { $("rig-said").textContent = "none"; return; }
+    try { this.rig = await this.upload(file); $("rig-said").textContent = this.rig.name; } catch (error) { $("rig-said").textContent = error.message; }
+  }
+
   async upload(file, asf) {
     if (this.most && file.size > this.most) throw new Error(`${file.name}: is too large; at most ${Math.floor(this.most / 2 ** 20)} MB are taken`);
     return api(`files?name=${encodeURIComponent(file.name)}${asf ? `&asf=${asf}` : ""}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
@@ -367,7 +353,7 @@ class Studio {
     const several = job.motions.length > 1, id = `${job.key}/${motion.number}`;
     const made = this.blind ? `Motion ${i + 1}` : `${motion.model} · sample ${motion.sample + 1} · seed ${motion.info.seed ?? 0} · ${motion.seconds.toFixed(1)} s`;
     const numbers = motion.numbers.filter((number) => number.name in SHOWN_NUMBERS).map((number) => element("li", { title: number.about + (number.better ? ` (${number.better} is better)` : "") }, `${SHOWN_NUMBERS[number.name]} `, element("b", { textContent: typeof number.value === "number" ? number.value.toFixed(2) : number.value })));
-    const home = element("select", { onchange: () => { if (home.value) element("a", { href: `api/jobs/${job.key}/${motion.number}.${home.value}`, download: "" }).click(); home.value = ""; } }, element("option", { value: "", textContent: "Take home …" }), ...[["bvh", "BVH"], ["glb", "glb"], ["mp4", "film (mp4)"], ["npz", "arrays (npz)"], ["html", "page (html)"], ["png", "picture (png)"]].map(([value, textContent]) => element("option", { value, textContent })));
+    const home = element("select", { onchange: () => { if (home.value) this.takeHome(`api/jobs/${job.key}/${motion.number}.${home.value}`); home.value = ""; } }, element("option", { value: "", textContent: "Take home …" }), ...[["bvh", "BVH"], ["glb", "glb"], ["vrma", "VRM animation"], ["mp4", "film (mp4)"], ["npz", "arrays (npz)"], ["html", "page (html)"], ["png", "picture (png)"]].map(([value, textContent]) => element("option", { value, textContent })));
     home.setAttribute("aria-label", `Take motion ${i + 1} home`);
     home.disabled = job.state !== "done";
     const ways = this.ways("motion"), next = element("select", { onchange: () => { if (next.value) this.use(id, motion, ways[Number(next.value)][1]); } }, element("option", { value: "", textContent: "Go on with it …" }), ...ways.map(([label], n) => element("option", { value: String(n), textContent: label })));
@@ -376,6 +362,18 @@ class Studio {
     const facts = element("div", { className: "facts" }, element("p", { className: "made", textContent: made }), element("ul", { className: "numbers", ariaLabel: "Numbers" }, ...numbers), element("div", { className: "actions" }, home, next));
     if (several) facts.lastChild.append(element("button", { type: "button", textContent: "Better", title: "Better than the others: one row a comparison in the table of votes", onclick: (e) => this.vote(e.target, job, motion) }));
     figure.append(facts);
+  }
+
+  /** A file of a motion, on the character if one was chosen; what goes wrong is said in the page. */
+  async takeHome(path) {
+    this.problem("");
+    try {
+      const answer = await fetch(path + (this.rig ? `?rig=${this.rig.file}` : ""), { headers: { "X-Person": person } });
+      if (!answer.ok) throw new Error((await answer.json()).error);
+      const name = /filename="?([^";]+)/.exec(answer.headers.get("content-disposition") || "")?.[1] || "motion", link = element("a", { href: URL.createObjectURL(await answer.blob()), download: name });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    } catch (error) { this.problem(error.message); }
   }
 
   use(id, motion, choose) {
