@@ -32,6 +32,7 @@ class Delivery:
 def check(delivery: Delivery, outputs: Sequence[Path]) -> None:
     """UsageError for what cannot be handed over, before any work is done; DataError for a rig that cannot be read."""
     from motion_platform.core.errors import UnknownName
+    from motion_platform.motion.io import write_blender
     from motion_platform.motion.io.units import UNITS
     from motion_platform.motion.rigs.naming import written_names
     from motion_platform.motion.rigs.rig import load_rig
@@ -48,6 +49,8 @@ def check(delivery: Delivery, outputs: Sequence[Path]) -> None:
     if delivery.rig is not None:
         load_rig(delivery.rig)
     for path in outputs:
+        if path.suffix.lower() in write_blender.FORMATS:
+            write_blender.find_blender(path)
         if path.suffix.lower() == ".vrm" and (delivery.rig is None or delivery.rig.suffix.lower() != ".vrm"):
             raise UsageError(f"{path}: a .vrm is a character; give the one to write into with --rig FILE.vrm")
 
