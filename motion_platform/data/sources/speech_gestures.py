@@ -92,7 +92,7 @@ class SpeechGestures(DataSource):
             for k in range(self.renditions if splits[name] == "train" else self.held_out_renditions):
                 said = texts.get(path.name, "")
                 words = Words((said,) if said else (), labels={"emotion": str(order[k % len(order)])})
-                items.append(Item(f"{name}_r{k + 1}", str(path), splits[name], self.name, words))
+                items.append(Item(f"{name}_r{k + 1}", str(path), splits[name], f"{self.name} {name}", words))
         return items
 
     def _libraries(self) -> dict[str, library.Library]:
