@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from pathlib import Path
+from typing import Any
 
 from motion_platform.core.errors import OutputError, WeightsError
 from motion_platform.core.quiet import quiet_loading
@@ -29,7 +30,7 @@ def store(file: Path, sha256: str, folder: Path) -> None:
         partial.mkdir(parents=True)
         with quiet_loading():
             try:
-                model = AutoModelForCausalLM.from_pretrained(
+                model: Any = AutoModelForCausalLM.from_pretrained(
                     file.parent, gguf_file=file.name, quantization_config=GgufConfig(dequantize=True)
                 )
                 tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)

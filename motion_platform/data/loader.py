@@ -62,7 +62,8 @@ class Collate:
         dataset = self.dataset
         lengths = np.minimum(dataset.frames[list(rows)], self.max_frames)
         x = np.empty((len(rows), int(lengths.max()), self.spec.dim), np.float32)
-        windows, times = [], Counter()
+        windows: list[Any] = []
+        times: Counter[int] = Counter()
         for b, row in enumerate(rows):
             length = int(lengths[b])
             place = f"window {times[row]}" if times[row] else "window"  # a clip that comes twice: two places of it

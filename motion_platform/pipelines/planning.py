@@ -140,8 +140,8 @@ def make(
             _tell(say, f"{found.sentence!r} is kept whole: {run.model.card.name} makes one action at a time")
         elif found.compound:
             whole.append(k)
-            plans[k] = timeline.timed(run, found, lengths[k])
-            _tell(say, line_of(plans[k]))
+            plans[k] = with_times = timeline.timed(run, found, lengths[k])
+            _tell(say, line_of(with_times))
         else:
             segment = found.segments[0]
             words[k] = segment.text
@@ -163,7 +163,14 @@ def make(
             for place, k in enumerate(rows):
                 made[k] = [_with_sentence(c, plans[k]) for c in clips[place * samples : (place + 1) * samples]]
     for k in whole:
-        made[k] = timeline.make(run, [plans[k]], samples=samples, seed=seed, sampling=sampling, progress=progress)
+        made[k] = timeline.make(
+            run,
+            [kept for kept in (plans[k],) if kept],
+            samples=samples,
+            seed=seed,
+            sampling=sampling,
+            progress=progress,
+        )
     flat = [with_answers(run, clip, unknown[k]) for k, clips in enumerate(made) for clip in clips]
     return [clip.with_(name=f"motion_{number:03d}") for number, clip in enumerate(flat, 1)]
 

@@ -99,7 +99,8 @@ def _segment(entry: Any) -> Segment:
     lane = str(entry.get("lane", WHOLE_BODY))
     if lane not in LANES:
         raise UsageError(f"timeline: {text!r}: unknown lane {lane!r}; {suggest(lane, LANES)}")
-    numbers = {key: _number(text, key, entry[key]) for key in ("seconds", "start") if entry.get(key) is not None}
+    given = [key for key in ("seconds", "start") if entry.get(key) is not None]
+    numbers: dict[str, Any] = {key: _number(text, key, entry[key]) for key in given}
     clause = clause_of(text.strip())
     sentence = clause.text() if clause.verb and not clause.subject else text.strip()
     return Segment(action=clause.action(), text=sentence, lane=lane, **numbers)
@@ -118,7 +119,7 @@ def _number(text: str, key: str, value: Any) -> float:
 def check_composes(run: Run) -> None:
     """UsageError for a model that makes one action at a time."""
     trainable = run.model.trainable
-    if type(trainable).compose is Generator.compose:
+    if not isinstance(trainable, Generator) or type(trainable).compose is Generator.compose:
         raise UsageError(
             f"timeline: {run.model.card.name} ({run.model.card.model.name}) makes one action at a time; "
             "text_to_motion_masked and text_to_motion_small put several together"
@@ -129,7 +130,9 @@ def check_composes(run: Run) -> None:
 
 def composes(run: Run) -> bool:
     """Whether a model puts several actions together."""
-    return type(run.model.trainable).compose is not Generator.compose and bool(run.task.texts())
+    model = run.model.trainable
+    composed = isinstance(model, Generator) and type(model).compose is not Generator.compose
+    return composed and bool(run.task.texts())
 
 
 def timed(run: Run, plan: Plan, seconds: float | None = None) -> Plan:
@@ -171,7 +174,7 @@ def _together(segments: Sequence[Segment], lengths: list[float]) -> list[float]:
                 break
             end += 1
         group = range(k, end)
-        said = [segments[i].seconds for i in group if segments[i].seconds]
+        said = [known for i in group if (known := segments[i].seconds)]
         longest = max(said or [lengths[i] for i in group])
         for i in group:
             if not segments[i].seconds and end - k > 1:
@@ -209,10 +212,14 @@ def make(
         whole = timed(run, plan, seconds[number] if seconds else None)
         asked = sampling or Sampling()
         if progress is not None:
-            asked = replace(asked, progress=lambda done, total, n=number: progress(f"motion {n + 1}", done, total))
+            asked = replace(asked, progress=_of_motion(progress, number + 1))
         composed = _composed(run, whole, number * samples, samples, seed, asked)
         clips += [with_answers(run, clip, list(strangers.values())) for clip in composed]
     return clips
+
+
+def _of_motion(progress: Callable[[str, int, int], None], number: int) -> Callable[[int, int], None]:
+    return lambda done, total: progress(f"motion {number}", done, total)
 
 
 def _composed(run: Run, plan: Plan, made_before: int, samples: int, seed: int, sampling: Sampling) -> list[Clip]:

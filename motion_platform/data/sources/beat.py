@@ -166,6 +166,7 @@ def read_smplx(path: str | Path) -> Clip:
     turns = finite(poses, str(path)).reshape(len(poses), SMPLX_JOINTS, 3)
     local = axis_angle_to_quaternion(np.concatenate([turns[:, BODY], turns[:, HANDS]], axis=1))
     skeleton = get_skeleton("humanml3d_hands")
+    assert skeleton.offsets is not None
     places = np.repeat(skeleton.offsets[None], len(poses), 0)
     places[:, 0] = finite(trans, str(path)) + PELVIS
     joints = forward_kinematics(local, places, skeleton.parents)

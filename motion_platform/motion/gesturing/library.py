@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -144,7 +145,7 @@ class Library:
                 for g in self.gestures
             ],
         }
-        arrays = {f"gesture_{i:03d}": _pack(g.rotations) for i, g in enumerate(self.gestures)}
+        arrays: dict[str, Any] = {f"gesture_{i:03d}": _pack(g.rotations) for i, g in enumerate(self.gestures)}
         sink = io.BytesIO()
         np.savez_compressed(sink, head=np.array(json.dumps(head)), idle=_pack(self.idle), **arrays)
         with atomic_path(Path(path)) as temporary:
@@ -211,5 +212,6 @@ def standing(rotations: np.ndarray, skeleton: Skeleton, feet: Sequence[str] = ("
     """Height of the pelvis, in metres, at which the lower foot of a pose (J, 4) touches the floor."""
     from motion_platform.motion.io.euler import forward_kinematics
 
+    assert skeleton.offsets is not None
     placed = forward_kinematics(rotations[None], skeleton.offsets, skeleton.parents)[0]
     return float(-min(placed[skeleton.index(foot), 1] for foot in feet))

@@ -62,8 +62,8 @@ def perform(
     pelvis[:, 1] = standing(rotations[0], skeleton)
     positions = np.broadcast_to(offsets, (frames, *offsets.shape)).copy()
     positions[:, 0] = pelvis
-    joints = forward_kinematics(rotations, positions, skeleton.parents)
-    return joints.astype(np.float32), rotations.astype(np.float32)
+    placed = forward_kinematics(rotations, positions, skeleton.parents)
+    return placed.astype(np.float32), rotations.astype(np.float32)
 
 
 def retractions(strokes: Sequence[Stroke]) -> list[float | None]:
@@ -170,9 +170,9 @@ def _idle(library: Library, seconds: np.ndarray, manner: Manner) -> np.ndarray:
         bend[name] += manner.spine / 3
     bend["neck"] += 0.4 * manner.head
     bend["head"] += 0.6 * manner.head
-    for name, degrees in bend.items():
+    for name, bent in bend.items():
         j = skeleton.index(name)
-        made[:, j] = quaternion_multiply(made[:, j], _about_x(degrees))
+        made[:, j] = quaternion_multiply(made[:, j], _about_x(bent))
     for side, sign in (("left", 1.0), ("right", -1.0)):
         shoulder = skeleton.index(f"{side}_shoulder")
         # Hanging arms hang although the trunk bends, and stand off by the manner's spread.

@@ -157,6 +157,8 @@ def _rest(name: str) -> np.ndarray:
     side, _, part = name.partition("_")
     if name == "pelvis":
         return np.array([0, 0, 0, 1.0])
+    x: tuple[float, float, float]
+    z: tuple[float, float, float]
     if not part:
         x, z = (0, 1, 0), (1, 0, 0)
     elif part in ("hip", "knee"):

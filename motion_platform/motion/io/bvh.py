@@ -11,6 +11,7 @@ import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -290,7 +291,7 @@ def _clip(
 ) -> Clip:  # fmt: skip
     """Rotations, units, axes and forward kinematics."""
     frames, count = len(values), len(nodes)
-    positions = np.tile(np.stack([n.offset for n in nodes]), (frames, 1, 1))
+    positions = np.tile(np.stack([np.asarray(n.offset) for n in nodes]), (frames, 1, 1))
     rotations = np.zeros((frames, count, 4))
     rotations[..., 3] = 1.0
     by_order: dict[tuple[int, ...], list[tuple[int, list[int]]]] = {}
@@ -320,7 +321,7 @@ def _clip(
         positions, rotations, names, ends = positions[:, 1:], rotations[:, 1:], names[1:], ends[1:]
         parents = [-1] + [p - 1 for p in parents[2:]]
 
-    offsets = np.median(positions, axis=0)
+    offsets: Any = np.median(positions, axis=0)
     offsets[0] = 0.0
     tips = [(j, tip) for j, found in enumerate(ends) for tip in found]
     lengths = [*np.linalg.norm(offsets, axis=-1), *(float(np.linalg.norm(tip)) for _, tip in tips)]
@@ -332,14 +333,14 @@ def _clip(
 
     joints = forward_kinematics(rotations, positions, parents)
     still = np.tile([0.0, 0.0, 0.0, 1.0], (1, len(names), 1))
-    axis = unit.find_up(names, forward_kinematics(still, offsets, parents)[0], joints, up, str(path))
-    if axis == "z":
+    upward = unit.find_up(names, forward_kinematics(still, offsets, parents)[0], joints, up, str(path))
+    if upward == "z":
         turn = unit.Z_UP_TO_Y_UP
         rotations = quaternion_multiply(quaternion_multiply(turn, rotations), turn * [-1, -1, -1, 1])
         joints, offsets, positions = (unit.z_to_y(a) for a in (joints, offsets, positions))
         tips = [(j, unit.z_to_y(tip)) for j, tip in tips]
     stretch = np.abs(positions[:, 1:] - offsets[1:]).max(axis=(0, 2)) if len(names) > 1 else np.empty(0)
-    info |= {"unit": unit_name, "up": axis, "end_sites": {}}
+    info |= {"unit": unit_name, "up": upward, "end_sites": {}}
     for j, tip in tips:
         info["end_sites"].setdefault(names[j], []).append([float(v) for v in tip * metres])  # type: ignore[attr-defined]
     if notes:

@@ -135,7 +135,7 @@ def cast_shadow(
             x = (np.arange(x0, x1, dtype=np.float32) + 0.5 - np.float32(spots[a, 0]))[None]
             y = ((np.arange(y0, y1, dtype=np.float32) + 0.5 - np.float32(spots[a, 1])) / np.float32(squash))[:, None]
             bx, by = np.float32(spots[b, 0] - spots[a, 0]), np.float32((spots[b, 1] - spots[a, 1]) / squash)
-            along = np.clip((x * bx + y * by) / np.float32(max(bx * bx + by * by, 1e-6)), 0, 1)
+            along = np.clip((x * bx + y * by) / np.float32(max(float(bx * bx + by * by), 1e-6)), 0, 1)
             away = np.sqrt((x - along * bx) ** 2 + (y - along * by) ** 2)
             reach = np.clip((np.float32(ra + soft / 2) - away + along * np.float32(rb - ra)) / np.float32(soft), 0, 1)
             part = dark[y0:y1, x0:x1]
@@ -191,6 +191,7 @@ def _capsule(
     nx: Any
     ny: Any
     radius: Any
+    z: Any
     bx, by, bz = (np.float32(v) for v in axis)
     ra, rr = np.float32(ra), np.float32(ra - rb)  # type: ignore[assignment]
     x = (np.arange(x0, x1, dtype=np.float32) + np.float32(0.5 - start[0]))[None]

@@ -80,8 +80,8 @@ def held(places: np.ndarray, standing: np.ndarray, height: float, fps: float) ->
 
 def common(corrections: list[np.ndarray], standing: list[np.ndarray], fps: float) -> np.ndarray:
     """(T, 3): what the corrections of standing feet have in common, which the whole body takes: smooth in time."""
-    weight = smooth(sum(stands.astype(float) for stands in standing) + 1e-6, fps, BODY)
-    wanted = sum(stands[:, None] * by for stands, by in zip(standing, corrections, strict=True))
+    weight = smooth(np.sum([stands.astype(float) for stands in standing], axis=0) + 1e-6, fps, BODY)
+    wanted = np.sum([stands[:, None] * by for stands, by in zip(standing, corrections, strict=True)], axis=0)
     return smooth(wanted, fps, BODY) / np.maximum(weight, 1e-3)[:, None]
 
 

@@ -117,7 +117,7 @@ def looped(clip: Clip) -> tuple[Clip, dict[str, float]]:
     stride = max(1, (len(clip) - shortest) // CANDIDATES)
     starts = np.arange(0, len(clip) - shortest, stride)
     best = (np.inf, 0, len(clip) - 1)
-    for start in starts:
+    for start in starts.tolist():
         ends = np.arange(start + shortest, len(clip), stride)
         cost = np.linalg.norm(poses[ends] - poses[start], axis=-1).mean(-1)
         cost += VELOCITY * np.linalg.norm(speed[ends] - speed[start], axis=-1).mean(-1)
@@ -154,7 +154,7 @@ def looped(clip: Clip) -> tuple[Clip, dict[str, float]]:
               for name, times in clip.events.items()}  # fmt: skip
     after = np.linalg.norm(np.diff(cut.joints[:2], axis=0)[0] - np.diff(cut.joints[-2:], axis=0)[0], axis=-1).mean()
     usual = np.linalg.norm(np.diff(cut.joints.astype(np.float64), n=2, axis=0), axis=-1).mean(-1)
-    seam = {
+    seam: dict[str, float] = {
         "start": start, "end": end, "seconds": (end - start) / clip.fps, "gap_metres": gap,
         "speed_ratio": float(after / max(usual.max(), 1e-9)),
     }  # fmt: skip
@@ -193,9 +193,9 @@ def with_root_bone(clip: Clip) -> Clip:
         tracks[0] = floor
         tracks[1] = np.einsum("tji,tj->ti", faced, moved[0] - floor)
         base = clip.skeleton
-        joints = (ROOT, *base.joints)
+        names = (ROOT, *base.joints)
         parents = (-1, *(parent + 1 for parent in base.parents))
-        skeleton = Skeleton(f"{base.name}+{ROOT}", joints, parents, None, base.parts, base.mirror)
+        skeleton = Skeleton(f"{base.name}+{ROOT}", names, parents, None, base.parts, base.mirror)
         hips = np.vstack([np.zeros((1, 3)), offsets])
         hips[1] = tracks[1].mean(0)
         return _made(clip, whole, hips, tracks, skeleton)

@@ -206,7 +206,7 @@ def _rig(
     straight = joints @ facing
     stance = stance_directions(straight[0])
     placed = clip.joints[frame].astype(np.float64)
-    info = {key: clip.info[key] for key in ("end_sites", "unit", "up", "notes") if key in clip.info}
+    info: dict[str, Any] = {key: clip.info[key] for key in ("end_sites", "unit", "up", "notes") if key in clip.info}
     limbs = _limbs(places, clip.skeleton, path)
     lowest = float(min(placed[:, 1].min(), joints[0, :, 1].min()))
     height = float(joints[0, :, 1].max() - lowest)
