@@ -84,7 +84,8 @@ def clips_of(motion: Motion) -> list[Clip]:
         pieces = x[:n].split(FRAMES_AT_ONCE if found.frame_by_frame else n)
         rotations, offsets = [found.rotations(piece) for piece in pieces], found.offsets(x[:n])
         body = skeleton if offsets is None else replace(skeleton, offsets=offsets.double().numpy())
-        turned = None if rotations[0] is None else unroll(torch.cat(rotations).float().numpy())
+        turns = [piece for piece in rotations if piece is not None]  # all of them or none
+        turned = unroll(torch.cat(turns).float().numpy()) if turns else None
         joints = torch.cat([found.decode(piece) for piece in pieces]).float().numpy()
         clips.append(Clip(joints, motion.spec.fps, body, turned))
     return clips

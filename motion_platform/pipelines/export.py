@@ -42,9 +42,10 @@ def adapter(name: str, out: Path) -> Path:
     if model.tuning != "lora":
         raise UsageError(f"export: {name} was trained whole and has no adapter; use --merged")
     whole = _fresh_base(model)
-    if whole.config.num_hidden_layers != model.base.body.config.num_hidden_layers:
+    layers: Any = model.base.body.config
+    if whole.config.num_hidden_layers != layers.num_hidden_layers:
         raise UsageError(
-            f"export: {name} stands on {model.base.body.config.num_hidden_layers} of the "
+            f"export: {name} stands on {layers.num_hidden_layers} of the "
             f"{whole.config.num_hidden_layers} layers of {model.base.name}; an adapter for them fits no whole base: "
             "use --merged"
         )
@@ -53,7 +54,7 @@ def adapter(name: str, out: Path) -> Path:
 
     place = "" if model.base.seq2seq else f"{whole.base_model_prefix}."
     found = {n: p for n, p in model.base.body.named_parameters() if ".lora_" in n}
-    tensors = {f"base_model.model.{place}{n.replace('.default.', '.')}": p for n, p in found.items()}
+    tensors: dict[str, Tensor] = {f"base_model.model.{place}{n.replace('.default.', '.')}": p for n, p in found.items()}
     own = next(m for m in model.base.body.modules() if isinstance(m, LoraLayer))
     targets = sorted({n.split(".lora_")[0].rsplit(".", 1)[-1] for n in found})
     settings = LoraConfig(
@@ -145,8 +146,9 @@ def _put(whole: Any, model: MotionLM) -> None:
             if isinstance(child, nn.ModuleList) and len(child) < len(getattr(theirs, name)):
                 setattr(theirs, name, getattr(theirs, name)[: len(child)])
                 whole.config.num_hidden_layers = len(child)
+                own: Any = body.config
                 if getattr(whole.config, "layer_types", None):
-                    whole.config.layer_types = list(body.config.layer_types)
+                    whole.config.layer_types = list(own.layer_types)
         theirs.load_state_dict({name: value.float() for name, value in body.state_dict().items()})
     else:
         whole.load_state_dict({name: value.float() for name, value in body.state_dict().items()})
@@ -154,7 +156,8 @@ def _put(whole: Any, model: MotionLM) -> None:
 
 def _rows(model: MotionLM) -> dict[str, Tensor]:
     """The rows of the codes and marks in the input table, and in the output table where it is another."""
-    return {"rows": model.rows} | ({} if model.head_rows is None else {"head_rows": model.head_rows})
+    rows: dict[str, Tensor] = {"rows": model.rows}
+    return rows if model.head_rows is None else rows | {"head_rows": model.head_rows}
 
 
 @contextmanager

@@ -182,9 +182,9 @@ def _turned(source: Pose, rig: Rig, known: Mapping[str, np.ndarray]) -> np.ndarr
         world[ankle] = source.frames[f"{side}_foot"] @ (rig.pose.frames[f"{side}_foot"][0].T @ rest[ankle])
     filled = np.empty((count, len(rig.skeleton), 3, 3))
     for j, parent in enumerate(rig.skeleton.parents):
-        known = world[j]
-        if known is not None:
-            filled[:, j] = known
+        placed = world[j]
+        if placed is not None:
+            filled[:, j] = placed
         elif parent < 0:
             filled[:, j] = own[j]
         else:  # goes with what it hangs on, as it does in the stance
