@@ -56,7 +56,7 @@ def convert(
     check_motion_outputs([target])
     how = delivery_of([target], rig, names, out_fps, in_place, loop, root_bone, one_body, unit)
     if how.source_names is not None and not retarget and rig is None:
-        raise UsageError("--names: a file of names is for --retarget and --rig")
+        raise UsageError("--names: is for --retarget and --rig (a file of names)")
     from motion_platform.motion import io
 
     clips = io.load_all(source, skeleton=skeleton, fps=fps, units=units, up=up, asf=asf, body=body)
