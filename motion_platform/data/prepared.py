@@ -50,6 +50,7 @@ class PreparedDataset:
         """Name of a front end -> (rate in frames a second, K features)."""
         self.has_events: bool = bool(meta.get("events", False))
         self.has_words: bool = bool(meta.get("words", False))
+        self.has_tokens: bool = bool(meta.get("tokens", False))
         self._batches = batches
         self._where = [(b, r) for b, batch in enumerate(batches) for r in range(batch.num_rows)]
         columns = ["features", *(f"stream_{name}" for name in self.streams)]
@@ -230,6 +231,10 @@ class PreparedDataset:
         if i not in self._said:  # Arrow needs 50 times longer to make the strings than to find them made
             self._said[i] = self._value("captions_high", i), self._value("captions_low", i)
         return self._said[i]
+
+    def caption_tokens(self, i: int) -> list[str]:
+        """The high-level captions of clip ``i`` as published tokens; [] for a data set without them."""
+        return self._value("caption_tokens", i) if self.has_tokens else []
 
     def inputs(self, i: int, slot: str | Slot, limit: int | None = None) -> list[str]:
         """Everything that clip ``i`` can give a slot that reads text or a label, the first of it for evaluation; []

@@ -48,6 +48,8 @@ class Words:
     high: tuple[str, ...] = ()
     low: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    tokens: tuple[str, ...] = ()
+    """The high-level captions as published tokens (``a/DET man/NOUN walk/VERB``), of a source that has them."""
 
     def mirrored(self) -> Words:
         return Words(tuple(map(swap_sides, self.high)), tuple(map(swap_sides, self.low)), swap_labels(self.labels))
@@ -122,6 +124,7 @@ class DataSource(ABC):
     streams: Mapping[str, tuple[float, int]] = {}
     has_events: bool = False
     has_words: bool = False
+    has_tokens: bool = False
 
     @abstractmethod
     def items(self, source: Path, report: Report) -> list[Item]:
@@ -160,6 +163,7 @@ class DataSource(ABC):
             streams=self.streams,
             events=self.has_events,
             words=self.has_words,
+            tokens=self.has_tokens,
             overwrite=overwrite,
         ) as writer:
             items = self.items(source, report)
@@ -182,6 +186,7 @@ class DataSource(ABC):
                         streams=row.streams,
                         events=row.events,
                         words=row.spoken,
+                        caption_tokens=row.words.tokens,
                     )
                     captions.append((row.id, list(row.words.high), row.words.labels))
                     report.clips += 1

@@ -31,7 +31,7 @@ class PreparedWriter:
             writer.finish(report)
 
     streams: name of a front end -> (rate in frames a second, K): every row then brings those features. events: rows
-    bring times by name. words: rows bring what is said.
+    bring times by name. words: rows bring what is said. tokens: they bring their captions as published tokens.
     The folder appears under its name when ``finish`` was called and the block ends well.
     Errors: OutputError when ``out`` exists (unless ``overwrite``) or cannot be written; DataError for a row that cannot
     be stored.
@@ -48,6 +48,7 @@ class PreparedWriter:
         streams: Mapping[str, tuple[float, int]] | None = None,
         events: bool = False,
         words: bool = False,
+        tokens: bool = False,
         overwrite: bool = False,
     ) -> None:
         self.out = Path(out)
@@ -67,7 +68,8 @@ class PreparedWriter:
         self.representation = get_representation(representation)
         self.fps = float(fps or self.representation.fps)
         self.streams, self.events, self.words = dict(streams or {}), events, words
-        self._schema = _schema(self.streams, events, words)
+        self.tokens = tokens
+        self._schema = _schema(self.streams, events, words, tokens)
         self.statistics = Statistics(self.representation)
         self.counts = dict.fromkeys(SPLITS, 0)
         self._ids: set[str] = set()
@@ -124,6 +126,7 @@ class PreparedWriter:
         streams: Mapping[str, np.ndarray] | None = None,
         events: Mapping[str, np.ndarray] | None = None,
         words: Sequence[Word] = (),
+        caption_tokens: Sequence[str] = (),
     ) -> None:
         """One clip: features (T, D) in raw units. DataError for a wrong shape, a NaN, no frames, a repeated id.
 
@@ -154,6 +157,8 @@ class PreparedWriter:
         more: dict[str, Any] = {f"stream_{name}": x.tobytes() for name, x in sounds.items()}
         if self.events:
             more["events"] = json.dumps({name: at.round(5).tolist() for name, at in times.items()}, sort_keys=True)
+        if self.tokens:
+            more["caption_tokens"] = list(caption_tokens)
         if self.words:
             starts = [word.start for word in words]
             if not np.isfinite([t for word in words for t in word[1:]]).all() or (np.diff(starts) < 0).any():
@@ -194,6 +199,7 @@ class PreparedWriter:
             "streams": {name: list(of) for name, of in self.streams.items()},
             "events": self.events,
             "words": self.words,
+            "tokens": self.tokens,
             "splits": self.counts,
             "licence": self.licence,
             "statistics": {
@@ -260,7 +266,7 @@ class PreparedWriter:
             self._sink = None
 
 
-def _schema(streams: Iterable[str], events: bool, words: bool = False) -> Any:
+def _schema(streams: Iterable[str], events: bool, words: bool = False, tokens: bool = False) -> Any:
     """Arrow columns of a row; large_binary has 64-bit offsets."""
     import pyarrow as pa
 
@@ -279,6 +285,7 @@ def _schema(streams: Iterable[str], events: bool, words: bool = False) -> Any:
             *((f"stream_{name}", pa.large_binary()) for name in streams),
             *([("events", text)] if events else []),
             *([("words", text)] if words else []),
+            *([("caption_tokens", texts)] if tokens else []),
         ]
     )
 

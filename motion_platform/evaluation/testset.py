@@ -93,6 +93,9 @@ class TestSet:
         if asked is not None:
             other = Collate(self.dataset, self.spec, wanted, max_frames=self.max_frames)(list(asked))
             batch = replace(batch, raw=other.raw, captions=other.captions, labels=other.labels)
+        if self.dataset.has_tokens:  # references of metrics, no condition of a model
+            tokens = [self.dataset.caption_tokens(row) for row in (rows if asked is None else asked)]
+            batch = replace(batch, raw={**batch.raw, "caption_tokens": tokens})
         if self.keep is not None:
             batch = replace(batch, edit=edit_for(self.keep, batch.motion, ids))
         return batch

@@ -48,6 +48,7 @@ class HumanML3DFolder(DataSource):
     licence = "texts: HumanML3D (MIT); motions: AMASS and HumanAct12, under their own licences (not to be passed on)"
     representation = "humanml3d"
     expected_train = 23384
+    has_tokens = True
 
     def __init__(
         self,
@@ -138,8 +139,10 @@ class HumanML3DFolder(DataSource):
             elif len(piece) >= self.max_frames:
                 result.remarks.append((id, f"{self.max_frames} frames or longer"))
             else:
-                high = tuple(dict.fromkeys(captions))
-                words = Words(high, self._low(item, (start, stop), written, high))
+                said = dict(reversed(captions))  # a caption that is there twice keeps its first tokens
+                high = tuple(dict.fromkeys(caption for caption, _ in captions))
+                tokens = tuple(said[caption] for caption in high if said[caption])
+                words = Words(high, self._low(item, (start, stop), written, high), tokens=tokens)
                 result.rows.append(
                     Row(id, item.split, item.source, piece.astype(np.float32), words, item.id.startswith("M"))
                 )
@@ -167,10 +170,11 @@ class HumanML3DFolder(DataSource):
         if features.ndim != 2 or features.shape[1] != dim or features.dtype.kind != "f":
             raise DataError(f"{path}: features have shape {features.shape} ({features.dtype}), not float (T, {dim})")
 
-    def _captions(self, path: Path, result: Converted) -> dict[tuple[int, int], list[str]]:
-        """(first frame, frame after the last) -> captions; (0, 0) is the whole clip. Bad lines become remarks."""
+    def _captions(self, path: Path, result: Converted) -> dict[tuple[int, int], list[tuple[str, str]]]:
+        """(first frame, frame after the last) -> captions, each with its tokens ("" where it has none); (0, 0) is the
+        whole clip. Bad lines become remarks."""
         fps = get_representation(self.representation).fps
-        parts: dict[tuple[int, int], list[str]] = {}
+        parts: dict[tuple[int, int], list[tuple[str, str]]] = {}
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if not line.strip():
                 continue
@@ -182,7 +186,7 @@ class HumanML3DFolder(DataSource):
             except ValueError:
                 result.remarks.append((f"{path.name} line {number}", "is not caption#tokens#from#to"))
                 continue
-            parts.setdefault((int(start * fps), int(stop * fps)), []).append(fields[0].strip())
+            parts.setdefault((int(start * fps), int(stop * fps)), []).append((fields[0].strip(), fields[1].strip()))
         return parts
 
 

@@ -159,3 +159,21 @@ def test_low_level_text_of_babel_follows_the_parts(official, tmp_path):
     (official / "index.csv").write_text("source_path,start_frame,end_frame,new_name\n")
     with pytest.raises(DataError, match="names a recording that"):
         HumanML3DFolder(babel=str(tmp_path / "babel")).prepare(official, tmp_path / "again")
+
+
+def test_the_published_tokens_of_captions_reach_their_metric(official, tmp_path):
+    """A caption that repeats its reference scores in full against tokens; three that do not, less."""
+    from motion_platform.evaluation.testset import TestSet
+    from motion_platform.metrics.caption import CaptionTokens
+
+    HumanML3DFolder().prepare(official, tmp_path / "out", workers=1)
+    dataset = PreparedDataset.open(tmp_path / "out")
+    whole = dataset.index("000001")
+    assert dataset.caption_tokens(whole)[0] == "a/DET person/NOUN walk/VERB"
+    test = TestSet(dataset, "train", batch_size=8)
+    batch = test.batch(test.batches[0], ())
+    said = [" ".join(t.split("/")[0] for t in tokens[0].split()) for tokens in batch.raw["caption_tokens"]]
+    right = CaptionTokens().state(said, batch).compute()
+    assert right["caption_tokens_bleu_1"] == pytest.approx(1, abs=1e-6)
+    for wrong in ("a dog barks", "", "walk person a walk person a"):
+        assert CaptionTokens().state([wrong] * len(said), batch).compute()["caption_tokens_bleu_4"] < 0.5
