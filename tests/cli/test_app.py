@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from motion_platform.cli import app as cli
+from motion_platform.cli import generate as generating
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_guidance_that_is_no_weight_is_refused_with_its_option() -> None:
     run = SimpleNamespace(model=SimpleNamespace(card=SimpleNamespace(slots={"text_high": None, "text_low": None})))
     for given in ("nan", "1e30", "text_low=inf", "-1e9"):
         with pytest.raises(UsageError, match=r"--guidance: text_\w+: got .*allowed: -100 to 100"):
-            cli._sampling([given], None, None, run)
-    assert cli._sampling(["2", "text_low=4"], 3, None, run).guidance == {"text_high": 2.0, "text_low": 4.0}
+            generating._sampling([given], None, None, run)
+    assert generating._sampling(["2", "text_low=4"], 3, None, run).guidance == {"text_high": 2.0, "text_low": 4.0}
 
 
 def test_info_of_a_broken_checkpoint_is_one_line_and_hides_no_other(
