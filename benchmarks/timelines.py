@@ -77,12 +77,19 @@ class Judge:
         return Motion(x, lengths, model.spec)
 
     @torch.no_grad()
+    def seen(self, clip: Clip, frames: Sequence[int]) -> list[str]:
+        """The content that the recogniser sees in each span of a clip, of so many frames each."""
+        ends = np.cumsum(frames)
+        spans = [clip.with_(joints=clip.joints[end - n : end]) for end, n in zip(ends, frames, strict=True)]
+        found = self.recogniser.trainable.classify(self._motions(spans, self.recogniser))
+        return [labels["content"] for labels in found]
+
+    @torch.no_grad()
     def judge(self, clip: Clip, texts: Sequence[str], frames: Sequence[int], told: Sequence[str]) -> dict[str, float]:
         """Measures of one clip whose spans of so many ``frames`` were to show ``texts``; told: in which order."""
         ends = np.cumsum(frames)
         spans = [clip.with_(joints=clip.joints[end - n : end]) for end, n in zip(ends, frames, strict=True)]
-        seen = self.recogniser.trainable.classify(self._motions(spans, self.recogniser))
-        right = [found["content"] in ACTIONS[text].split() for found, text in zip(seen, told, strict=True)]
+        right = [label in ACTIONS[text].split() for label, text in zip(self.seen(clip, frames), told, strict=True)]
         slots = {slot: list(texts) for slot in self.space.card.slots}
         words = self.space.trainable.embed_condition(self.space.conditioning(slots))
         bodies = self.space.trainable.embed(self._motions(spans, self.space))

@@ -65,3 +65,20 @@ def _sum_over_windows(windows: Windows, weight: Tensor) -> Tensor:
     total = torch.zeros(batch * frames, weight.shape[-1])
     total.index_add_(0, flat.flatten(), torch.where(windows.mask[..., None], weight, 0.0).flatten(0, 1))
     return total[flat]
+
+
+def soften(x: Tensor, spans: Spans, reach: int, width: float = 1.0) -> Tensor:
+    """x (B, T, D) with what is near a border between spans smoothed in time: a Gaussian of ``width`` frames, by a
+    raised cosine that is 1 at the border and 0 ``reach`` frames away from it."""
+    size = max(1, round(3 * width))
+    kernel = torch.exp(-0.5 * (torch.arange(-size, size + 1, device=x.device) / width) ** 2)
+    kernel = (kernel / kernel.sum()).to(x.dtype)
+    padded = torch.cat([x[:, :1].expand(-1, size, -1), x, x[:, -1:].expand(-1, size, -1)], 1)
+    smooth = (padded.unfold(1, len(kernel), 1) * kernel).sum(-1)
+    place = torch.arange(x.shape[1], device=x.device)
+    share = torch.zeros(x.shape[:2], device=x.device, dtype=x.dtype)
+    for row, start, _ in _rows(spans):
+        if start > 0:
+            far = (place - start).abs().clamp(max=reach)
+            share[row] = torch.maximum(share[row], (0.5 + 0.5 * torch.cos(torch.pi * far / reach)).to(x.dtype))
+    return x + share[..., None] * (smooth - x)

@@ -308,6 +308,8 @@ def split_simultaneous(part: str) -> list[str]:
     return [piece.strip(" ,") for piece in pieces] if all(_has_verb(piece, known) for piece in pieces) else [part]
 
 
-def clean_opening(part: str) -> str:
-    """Without "starts by" and the like, which say the order and nothing of the action."""
-    return _STARTS.sub("", part)
+def clean_opening(part: str) -> tuple[str, str]:
+    """(what stands before "starts by" and the like, what follows), ("", the part) where nothing of the kind is there:
+    these words say the order and nothing of the action."""
+    match = _STARTS.search(part)
+    return (part[: match.start()].strip(), part[match.end() :]) if match else ("", part)

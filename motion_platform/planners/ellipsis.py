@@ -10,7 +10,7 @@ from motion_platform.texts.inflection import inflect
 from motion_platform.texts.sides import swap_sides
 
 _SIDE = re.compile(
-    r"^(?:with\s+)?(?:the\s+|his\s+|her\s+|their\s+)?(?P<side>left|right|both|other)"
+    r"^(?:with\s+)?(?:(?:the|his|her|their|your|my|its)\s+)?(?P<side>left|right|both|other)"
     r"(?P<what>\s+(?:hands?|arms?|legs?|foot|feet|knees?|one|side|elbows?|fists?))?$", re.IGNORECASE)  # fmt: skip
 _DIRECTION = (
     r"(?:to the |towards the |on the )?(?:left|right)(?: side)?|backwards?|back|forwards?|sideways|upwards?|downwards?|"
@@ -19,7 +19,7 @@ _DIRECTION = (
 _ONLY_DIRECTION = re.compile(rf"^(?:{_DIRECTION})(?:\s+again)?$", re.IGNORECASE)
 _DIRECTIONS = re.compile(rf"\b(?:{_DIRECTION})\b", re.IGNORECASE)
 _BODY_SIDE = re.compile(
-    r"\b(?:(?:the|his|her|their|a)\s+)?(?:left|right|both)\s+(?:hands?|arms?|legs?|foot|feet|knees?|elbows?|fists?|side)\b",
+    r"\b(?:(?:the|his|her|their|your|my|its|a)\s+)?(?:left|right|both)\s+(?:hands?|arms?|legs?|foot|feet|knees?|elbows?|fists?|side)\b",
     re.IGNORECASE)  # fmt: skip
 _NOUN = re.compile(r"^(?:a|an|one|another)\s+(?:(?P<how>\w+)\s+)?(?P<noun>\w+)(?P<rest>.*)$", re.IGNORECASE)
 _NUMBER = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|twice|once)"

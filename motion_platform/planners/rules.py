@@ -75,8 +75,8 @@ def _clauses(sentence: str, notes: list[str]) -> list[tuple[Clause, Quantities]]
                 who = piece[0][: denied.start()].strip() if (denied := NEGATED.search(piece[0])) else ""
                 subject = subject or who
                 continue
-            read = read_quantities(clean_opening(words[0]))
-            whole_words = clean_opening(words[0])
+            whole_words = _opened(words[0])
+            read = read_quantities(whole_words)
             if ellipsis.is_fragment(whole_words):
                 filled = ellipsis.completed(whole_words, last)
                 if filled is not None:
@@ -95,6 +95,12 @@ def _clauses(sentence: str, notes: list[str]) -> list[tuple[Clause, Quantities]]
     # "bows after the man walked": the first clause in time need not be the one that names who it is.
     subject = next((of.subject for of, _ in found if of.subject and not PRONOUN.match(f"{of.subject} x")), subject)
     return [(_with_subject(clause, subject, plural), read) for clause, read in found]
+
+
+def _opened(words: str) -> str:
+    """Without "starts by" and the like; "starts with a bow" is bows."""
+    who, rest = clean_opening(words)
+    return " ".join(part for part in (who, ellipsis.completed(rest, None) or rest) if part) if who else rest
 
 
 def _with_subject(clause: Clause, subject: str, plural: bool) -> Clause:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from motion_platform.core.schema import Spans
-from motion_platform.generators.spans import span_windows
+from motion_platform.generators.spans import soften, span_windows
 
 
 def spans_of(lengths, rows=1):
@@ -39,3 +39,14 @@ def test_a_long_span_gets_several_windows():
     assert of_span.tolist().count(1) > 3
     assert int(windows.lengths.max()) <= 60
     assert int((windows.starts + windows.lengths).max()) == 230
+
+
+def test_only_what_is_near_a_border_is_softened():
+    x = torch.zeros(1, 70, 2)
+    x[0, 30:, 0] = 1.0  # a step at the border
+    x[0, 55, 1] = 1.0  # a spike far from it
+    out = soften(x, spans_of([30, 40]), reach=10)
+    assert torch.equal(out[0, :20], x[0, :20])
+    assert torch.equal(out[0, 40:], x[0, 40:])
+    assert 0.2 < float(out[0, 29, 0]) < 0.5 < float(out[0, 30, 0]) < 0.8
+    assert torch.allclose(soften(torch.ones(1, 70, 2), spans_of([30, 40]), reach=10), torch.ones(1, 70, 2))

@@ -206,7 +206,7 @@ def test_a_slot_that_no_option_fills_is_an_error(own_task, own_recipe) -> None:
     both = build.assemble(own_recipe(own_task("text: text, label: text, content: text"), "text", "label", "content"))
     with pytest.raises(UsageError, match=r"needs slot 'label' \(text\): give --low-text"):
         generate.run(both, ["a person walks"])
-    with pytest.raises(UsageError, match=r"needs slot 'content' \(text\): the command line has no option"):
+    with pytest.raises(UsageError, match=r"needs slot 'content' \(text\): give --content VALUE"):
         generate.run(both, ["a person walks"], ["walk"])
 
 

@@ -22,6 +22,8 @@ ACTIONS = {
     "a person raises both hands and lowers them": ["raise both hands", "lower both hands"],
     "a woman walks happily. Then she waves with her left hand.": ["walk happily", "wave with her left hand"],
     "a person is walking forward and then turns left": ["walk forward", "turn left"],
+    "a man begins with a kick and ends with a punch": ["kick", "punch"],
+    "lift your right arm, then your left": ["lift your right arm", "lift the left arm"],
     "a person stands and waves": ["stand and waves"],
     "a person raises the left and right hands": ["raise the left and right hands"],
     "a person jumps up and down": ["jump up and down"],

@@ -17,7 +17,7 @@ from motion_platform.core.plan import WHOLE_BODY
 from motion_platform.core.schema import Condition, Sampling, Spans
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion.guidance import Chain
-from motion_platform.generators.spans import span_windows
+from motion_platform.generators.spans import soften, span_windows
 from motion_platform.generators.tokens import writing
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MARGIN_SECONDS = 1.0
 """How far a window sees over the ends of its span."""
+SOFT_SECONDS = 0.5
+"""How far from a border the decoded motion is smoothed (a Gaussian of one frame)."""
 FADE = 2
 """Steps over which the say goes from one text to the next."""
 
@@ -47,6 +49,11 @@ def spans_in_steps(spans: Spans, stride: int) -> Spans:
     rounded = torch.where(ends == totals, -(-ends // stride), (ends + stride // 2) // stride)
     starts = (spans.starts + stride // 2) // stride
     return Spans(spans.rows, starts, (rounded - starts).clamp(min=1), spans.lanes)
+
+
+def soften_borders(model: MaskedTokens, x: Tensor, spans: Spans) -> Tensor:
+    """Decoded motions (B, T, D) with the jitter of codes that meet taken away, within half a second of a border."""
+    return soften(x, spans, round(SOFT_SECONDS * model.spec.fps))
 
 
 def write_spans(

@@ -259,7 +259,8 @@ class MaskedTokens(CodeGenerator):
         with torch.inference_mode():
             steps = composing.spans_in_steps(spans, self.stride)
             ids = composing.write_spans(self, given, steps, self._chain(given, sampling), noise, sampling)
-            x = self._fit(self.tokenizer.decode(Tokens(ids, steps.totals().to(device))).x, lengths.to(device))
+            x = self.tokenizer.decode(Tokens(ids, steps.totals().to(device))).x
+            x = self._fit(composing.soften_borders(self, x, spans), lengths.to(device))
         return Motion(x.clone(), lengths.to(device), self.spec)
 
     def _chain(self, given: Mapping[str, Condition], sampling: Sampling) -> Chain:
