@@ -21,7 +21,7 @@ from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion.base import Error
 from motion_platform.generators.diffusion.gesture_diffusion import GestureDiffusion
 from motion_platform.generators.gesturing.planner import marks_of
-from motion_platform.motion.gesturing.stance import stand
+from motion_platform.motion.gesturing.stance import joined, smoothed, stand
 from motion_platform.motion.gesturing.track import COLUMNS, stroke_track
 from motion_platform.motion.representations import get_representation
 from motion_platform.nn.diffusion import Prediction, Weighting
@@ -38,7 +38,8 @@ class GestureTwoStage(GestureDiffusion):
     In training the track is the data's: stream ``strokes`` of ``speech_gestures``. stroke_slot: encoder ``times``,
     apexes that a user asks for. track_dropout: how often training is told no track. stroke_channels: width of the first
     stage. stroke_threshold: probability from which a stroke is made. stroke_size: of a stroke that a user asks for. The
-    feet stand and bones have the skeleton's lengths in what is made. Other settings: :class:`GestureDiffusion`.
+    feet stand and bones have the skeleton's lengths in what is made; pieces run into each other, and a Gaussian of
+    ``smoothing`` seconds takes the trembling. Other settings: :class:`GestureDiffusion`.
     """
 
     called = "gesture_two_stage"
@@ -53,6 +54,7 @@ class GestureTwoStage(GestureDiffusion):
         stroke_channels: int = 48,
         stroke_threshold: float = 0.3,
         stroke_size: float = 0.7,
+        smoothing: float = 0.05,
         track_dropout: float = 0.1,
         width: int = 64,
         latent: int = 256,
@@ -104,6 +106,7 @@ class GestureTwoStage(GestureDiffusion):
         )
         self.ear, self.stroke_slot, self.not_learned = told[0], stroke_slot, (stroke_slot,)
         self.stroke_threshold, self.stroke_size, self.track_dropout = stroke_threshold, stroke_size, track_dropout
+        self.smoothing = smoothing
         self.strokes = StrokeNetwork(inputs, stroke_channels)
         self.track = nn.Linear(len(COLUMNS), width)
         self.silent = nn.Parameter(0.02 * torch.randn(width))  # stands where no track is told
@@ -182,13 +185,15 @@ class GestureTwoStage(GestureDiffusion):
         return super().generate(told, lengths, noise=noise, sampling=sampling, edit=edit)
 
     def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:
-        """The motion with feet that stand where they stood first, and bones of the skeleton's lengths."""
+        """The motion without jumps at its seams, on feet that stand, with bones of the skeleton's lengths."""
         representation = get_representation(motion.spec.representation)
         if not representation.needs_rotations or representation.skeleton.offsets is None:
             return motion
         x = torch.zeros_like(motion.x)
         for row, length in enumerate(motion.lengths.tolist()):
-            turned = representation.rotations(motion.x[row, :length].float().cpu()).numpy()
+            whole = joined(motion.x[row, :length].float().cpu().numpy(), self.seams(length), motion.spec.fps)
+            whole = smoothed(whole, self.smoothing, motion.spec.fps)
+            turned = representation.rotations(torch.from_numpy(whole)).float().numpy()
             joints = stand(turned, representation.skeleton)
             x[row, :length] = torch.from_numpy(representation.encode(joints, turned)).to(x)
         return Motion(x, motion.lengths, motion.spec)

@@ -9,7 +9,7 @@ from motion_platform.core.schema import Audio, Batch, Condition, Motion, MotionS
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion.gesture_two_stage import GestureTwoStage
 from motion_platform.motion.bodies import clips_of
-from motion_platform.motion.gesturing.stance import stand
+from motion_platform.motion.gesturing.stance import joined, smoothed, stand
 from motion_platform.motion.gesturing.track import stroke_track
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.stroke_network import StrokeNetwork, strokes_of
@@ -120,3 +120,15 @@ def test_feet_stand_and_bones_keep_their_lengths(model):
     still = np.zeros((3, 52, 4))
     still[..., 3] = 1
     assert stand(still, skeleton)[0, 0, 1] == pytest.approx(-skeleton.offsets[[1, 4, 7, 10], 1].sum(), abs=1e-5)
+
+
+def test_a_jump_at_a_seam_dies_away_and_nothing_else_is_touched():
+    x = np.linspace(0, 1, 60)[:, None] * np.ones(3)
+    broken = x.copy()
+    broken[30:] += 0.5
+    made = joined(broken, [30], 20.0)
+    assert np.abs(np.diff(made, 2, axis=0)).max() < 0.05
+    assert np.array_equal(made[:30], broken[:30])
+    assert np.array_equal(made[40:], broken[40:])
+    assert np.allclose(smoothed(x, 0.05, 20.0)[5:-5], x[5:-5])  # a straight line stays one
+    assert smoothed(broken, 0.0, 20.0) is broken
