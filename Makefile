@@ -2,6 +2,8 @@
 # what a change must pass; make quick: contracts and units alone.
 PYTHON ?= python3
 BIN := .venv/bin
+# Builds without CUDA, 3.7 GB smaller.
+TORCH_CPU ?= https://download.pytorch.org/whl/cpu
 
 .PHONY: demo studio test quick lint format clean
 
@@ -42,6 +44,9 @@ clean:
 # torch first: otherwise the resolver may take its CUDA build and 3 GB with it.
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
+	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi > /dev/null; then \
+		$(BIN)/python -m pip install --quiet --retries 0 --timeout 10 torch -c constraints.txt --index-url $(TORCH_CPU) \
+			2> /dev/null || echo "PyTorch's index is out of reach: the usual build is taken"; fi
 	$(BIN)/python -m pip install --quiet torch -c constraints.txt
 	$(BIN)/python -m pip install --quiet -e . -c constraints.txt
 	@touch $@

@@ -84,19 +84,18 @@ class StrokeAlignment(Metric):
             found = apexes(joints[:, wrists].numpy(), joints[:, pelvis].numpy(), fps)
             seconds = len(joints) / fps
             moved = shifted(found, seconds, sample, self.seed)
-            values = {
+            # Without a known stroke the F-measure has weight 0: it says nothing.
+            scores = f_measure(strokes[b], found, self.tolerance)
+            by_chance = np.mean([f_measure(strokes[b], times, self.tolerance)[0] for times in moved])
+            parts = ("", "_precision", "_recall", "_random_shift")
+            known = float(len(strokes[b]) > 0)
+            values = {f"{name}{p}": (float(v), known) for p, v in zip(parts, (*scores, by_chance), strict=True)}
+            near = [self._near(accents[b], times) for times in (found, *moved)]
+            values |= {
+                f"{name}_on_accents": (float(near[0]), float(len(found))),
+                f"{name}_on_accents_random_shift": (float(np.mean(near[1:])), float(len(found))),
                 f"{name}_a_minute": (60.0 * len(found), seconds),
-                f"{name}_on_accents": (float(self._near(accents[b], found)), float(len(found))),
-                f"{name}_on_accents_random_shift": (
-                    float(np.mean([self._near(accents[b], times) for times in moved])),
-                    float(len(found)),
-                ),
             }
-            if len(strokes[b]):
-                scores = f_measure(strokes[b], found, self.tolerance)
-                by_chance = np.mean([f_measure(strokes[b], times, self.tolerance)[0] for times in moved])
-                parts = ("", "_precision", "_recall", "_random_shift")
-                values |= {f"{name}{p}": (float(v), 1.0) for p, v in zip(parts, (*scores, by_chance), strict=True)}
             rows[sample] = values
         return RatioState(rows)
 
