@@ -138,8 +138,6 @@ class NearestCaption(RandomClip):
 
     def _search(self) -> dict[int, list[int]]:
         """test row -> positions in ``self.train`` of the clips with the nearest caption."""
-        from motion_platform.encoders.sentence import SentenceEncoder
-        from motion_platform.model.conditioning import Conditioning
 
         def first(rows: Sequence[int]) -> list[str]:
             captions = [self.test.dataset.captions(row)[0][:1] for row in rows]
@@ -148,24 +146,34 @@ class NearestCaption(RandomClip):
         asked, known = first(self.test.rows), first(self.train)
         if not any(known):
             raise DataError(f"{self.name}: the training clips have no captions; leave this bound out")
-        conditioning = Conditioning({"text": SentenceEncoder()}, 1, {})
-        conditioning.precompute({"text": {*asked, *known} - {""}})
-        texts = sorted(set(known) - {""})
-        table = conditioning.cache.table(conditioning.fingerprints["text"])
-        vectors = torch.nn.functional.normalize(torch.stack([table[text][0] for text in texts]).double(), dim=1)
-        holders: dict[str, list[int]] = {}
-        for position, text in enumerate(known):
-            holders.setdefault(text, []).append(position)
-        found: dict[str, list[int]] = {"": list(range(len(known)))}
-        for text in set(asked) - {""}:
-            cosines = vectors @ torch.nn.functional.normalize(table[text][0].double(), dim=0)
-            near = (cosines > cosines.max() - TIE).nonzero()[:, 0].tolist()
-            found[text] = sorted(position for i in near for position in holders[texts[i]])
+        found = nearest_captions(asked, known)
         return {row: found[text] for row, text in zip(self.test.rows, asked, strict=True)}
 
     def choose(self, row: int, frames: int, seed: int) -> int:
         near = self.nearest[row]
         return near[seed_of(seed, self.test.dataset.id(row), self.name) % len(near)]
+
+
+def nearest_captions(asked: Sequence[str], known: Sequence[str]) -> dict[str, list[int]]:
+    """Text -> the places in ``known`` of the captions most like it: cosine of sentence embeddings, ties (``TIE``)
+    together. An empty text is like all; an empty caption is like no other text."""
+    from motion_platform.encoders.sentence import SentenceEncoder
+    from motion_platform.model.conditioning import Conditioning
+
+    conditioning = Conditioning({"text": SentenceEncoder()}, 1, {})
+    conditioning.precompute({"text": {*asked, *known} - {""}})
+    texts = sorted(set(known) - {""})
+    table = conditioning.cache.table(conditioning.fingerprints["text"])
+    vectors = torch.nn.functional.normalize(torch.stack([table[text][0] for text in texts]).double(), dim=1)
+    holders: dict[str, list[int]] = {}
+    for position, text in enumerate(known):
+        holders.setdefault(text, []).append(position)
+    found: dict[str, list[int]] = {"": list(range(len(known)))}
+    for text in set(asked) - {""}:
+        cosines = vectors @ torch.nn.functional.normalize(table[text][0].double(), dim=0)
+        near = (cosines > cosines.max() - TIE).nonzero()[:, 0].tolist()
+        found[text] = sorted(position for i in near for position in holders[texts[i]])
+    return found
 
 
 class MeanPose(Source):
