@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from motion_platform.motion.clip import Clip
 from motion_platform.pipelines import generate, timeline
 from motion_platform.pipelines import low_texts as low_texts_of
 from motion_platform.pipelines.amounts import seconds_of_amount
-from motion_platform.pipelines.familiarity import check_known, with_answers
+from motion_platform.pipelines.familiarity import check_known, known_of_run, with_answers
 from motion_platform.pipelines.planner_names import NONE, check_planner, planner_of
 from motion_platform.pipelines.texts import Line, check_text
 from motion_platform.planners.clauses import clause_of
@@ -27,6 +28,11 @@ def planner_named(said: str) -> Planner | None:
     """The planner of that name, with its settings behind a colon; None for "none". Errors: those of building it."""
     check_planner(said, "--plan", also=(NONE,))
     return None if said == NONE else planner_of(said, "--plan")
+
+
+_ORDERED = re.compile(r"\b(?:then|after|afterwards|before|next|finally|first|later)\b|[,;.]\s*\w", re.IGNORECASE)
+"""What says that one action comes after the other, where "and" alone does not."""
+_SIDE = re.compile(r"\b(?:left|right)\b")
 
 
 def plans_of(run: Run, texts: Sequence[str | None], planner: Planner | None) -> list[Plan | None]:
@@ -50,9 +56,21 @@ def _useful(run: Run, plan: Plan) -> Plan | None:
     if not moves_parts(run):
         plan = replace(plan, segments=tuple(_joined(plan.segments)))
     only = plan.segments[0]
+    if plan.compound and not plan.notes and _one_action(run, plan):
+        return None
     if plan.compound or plan.notes or only.seconds is not None or only.amount is not None:
         return plan
     return None if only.text == plan.sentence.strip() or "while" in plan.sentence else plan
+
+
+def _one_action(run: Run, plan: Plan) -> bool:
+    """Whether the model knows all of it as one action ("walk turn left"), and the sentence puts nothing in order."""
+    known = known_of_run(run)
+    if known is None or _ORDERED.search(plan.sentence):
+        return False
+    verbs = [clause_of(segment.text).verb for segment in plan.segments]
+    words = {*verbs, *_SIDE.findall(plan.sentence.lower())}
+    return all(verbs) and any(words <= set(action.split()) for action in known.actions)
 
 
 def moves_parts(run: Run) -> bool:

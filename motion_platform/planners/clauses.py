@@ -196,7 +196,7 @@ def find_verb(tokens: list[str], known: Lexicon) -> tuple[int, str, str] | None:
     for k, token in enumerate(tokens):
         word, previous = _bare(token), _bare(tokens[k - 1]) if k else ""
         found = known.form(word)
-        if found is None or (word in _LONE and (k or word == "back" or len(tokens) == 1)):
+        if found is None or (word in _LONE and (k or word in ("back", "left") or len(tokens) == 1)):
             continue
         base, form = found
         first = k == 0 or all(_adverb(t) for t in tokens[:k])

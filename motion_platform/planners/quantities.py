@@ -15,9 +15,11 @@ _WORDS = {
     "forty-five": 45, "three hundred and sixty": 360, "three hundred sixty": 360,
 }  # fmt: skip
 _NUMBER = r"(?P<n>\d+(?:[.,]\d+)?|" + "|".join(sorted(map(re.escape, _WORDS), key=len, reverse=True)) + ")"
+_GAP = r"(?:(?<=\d)\s*-?\s*|\s+-?\s*|-)"
+"""Between a number and its unit: nothing, behind a digit alone. "as" and "am" are no second and no metre."""
 _ABOUT = r"(?:(?:about|around|roughly|approximately|exactly|nearly|some|another|at least|for)\s+)*"
 _SECONDS = re.compile(
-    rf"\b(?:(?:for|during|over|lasting|within|in)\s+)?(?:the\s+)?{_ABOUT}{_NUMBER}(?:\s*-?\s*)"
+    rf"\b(?:(?:for|during|over|lasting|within|in)\s+)?(?:the\s+)?{_ABOUT}{_NUMBER}{_GAP}"
     r"(?P<unit>seconds?|secs?|s|minutes?|mins?)\b(?:\s+long)?", re.IGNORECASE)  # fmt: skip
 _TIMES = re.compile(
     rf"\b{_ABOUT}(?:(?P<word>once|twice|thrice)|{_NUMBER}\s*(?:times|repetitions|reps|x)\b|(?P<x>\d+)x)(?!\s*\w*ly\b)"
@@ -26,12 +28,16 @@ _STEPS = re.compile(
     rf"\b(?:(?P<verb>takes?|taking|took|makes?|making|does|walks?|walking|goes|moves?|runs?)\s+)?{_ABOUT}{_NUMBER}\s+"
     r"(?P<how>(?:\w+\s+){0,2}?)(?P<unit>steps?|paces?|strides?)\b", re.IGNORECASE)  # fmt: skip
 _METRES = re.compile(
-    rf"\b(?:for\s+)?(?:a distance of\s+)?{_ABOUT}{_NUMBER}\s*-?\s*(?P<unit>met(?:re|er)s?|m|feet|foot|ft|yards?|yds?|"
+    rf"\b(?:for\s+)?(?:a distance of\s+)?{_ABOUT}{_NUMBER}{_GAP}(?P<unit>met(?:re|er)s?|m|feet|foot|ft|yards?|yds?|"
     r"kilomet(?:re|er)s?|km|cm|centimet(?:re|er)s?)\b", re.IGNORECASE)  # fmt: skip
 _DEGREES = re.compile(rf"\b(?:by\s+)?{_ABOUT}{_NUMBER}\s*-?\s*(?:degrees?|deg|°)", re.IGNORECASE)
 _CIRCLE = re.compile(
     r"\b(?:in\s+)?(?:a|one)\s+(?P<part>full|complete|whole|half|quarter)[ -]+(?:circle|turn|rotation|revolution)\b"
     r"|\ball the way (?:a)?round\b", re.IGNORECASE)  # fmt: skip
+_BODY_PART = re.compile(
+    r"\b(?:on|with|to|using|from|off|onto|by|lifts?|raises?|stamps?)\s*(?:the|his|her|their|its|my)?\s*$", re.I
+)
+"""Before "one foot" or "two feet" that are of the body, and no length."""
 _METRE = {"f": 0.3048, "y": 0.9144, "k": 1000.0, "c": 0.01, "m": 1.0}
 
 
@@ -68,7 +74,7 @@ def read_quantities(clause: str) -> Quantities:
         unit = "degrees"
         if re.search(r"\b(?:turn|spin|rotat|pivot|twirl|whirl)\w*\s*$", clause[: match.start()]):
             clause = _cut(clause, match, "around")
-    elif match := _METRES.search(clause):
+    elif (match := _METRES.search(clause)) and not _BODY_PART.search(clause[: match.start()]):
         amount, unit = number(match["n"]) * _METRE[match["unit"][0].lower()], "metres"
         if match["unit"].lower().startswith("cm"):
             amount = number(match["n"]) * 0.01

@@ -9,6 +9,7 @@ import torch
 from motion_platform.core.errors import UnknownName, UsageError
 from motion_platform.core.plan import Segment
 from motion_platform.core.schema import Sampling
+from motion_platform.model.knowledge import Known
 from motion_platform.pipelines import generate, planning, timeline
 from motion_platform.pipelines.amounts import seconds_of_amount
 from motion_platform.training import build
@@ -130,6 +131,16 @@ def test_a_sentence_goes_through_the_planner_and_says_so(run):
     # A plain sentence gives what it gives without a planner.
     alone = generate.run(run, ["a person runs"], seconds=[1], sampling=FEW)[0]
     assert np.array_equal(alone.joints, planning.make(run, ["a person runs"], seconds=[1], sampling=FEW)[0].joints)
+
+
+def test_what_a_model_knows_as_one_action_is_kept_whole_where_nothing_is_put_in_order(run, monkeypatch):
+    known = Known((), np.zeros((0, 2)), {}, {"walk turn left": 9, "kick": 3, "walk": 9}, "")
+    monkeypatch.setattr(planning, "known_of_run", lambda run: known)
+    rules = planning.planner_named("rules")
+    texts = ["a person walks and turns left", "a person walks and then turns left", "a person walks and turns right",
+             "a person walks and kicks", "a person walks, turns left"]  # fmt: skip
+    whole = [plan is None for plan in planning.plans_of(run, texts, rules)]
+    assert whole == [True, False, False, False, False]
 
 
 def test_plan_none_keeps_a_sentence_whole(run):

@@ -105,12 +105,22 @@ def test_two_actions_at_once_have_lanes_of_their_own(rules):
 
 
 @pytest.mark.parametrize(
-    "sentence", ["a person walks forward", "Somebody  waves!", "eine Person geht", "a man is running"]
-)
+    "sentence",
+    [
+        "a person walks forward", "Somebody  waves!", "eine Person geht", "a man is running",
+        "a man nods as if he were in charge", "quiet as a mouse", "she spins as fast as she can", "I am running",
+        "balances on one foot, shaking", "lands with two feet", "kicks with the left foot",
+    ],
+)  # fmt: skip
 def test_one_plain_action_is_left_letter_by_letter(rules, sentence):
     (plan,) = rules.plan([sentence])
     assert [segment.text for segment in plan.segments] == [sentence]
     assert plan.notes == ()
+
+
+def test_left_is_a_side_and_no_verb_of_leaving(rules):
+    (plan,) = rules.plan(["left arm rises and falls"])
+    assert not any("leave" in segment.action for segment in plan.segments)
 
 
 def test_it_answers_at_once(rules):
