@@ -94,8 +94,10 @@ class Acceleration(_PerMotion):
 
 
 class Pops(_PerMotion):
-    """Frames in which a joint jumps, a minute: its second difference is more than ``least`` m/s^2 and more than
-    ``times`` as large as any other within ``around`` seconds (but for the frames beside it).
+    """Frames a minute in which a joint jumps.
+
+    Its second difference is more than ``least`` m/s^2, and more than ``times`` as large as any other within ``around``
+    seconds (but for the frames beside it).
 
     A cut, a pose that flashes up for a frame and a wrist that jumps by a few centimetres are pops; a kick is not: it
     gains speed over several frames. Real motion capture has some (steps, markers that jump): compare with its row.

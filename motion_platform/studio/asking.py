@@ -62,6 +62,7 @@ class Generate(Sampled):
     motion: str | None = None
     timeline: list[str | list[Any] | dict[str, Any]] | None = Field(default=None, max_length=64)
     plan: str = "rules"
+    strict: bool = False
     seconds: float | list[float] | None = None
     amplitude: float = Field(default=1.0, gt=0, le=10)
 

@@ -101,7 +101,10 @@ class Work:
             words = {name: getattr(asked, name) for name in ("keep", "text", "low_text", "seconds", "keep_seconds")}
             return pipeline.edit(self.clip(asked.clip), frames=asked.frames, **words, **drawn)
         assert isinstance(asked, Generate)
-        words = {name: getattr(asked, name) for name in ("text", "low_text", "style", "timeline", "plan", "seconds")}
+        words = {
+            name: getattr(asked, name)
+            for name in ("text", "low_text", "style", "timeline", "plan", "strict", "seconds")
+        }
         music = asked.music if asked.music is None else [self.recording(name, asked) for name in asked.files()]
         motion = None if asked.motion is None else self.clip(asked.motion)
         give = {slot: self._given(pipeline, slot, value, asked) for slot, value in asked.give.items()}

@@ -331,7 +331,7 @@ def test_the_command_writes_every_format(
         [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(outputs[0])], capture_output=True, text=True, check=False
     ).stderr
     assert "Audio: aac" in about
-    assert "960x" in about  # both views
+    assert "1440x780" in about  # both views side by side, and the strip under them
     assert io.load(outputs[2]).skeleton.joints[0] == "pelvis"
     assert io.load(outputs[4]).skeleton.name == "coco_upper"
     assert '"audio":{"src":"data:audio/mpeg;base64,' in outputs[1].read_text(encoding="utf-8")
