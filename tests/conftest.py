@@ -3,8 +3,11 @@ needs no weights, so that tests of whole runs take seconds."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
+import shutil
+import tempfile
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +22,11 @@ from motion_platform.core.config import Recipe
 from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec
 from motion_platform.data.writer import PreparedWriter
 from motion_platform.generators.diffusion.mdm import MDM
+
+# librosa compiles itself on first use into a cache, and two processes that write it at once leave one that kills who
+# reads it: every process of the tests has its own.
+os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="motion-numba-")
+atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
 PLUGIN = Path(__file__).resolve().parent / "fixtures" / "plugin"
 

@@ -82,6 +82,8 @@ class SpeechGestures(DataSource):
         if not files:
             raise DataError(f"{self.name}: no recording in {source}; expected {', '.join(SUFFIXES)}")
         self._libraries()
+        # librosa compiles itself on first use into a cache that processes must not write at once: here, before them.
+        prosody(Audio(1.0, np.zeros(RATE, np.float32), RATE), 20.0)
         names = {path.relative_to(source).with_suffix("").as_posix(): path for path in files}
         splits = stratified(dict.fromkeys(names, "speech"), seed=self.name)
         known = list(emotions.manners())
