@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -55,6 +56,30 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise OutputError(f"{path}: could not be written: {error.strerror or error}") from error
     finally:
         _remove(temporary)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Give a new, empty folder beside ``folder``; it takes the place of whatever is there when the block ends well.
+
+    When the block raises, it is removed, and what was there stays. Errors: OutputError for any OSError of the block.
+    """
+    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        shutil.rmtree(folder, ignore_errors=True)  # an older or half-written one
+        os.replace(partial, folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: could not be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def numbered(path: str | Path, count: int) -> list[Path]:
+    """The path itself for one file, ``walk_1.mp4``, ``walk_2.mp4``, ... for several."""
+    path = Path(path)
+    return [path] if count == 1 else [path.with_stem(f"{path.stem}_{i + 1}") for i in range(count)]
 
 
 def _remove(temporary: Path) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
-from motion_platform.core.errors import OutputError, WeightsError
+from motion_platform.core.errors import WeightsError
+from motion_platform.core.files import atomic_folder
 from motion_platform.core.quiet import quiet_loading
 
 ORIGIN = "origin.json"
@@ -25,9 +23,7 @@ def store(file: Path, sha256: str, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        partial.mkdir(parents=True)
+    with atomic_folder(folder) as partial:
         with quiet_loading():
             try:
                 model: Any = AutoModelForCausalLM.from_pretrained(
@@ -39,13 +35,12 @@ def store(file: Path, sha256: str, folder: Path) -> None:
                 raise WeightsError(f"{file}: cannot be read as GGUF: {why}") from error
             model.to(dtype=torch.float16).save_pretrained(partial)
             tokenizer.save_pretrained(partial)
-        (partial / ORIGIN).write_text(json.dumps({"file": file.name, "sha256": sha256}), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)  # an older or half-written one
-        os.replace(partial, folder)
-    except OSError as error:
-        raise OutputError(f"{folder}: could not be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        write_origin(partial, file, sha256)
+
+
+def write_origin(folder: Path, file: Path, sha256: str) -> None:
+    """Say in a folder which file it was made from; see :func:`origin`."""
+    (folder / ORIGIN).write_text(json.dumps({"file": file.name, "sha256": sha256}), encoding="utf-8")
 
 
 def origin(folder: Path) -> str | None:

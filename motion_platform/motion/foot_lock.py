@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from motion_platform.core.schema import Motion
+from motion_platform.motion.intervals import runs
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
@@ -84,19 +85,13 @@ def _contact(foot: np.ndarray, fps: float) -> np.ndarray:
     """(T, 3) -> (T,) True where the foot carries: low, slow, and for long enough."""
     speed = np.linalg.norm(np.gradient(foot[:, [0, 2]], axis=0), axis=-1) * fps
     carries = (foot[:, 1] < LOW) & (speed < SLOW)
-    for start, stop in _runs(~carries):  # a single frame between two contacts is one
+    for start, stop in runs(~carries):  # a single frame between two contacts is one
         if stop - start == 1 and start > 0 and stop < len(foot):
             carries[start] = True
-    for start, stop in _runs(carries):
+    for start, stop in runs(carries):
         if stop - start < SHORTEST * fps:
             carries[start:stop] = False
     return carries
-
-
-def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Where True stands: (first frame, frame after the last) of every run."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _root_correction(joints: np.ndarray, legs: list[list[int]], contact: np.ndarray, fps: float) -> np.ndarray:
@@ -120,11 +115,11 @@ def _root_correction(joints: np.ndarray, legs: list[list[int]], contact: np.ndar
 def _stand(joints: np.ndarray, leg: list[int], contact: np.ndarray, fps: float) -> None:
     """Hold one foot where it stands, in place: its offset from there, faded out over ``FADE``; the knee gives way."""
     foot = joints[:, leg[3]]
-    runs = _runs(contact)
-    if not runs:
+    stands = runs(contact)
+    if not stands:
         return
     offset = np.zeros_like(foot)
-    for start, stop in runs:
+    for start, stop in stands:
         offset[start:stop] = (foot[start:stop].mean(0) - foot[start:stop]) * (1, 0, 1)
     # Between two contacts: from the offset of the one to that of the other, and through none where they are far apart.
     t, known = np.arange(len(foot)), np.flatnonzero(contact)

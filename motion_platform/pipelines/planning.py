@@ -10,6 +10,7 @@ from pathlib import Path
 from motion_platform.core.errors import UsageError
 from motion_platform.core.plan import WHOLE_BODY, Plan, Planner, Segment
 from motion_platform.core.schema import Sampling
+from motion_platform.model.knowledge import Known
 from motion_platform.model.run import Run
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines import generate, timeline
@@ -43,29 +44,29 @@ def plans_of(run: Run, texts: Sequence[str | None], planner: Planner | None) -> 
     if planner is None or not run.task.texts() or run.task.texts()[0] not in run.model.card.slots:
         return [None] * len(texts)
     said = [text for text in texts if text]
+    known = known_of_run(run)
     made = iter(planner.plan(said)) if all(text.strip() for text in said) else iter([None] * len(said))
     found: list[Plan | None] = []
     for text in texts:
         plan = next(made) if text else None
-        found.append(None if plan is None else _useful(run, plan))
+        found.append(None if plan is None else _useful(run, plan, known))
     return found
 
 
-def _useful(run: Run, plan: Plan) -> Plan | None:
+def _useful(run: Run, plan: Plan, known: Known | None) -> Plan | None:
     """The plan as the model can do it, None where that is the sentence itself."""
     if not moves_parts(run):
         plan = replace(plan, segments=tuple(_joined(plan.segments)))
     only = plan.segments[0]
-    if plan.compound and not plan.notes and _one_action(run, plan):
+    if plan.compound and not plan.notes and _one_action(known, plan):
         return None
     if plan.compound or plan.notes or only.seconds is not None or only.amount is not None:
         return plan
     return None if only.text == plan.sentence.strip() or "while" in plan.sentence else plan
 
 
-def _one_action(run: Run, plan: Plan) -> bool:
+def _one_action(known: Known | None, plan: Plan) -> bool:
     """Whether the model knows all of it as one action ("walk turn left"), and the sentence puts nothing in order."""
-    known = known_of_run(run)
     if known is None or _ORDERED.search(plan.sentence):
         return False
     verbs = [clause_of(segment.text).verb for segment in plan.segments]

@@ -6,13 +6,9 @@ The package is not installed: its wheel is downloaded, the file is taken out, it
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
 import subprocess
 import tempfile
-import uuid
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,7 +16,8 @@ from pathlib import Path
 from torch import Tensor
 
 from motion_platform.core import gguf, weight_files
-from motion_platform.core.errors import OutputError, WeightsError
+from motion_platform.core.errors import WeightsError
+from motion_platform.core.files import atomic_folder
 from motion_platform.core.quiet import quiet_loading
 from motion_platform.core.weight_files import AUDIO_MODELS
 from motion_platform.published.language_models import from_wheel
@@ -71,9 +68,7 @@ def store(file: Path, sha256: str, folder: Path) -> None:
     import torch
     from transformers import WhisperConfig, WhisperModel
 
-    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        partial.mkdir(parents=True)
+    with atomic_folder(folder) as partial:
         try:
             saved = torch.load(file, map_location="cpu", weights_only=True)
             sizes, tensors = saved["dims"], renamed(saved["model_state_dict"])
@@ -96,14 +91,7 @@ def store(file: Path, sha256: str, folder: Path) -> None:
                 f"{file.name}: is no Whisper checkpoint: {' '.join(str(error).split())[:160]}"
             ) from error
         model.to(torch.float16).save_pretrained(partial)
-        origin = {"file": file.name, "sha256": sha256}
-        (partial / gguf.ORIGIN).write_text(json.dumps(origin), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)  # an older or half-written one
-        os.replace(partial, folder)
-    except OSError as error:
-        raise OutputError(f"{folder}: could not be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        gguf.write_origin(partial, file, sha256)
 
 
 def renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from motion_platform.core.errors import DataError, OutputError, UsageError
-from motion_platform.core.files import atomic_path, check_folders, check_formats
+from motion_platform.core.files import atomic_folder, atomic_path, check_folders, check_formats, numbered
 
 
 def test_moves_the_finished_file_and_keeps_the_extension(tmp_path: Path) -> None:
@@ -60,3 +60,29 @@ def test_wrong_names_are_refused_before_work(tmp_path):
     check_folders([tmp_path / "a.html"])
     with pytest.raises(UsageError, match=r"the folder .*no does not exist"):
         check_folders([tmp_path / "no" / "a.html"])
+
+
+def test_a_folder_is_whole_or_what_was_there_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    with atomic_folder(folder) as partial:
+        (partial / "a").write_text("first")
+
+    def fail() -> None:
+        with atomic_folder(folder) as partial:
+            (partial / "a").write_text("second")
+            raise ValueError("half")
+
+    with pytest.raises(ValueError, match="half"):
+        fail()
+    assert (folder / "a").read_text() == "first"
+    with atomic_folder(folder) as partial:
+        (partial / "b").write_text("third")
+    assert [path.name for path in folder.iterdir()] == ["b"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    with pytest.raises(OutputError, match="could not be written"), atomic_folder(folder / "b" / "c"):
+        pass
+
+
+def test_several_files_are_numbered() -> None:
+    assert numbered("walk.mp4", 1) == [Path("walk.mp4")]
+    assert numbered("walk.mp4", 2) == [Path("walk_1.mp4"), Path("walk_2.mp4")]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from motion_platform.core.errors import UnknownName, UsageError
-from motion_platform.core.files import atomic_path
+from motion_platform.core.files import atomic_path, numbered
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.conducting.lift import on_body
 from motion_platform.motion.inverse_kinematics import posed
@@ -36,7 +36,7 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path, *, unit: str | None = 
     path = Path(path)
     if not clips:
         raise UsageError(f"{path}: there is no motion to write; give at least one")
-    paths = [path] if len(clips) == 1 else [path.with_stem(f"{path.stem}_{i + 1}") for i in range(len(clips))]
+    paths = numbered(path, len(clips))
     for clip, target in zip(clips, paths, strict=True):
         own = clip.rig.info.get("unit") if clip.rig is not None and clip.rig.file is None else None
         text = bvh_text(on_body(clip), unit or own or "cm")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from motion_platform.core.errors import UsageError
-from motion_platform.core.files import atomic_path
+from motion_platform.core.files import atomic_path, numbered
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.conducting.lift import on_body
 from motion_platform.motion.inverse_kinematics import posed
@@ -32,7 +32,7 @@ def write(clips: Clip | Sequence[Clip], path: str | Path) -> list[Path]:
     path = Path(path)
     if not clips:
         raise UsageError(f"{path}: there is no motion to write; give at least one")
-    paths = [path] if len(clips) == 1 else [path.with_stem(f"{path.stem}_{i + 1}") for i in range(len(clips))]
+    paths = numbered(path, len(clips))
     for clip, target in zip(clips, paths, strict=True):
         raw = vrma_bytes(on_body(clip), path)
         with atomic_path(target) as temporary:

@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from motion_platform.core.errors import UsageError
-from motion_platform.core.files import atomic_path
+from motion_platform.core.files import atomic_path, numbered
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import sound
 from motion_platform.motion.render.body import COLOURS, build_body, side_of
@@ -67,7 +67,7 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path, *, title: str | None =
         raise UsageError(f"{path}: there is no motion to show; give at least one")
     check_size(clips, str(path), MAX_NUMBERS)
     groups = sound.by_recording(clips)
-    paths = sound.names(path, len(groups))
+    paths = numbered(path, len(groups))
     for group, target in zip(groups, paths, strict=True):
         with atomic_path(target) as temporary:
             temporary.write_text(page_text(group, title), encoding="utf-8")

@@ -37,12 +37,6 @@ def by_recording(clips: Sequence[Clip]) -> list[list[Clip]]:
     return [list(clips)] if heard <= 1 else list(groups.values())
 
 
-def names(path: str | Path, count: int) -> list[Path]:
-    """The path itself for one file, ``walk_1.mp4``, ``walk_2.mp4``, ... for several."""
-    path = Path(path)
-    return [path] if count == 1 else [path.with_stem(f"{path.stem}_{i + 1}") for i in range(count)]
-
-
 def recording_of(clips: Sequence[Clip]) -> Clip | None:
     """The clip whose sound a picture of ``clips`` has; None where all are silent."""
     return next((clip for clip in clips if clip.audio is not None), None)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from motion_platform.core.errors import OutputError, UsageError
-from motion_platform.core.files import atomic_path
+from motion_platform.core.files import atomic_path, numbered
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import check_motions
 from motion_platform.motion.render import sound
@@ -63,7 +63,7 @@ def write(
         count = _count(group, _rate(group))
         if count > MAX_VIDEO_FRAMES:
             raise UsageError(f"{path}: {count} frames are too many for a film; at most {MAX_VIDEO_FRAMES}")
-    paths = sound.names(path, len(groups))
+    paths = numbered(path, len(groups))
     for group, target in zip(groups, paths, strict=True):
         _write(group, target, size or _default_size(len(group)), progress)
     return paths

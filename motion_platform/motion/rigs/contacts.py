@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from motion_platform.motion.intervals import runs
 from motion_platform.motion.inverse_kinematics import arc
 from motion_platform.motion.io.euler import quaternion_to_matrix
 from motion_platform.motion.rigs.pose import smooth
@@ -42,12 +43,6 @@ def stands(toes: np.ndarray, fps: float, leg: float = LEG) -> np.ndarray:
             if end - start < shortest and (start > 0 or value) and (end < len(found) or value):
                 found[start:end] = not value
     return found
-
-
-def runs(values: np.ndarray) -> list[tuple[int, int]]:
-    """[(first, one past the last)] of the frames that are True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], values, [False]]).astype(int)))
-    return list(zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def held(places: np.ndarray, standing: np.ndarray, height: float, fps: float) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 
 from motion_platform.core.errors import DataError
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.intervals import runs
 from motion_platform.motion.inverse_kinematics import matrix_to_quaternion
 from motion_platform.motion.io.euler import forward_kinematics, quaternion_to_matrix, unroll
 from motion_platform.motion.rigs import contacts
@@ -292,7 +293,7 @@ def fit_report(source: Pose, made: Clip, rig: Rig, standing: list[np.ndarray], s
             sine = np.linalg.norm(np.cross(wanted, seen), axis=-1)
             angles.append(np.degrees(np.arctan2(sine, (wanted * seen).sum(-1))))
         tip = rig.limbs.get(f"{side}_foot", rig.limbs[f"{side}_ankle"])
-        for start, end in contacts.runs(stands):
+        for start, end in runs(stands):
             place = joints[start:end, tip]
             heights.append(np.abs(place[:, 1] - (rig.placed[tip, 1] - rig.floor)))
             slides.append(np.linalg.norm((place - place.mean(0))[:, [0, 2]], axis=-1))

@@ -15,10 +15,11 @@ from characters import character_glb
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.intervals import runs
 from motion_platform.motion.inverse_kinematics import posed
 from motion_platform.motion.retarget import to_humanml3d
 from motion_platform.motion.rigs import finish, naming
-from motion_platform.motion.rigs.contacts import bent, held, runs, stands
+from motion_platform.motion.rigs.contacts import bent, held, stands
 from motion_platform.motion.rigs.fit import onto
 from motion_platform.motion.rigs.rig import load_rig
 
