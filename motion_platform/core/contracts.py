@@ -130,7 +130,9 @@ class MotionTokenizer(Trainable):
 
 
 class Space(Trainable):
-    """Embeds motion (and conditions) for distances between sets of motions."""
+    """Embeds motion (and conditions) for distances between sets of motions. sees_motion: False for one that hears."""
+
+    sees_motion: bool = True
 
     @abstractmethod
     def embed(self, motion: Motion) -> Tensor:
@@ -142,6 +144,11 @@ class Space(Trainable):
         Errors: UsageError for a space that embeds motion alone.
         """
         raise UsageError(f"space {type(self).__name__}: embeds motion, not conditions; name one that does both")
+
+    @classmethod
+    def embeds_conditions(cls) -> bool:
+        """Whether it embeds what a motion is made from, too."""
+        return cls.embed_condition is not Space.embed_condition
 
 
 class State(ABC):

@@ -19,7 +19,14 @@ from motion_platform import __version__
 from motion_platform.core import cards, config, registry, tasks, weight_files
 from motion_platform.core.config import Component, DataRecipe, MetricRecipe, Strict
 from motion_platform.core.contracts import Space
-from motion_platform.core.errors import ConfigError, DataError, UnknownName, UsageError
+from motion_platform.core.errors import (
+    ConfigError,
+    DataError,
+    MotionPlatformError,
+    OutputError,
+    UnknownName,
+    UsageError,
+)
 from motion_platform.core.schema import Sampling
 from motion_platform.core.tasks import Task
 from motion_platform.evaluation import processes, protocol, provenance, results
@@ -160,22 +167,53 @@ def run(job: Job, count: int = 1) -> list[Cell]:
 
 
 def work(job: Job, rank: int, world: int) -> list[Cell]:
-    """The whole benchmark, on every process."""
+    """The whole benchmark, on every process. What cannot be measured is a row that says why, and the rest goes on.
+
+    Errors: the first of them where nothing that was asked for could be measured.
+    """
     device = f"cuda:{rank % torch.cuda.device_count()}" if job.device == "cuda" else job.device
     say = _say if rank == 0 and not job.quiet else (lambda _: None)
-    cells = []
+    cells: list[Cell] = []
+    failed: list[MotionPlatformError] = []
     for name in job.benchmark.tasks:
         task = job.task(name)
-        test = test_set(job.benchmark, task)
-        loader = Loader(job, task, device)
-        for source, judges, about in plan_rows(job, task, test, loader, say):
-            for seed in job.benchmark.seeds:
-                plan = Plan(
-                    job.benchmark.repeats or task.protocol.repeats,
-                    job.benchmark.several_repeats or task.protocol.several_repeats,
-                    seed,
-                    job.benchmark.shown,
-                )
+        found = Column()
+        try:
+            measure_task(job, task, found, device, rank, world, say)
+        except (
+            MotionPlatformError
+        ) as error:  # data that is not here, no metric that fits: of no row can anything be said
+            say(f"{task.task}: not measured: {error}")
+            found = Column({entry.called: error for entry in job.benchmark.entries})
+        rows = [protocol.not_measured(who, str(why)) for who, why in found.why.items()]
+        cells += [*found.cells, *(Cell(task.task, row) for row in rows)]
+        failed += [found.why[entry.called] for entry in job.benchmark.entries if entry.called in found.why]
+    if len(failed) == len(job.benchmark.tasks) * len(job.benchmark.entries) and failed:
+        raise failed[0]
+    return cells
+
+
+@dataclass
+class Column:
+    """What one task gave. why: row -> why there is none."""
+
+    why: dict[str, MotionPlatformError] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+
+
+def measure_task(job: Job, task: Task, found: Column, device: str, rank: int, world: int, say: Say) -> None:
+    """All rows of a task, into ``found``. Errors: those of the data and of the metrics, which are those of all rows."""
+    test = test_set(job.benchmark, task)
+    loader = Loader(job, task, device)
+    for source, judges, about in plan_rows(job, task, test, loader, say, found.why):
+        for seed in job.benchmark.seeds:
+            plan = Plan(
+                job.benchmark.repeats or task.protocol.repeats,
+                job.benchmark.several_repeats or task.protocol.several_repeats,
+                seed,
+                job.benchmark.shown,
+            )
+            try:
                 kept = processes.share(lambda: find(job, task, source, judges, plan, say), rank, world)  # noqa: B023
                 if kept is None:
                     kept = protocol.row(source, judges, plan, rank=rank, world=world, say=say)
@@ -183,8 +221,13 @@ def work(job: Job, rank: int, world: int) -> list[Cell]:
                     if rank == 0 and job.out is not None:
                         path = cell_path(job, task, source, plan)
                         results.save(path, [kept], {"task": task.task, "key": cell_key(task, source, judges, plan)})
-                cells.append(Cell(task.task, kept))
-    return cells
+            except OutputError:  # a full disk is nobody's row
+                raise
+            except MotionPlatformError as error:
+                say(f"{source.name}: not measured: {error}")
+                found.why[source.name] = error
+                break
+            found.cells.append(Cell(task.task, kept))
 
 
 def test_set(benchmark: Benchmark, task: Task) -> TestSet:
@@ -208,16 +251,26 @@ class Loader:
         self.job, self.task, self.device = job, task, device
         self._name: str | None = None
 
-    def load(self, name: str) -> Run:
+    def load(self, name: str, test: TestSet) -> Run:
+        """Errors: those of loading it; UsageError for one that cannot do the task, or has another body."""
         if name != self._name:
             self._run, self._name = load_run(name, device=self.device), name
-        return self._run
+        run, task = self._run, self.task
+        if run.task.task != task.task and (why := why_not(run.model, task)) is not None:
+            raise UsageError(why)
+        if run.model.spec.skeleton != test.spec.skeleton and getattr(run.model.trainable, "sees_motion", True):
+            raise UsageError(
+                f"{run.model.card.name} knows motion of skeleton {run.model.spec.skeleton}, and {test.dataset.folder} "
+                f"holds {test.spec.skeleton}"
+            )
+        return run
 
 
 def plan_rows(
-    job: Job, task: Task, test: TestSet, loader: Loader, say: Say
+    job: Job, task: Task, test: TestSet, loader: Loader, say: Say, left_out: dict[str, MotionPlatformError]
 ) -> Iterator[tuple[Source, Judges, dict[str, Any]]]:
-    """(who makes the motions, who judges them, what else to say), in the order of the table."""
+    """(who makes the motions, who judges them, what else to say), in the order of the table. left_out: gets the entries
+    that are not here or cannot do the task, and why."""
     benchmark = job.benchmark
     metrics = benchmark.metrics or task.metrics
     if not metrics:
@@ -225,10 +278,11 @@ def plan_rows(
     bounds = bounds_for(task, benchmark.bounds)
     shared: Judges | None = None
     for entry in benchmark.entries:
-        run = loader.load(entry.model) if entry.model else None
-        why = why_not(run.model, task) if run is not None and run.task.task != task.task else None
-        if why is not None:
-            say(f"{entry.called}: left out of {task.task}: {why}")
+        try:
+            run = loader.load(entry.model, test) if entry.model else None
+        except MotionPlatformError as error:
+            say(f"{entry.called}: left out of {task.task}: {error}")
+            left_out[entry.called] = error
             continue
         about = provenance.model_hashes(run.model, weight_files.find_checkpoint(entry.model)) if run else {}
         if run is not None and isinstance(run.model.trainable, Space):

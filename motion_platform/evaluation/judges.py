@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from motion_platform.core import registry
 from motion_platform.core.config import MetricRecipe
 from motion_platform.core.contracts import Embeddings, Metric, Space, clip_of
-from motion_platform.core.errors import ConfigError, DataError, UsageError, WeightsError
+from motion_platform.core.errors import ConfigError, DataError, MotionPlatformError, UsageError, WeightsError
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.evaluation.sources import Source
 from motion_platform.evaluation.testset import Item, TestSet
@@ -20,6 +21,16 @@ from motion_platform.model.run import load_run
 
 ITSELF = ""
 """The name of the space that is measured itself."""
+READS: dict[str | None, tuple[str, ...]] = {
+    "space": ("motion",),
+    "truth": ("motion", "truth"),
+    "text": ("motion", "text"),
+    "recogniser": ("labels",),
+    "sync": ("sync",),
+    "beats": ("beats",),
+    None: (),
+}
+"""What a metric needs of a space -> the parts of :class:`Embeddings` that this is."""
 
 
 @dataclass
@@ -125,12 +136,14 @@ class Judges:
             if not isinstance(model.trainable, Space):
                 raise UsageError(f"metric {metric.name}: {space} is no space that embeds motion")
         theirs, ours = model.spec, self.test.spec
-        if theirs.skeleton != ours.skeleton:
+        if theirs.skeleton != ours.skeleton and model.trainable.sees_motion:
             raise UsageError(
                 f"metric {metric.name}: space {space or 'itself'} sees skeleton {theirs.skeleton}, these motions have "
                 f"{ours.skeleton}; name a space of theirs: --metrics {metric.name}=SPACE"
             )
-        if needs == "text" and not model.card.slots:
+        if "motion" in READS[needs] and not model.trainable.sees_motion:
+            raise UsageError(f"metric {metric.name}: space {space or 'itself'} does not embed motion")
+        if needs == "text" and (not model.card.slots or not model.trainable.embeds_conditions()):
             raise UsageError(
                 f"metric {metric.name}: space {space or 'itself'} does not embed what a motion is made from"
             )
@@ -141,12 +154,15 @@ class Judges:
         ):
             if needs == needed and not hasattr(model.trainable, can):
                 raise UsageError(f"metric {metric.name}: space {space or 'itself'} {what}")
+        if needs in ("text", "sync", "beats") and (why := self.test.cannot_fill(list(model.card.slots))) is not None:
+            raise UsageError(f"metric {metric.name}: space {space or 'itself'} reads {why}")
         self.spaces[space] = model
         return judge
 
     def slots(self) -> set[str]:
-        """Slots of all spaces."""
-        return {slot for model in self.spaces.values() for slot in model.card.slots}
+        """Slots of all spaces, as far as the data fills them."""
+        every = {slot for model in self.spaces.values() for slot in model.card.slots}
+        return {slot for slot in every if self.test.cannot_fill([slot]) is None}
 
     @torch.no_grad()
     def see(
@@ -158,40 +174,81 @@ class Judges:
         items: Sequence[Item],
         asked: Sequence[int] | None,
         captions: Sequence[str] | None = None,
-    ) -> dict[str, Embeddings]:
-        """space -> what it sees in a batch, as far as one of ``judges`` reads it. captions: generated ones, which are
-        then the text beside the real motion."""
+    ) -> tuple[dict[str, Embeddings], dict[str, str]]:
+        """(space -> what it sees in a batch, as far as one of ``judges`` reads it; label -> why a judge sees nothing).
+
+        captions: generated ones, which are then the text beside the real motion."""
         seen: dict[str, Embeddings] = {}
+        refused: dict[str, str] = {}
         rows = [row for row, _ in items]
         for name in dict.fromkeys(judge.space for judge in judges if judge.space is not None):
-            needs = {judge.needs for judge in judges if judge.space == name}
-            model, embeddings = self.spaces[name], Embeddings()
+            members = [judge for judge in judges if judge.space == name]
+            embeddings = seen[name] = Embeddings()
             if captions is not None:
-                embeddings.motion = torch.stack([self._of_rows(self._truth, name, row) for row in rows])
-                embeddings.text, embeddings.captions = self._said(name, captions), list(captions)
-                seen[name] = embeddings
-                continue
-            if needs & {"space", "truth", "text"}:
-                embeddings.motion = self._motion(name, source, motion, batch, rows)
-            if "truth" in needs:
-                embeddings.truth = torch.stack([self._of_rows(self._truth, name, row) for row in rows])
-            if "text" in needs:
+                parts = {"said": partial(self._see_said, name, embeddings, rows, captions)}
+                reads = {"said": members}
+            else:
                 said = rows if asked is None else list(asked)
-                embeddings.text = torch.stack([self._of_rows(self._text, name, row) for row in said])
-                if self._captions[name]:
-                    embeddings.captions = [self._captions[name][row] for row in said]
-            if "recogniser" in needs:
-                embeddings.labels = model.trainable.classify(motion.to(model.device))
-            if "sync" in needs:
-                given = model.conditioning({slot: batch.raw[slot] for slot in model.card.slots})
-                scores = model.trainable.sync_scores(given, motion.to(model.device))
-                embeddings.sync = {kind: value.cpu() for kind, value in scores.items()}
-            if "beats" in needs:
-                given = model.conditioning({slot: batch.raw[slot] for slot in model.card.slots})
-                heard = model.trainable.track(given)
-                embeddings.beats = [{"beats": found.times, "bars": found.bars} for found in heard]
-            seen[name] = embeddings
-        return seen
+                parts = self._parts(name, embeddings, source, motion, batch, rows, said)
+                reads = {part: [judge for judge in members if part in READS[judge.needs]] for part in parts}
+            for part, look in parts.items():
+                if not reads[part]:
+                    continue
+                try:
+                    look()
+                except MotionPlatformError as error:
+                    refused |= {judge.label: str(error) for judge in reads[part] if judge.label not in refused}
+        return seen, refused
+
+    def _see_said(self, name: str, embeddings: Embeddings, rows: list[int], captions: Sequence[str]) -> None:
+        embeddings.motion = torch.stack([self._of_rows(self._truth, name, row) for row in rows])
+        embeddings.text, embeddings.captions = self._said(name, captions), list(captions)
+
+    def _parts(
+        self,
+        name: str,
+        embeddings: Embeddings,
+        source: Source,
+        motion: Motion,
+        batch: Batch,
+        rows: list[int],
+        said: list[int],
+    ) -> dict[str, Callable[[], None]]:
+        """What a space can see, each by itself: a judge asks for some of it."""
+        model = self.spaces[name]
+
+        def see_motion() -> None:
+            embeddings.motion = self._motion(name, source, motion, batch, rows)
+
+        def see_truth() -> None:
+            embeddings.truth = torch.stack([self._of_rows(self._truth, name, row) for row in rows])
+
+        def see_text() -> None:
+            embeddings.text = torch.stack([self._of_rows(self._text, name, row) for row in said])
+            if self._captions[name]:
+                embeddings.captions = [self._captions[name][row] for row in said]
+
+        def see_labels() -> None:
+            embeddings.labels = model.trainable.classify(motion.to(model.device))
+
+        def see_sync() -> None:
+            given = model.conditioning({slot: batch.raw[slot] for slot in model.card.slots})
+            scores = model.trainable.sync_scores(given, motion.to(model.device))
+            embeddings.sync = {kind: value.cpu() for kind, value in scores.items()}
+
+        def hear_beats() -> None:
+            given = model.conditioning({slot: batch.raw[slot] for slot in model.card.slots})
+            heard = model.trainable.track(given)
+            embeddings.beats = [{"beats": found.times, "bars": found.bars} for found in heard]
+
+        return {
+            "motion": see_motion,
+            "truth": see_truth,
+            "text": see_text,
+            "labels": see_labels,
+            "sync": see_sync,
+            "beats": hear_beats,
+        }
 
     def _motion(self, name: str, source: Source, motion: Motion, batch: Batch, rows: list[int]) -> Tensor:
         if source.kind == "truth" and all(clip_of(i) == i for i in batch.ids):

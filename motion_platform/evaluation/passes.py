@@ -13,7 +13,7 @@ import torch
 
 from motion_platform.core.config import MetricRecipe
 from motion_platform.core.contracts import Generator, MotionTokenizer, State
-from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
 from motion_platform.core.schema import Motion, Sampling
 from motion_platform.evaluation.bounds.motion import RealMotion
 from motion_platform.evaluation.judges import Judge, Judges
@@ -59,7 +59,7 @@ class Pass:
                 continue
             try:
                 values[judge.label] = judge, self.states[judge.label].compute()
-            except DataError as error:
+            except MotionPlatformError as error:
                 self.refused[judge.label] = str(error)
         return values
 
@@ -95,14 +95,16 @@ def measure(
             captions = check_made(prediction, batch.ids, source.name)
             batch = source.judged(batch)
             left = [judge for judge in chosen if judge.label not in found.refused]
-            seen = judges.see(left, source, motion, batch, items, asked, captions)
-            part = Pass()
+            seen, unseen = judges.see(left, source, motion, batch, items, asked, captions)
+            part = Pass(refused=unseen)
             for judge in left:
+                if judge.label in unseen:
+                    continue
                 try:
                     part.states[judge.label] = metrics[judge.label].state(
                         motion if judge.metric.judges == "motion" else prediction, batch, seen.get(judge.space)
                     )
-                except DataError as error:
+                except MotionPlatformError as error:
                     part.refused[judge.label] = str(error)
             for b, (row, _) in enumerate(items):
                 if row in shown and judges.test.dataset.id(row) not in found.shown:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from motion_platform.core.errors import MotionPlatformError
+from motion_platform.core.errors import MotionPlatformError, UsageError
 
 Result = TypeVar("Result")
 
@@ -57,6 +57,12 @@ def launch(function: Callable[..., Result], arguments: tuple[Any, ...], processe
             said = sorted(folder.glob("error*.pickle"))
             if said:
                 raise _again(*pickle.loads(said[0].read_bytes())) from error
+            if isinstance(error, torch.multiprocessing.ProcessExitedException):
+                raise UsageError(
+                    f"process {error.error_index} of {processes} was ended from outside "
+                    f"({error.signal_name or f'exit code {error.exit_code}'}; often for want of memory); what was kept "
+                    "is kept: start again with fewer, --processes 1"
+                ) from error
             raise
         return pickle.loads((folder / "result.pickle").read_bytes())
 

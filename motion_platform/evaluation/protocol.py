@@ -142,6 +142,11 @@ def row(
     return Row(facts, arrays)
 
 
+def not_measured(name: str, why: str) -> Row:
+    """The row of one that gives no number at all."""
+    return Row({"name": name, "kind": "model", "metrics": {}, "refused": {"": why}})
+
+
 def _over_recordings(found: Pass, judges: Sequence[Judge], recordings: dict[str, str]) -> dict[str, float]:
     """Value name -> its interval over recordings, of the judges that gave a value."""
     return {

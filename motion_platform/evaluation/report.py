@@ -109,12 +109,8 @@ def markdown(cells: Sequence[Cell], title: str = "") -> str:
     for task in dict.fromkeys(cell.task for cell in cells):
         lines = lines_of([cell.row for cell in cells if cell.task == task])
         values = about(lines)
-        names, first = headline(values), lines[0].rows[0].facts
-        parts.append(
-            f"## {task}\n\nData {first['data']['name']}, split {first['split']}, {first['samples']} clips, "
-            f"{first['repeats']} repeats; mean \u00b1 95 % interval over recordings. \u2191 higher is better, \u2193 "
-            "lower, \u2192 the nearer to real motion.\n"
-        )
+        names = headline(values)
+        parts.append(f"## {task}\n\n{_measured_on(lines)}\n")
         parts.append("| | " + " | ".join(f"{name} {arrow(values[name])}" for name in names) + " | s / motion |")
         parts.append("|---|" + "---:|" * (len(names) + 1))
         for line in lines:
@@ -125,12 +121,23 @@ def markdown(cells: Sequence[Cell], title: str = "") -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
+def _measured_on(lines: Sequence[Line]) -> str:
+    """Data, clips, repeats, and how to read the numbers."""
+    facts = next((row.facts for line in lines for row in line.rows if "data" in row.facts), None)
+    if facts is None:
+        return "Nothing could be measured."
+    return (
+        f"Data {facts['data']['name']}, split {facts['split']}, {facts['samples']} clips, {facts['repeats']} repeats; "
+        "mean \u00b1 95 % interval over recordings. \u2191 higher is better, \u2193 lower, \u2192 the nearer to real motion."
+    )
+
+
 def refusals(lines: Sequence[Line]) -> list[str]:
     """Why a number is not there, one line a reason."""
     found: dict[str, list[str]] = {}
     for line in lines:
         for label, why in line.rows[0].facts["refused"].items():
-            text = why if why.startswith(f"{label}: ") else f"{label}: {why}"
+            text = why if not label or why.startswith(f"{label}: ") else f"{label}: {why}"
             found.setdefault(text, []).append(line.name)
     return [f"- Not measured for {', '.join(names)}: {why}" for why, names in found.items()]
 
@@ -214,12 +221,8 @@ def play(lines: Sequence[Line]) -> list[tuple[str, str]]:
 
 
 def _section(task: str, lines: Sequence[Line], players: Sequence[tuple[str, str]], first_page: int) -> str:
-    values, facts = about(lines), lines[0].rows[0].facts
-    said = (
-        f"Data {facts['data']['name']}, split {facts['split']}: {facts['samples']} clips, {facts['repeats']} repeats; "
-        "mean \u00b1 95 % interval over recordings. \u2191 higher is better, \u2193 lower, \u2192 the nearer to real. "
-        "Click a heading to sort."
-    )
+    values = about(lines)
+    said = f"{_measured_on(lines)} Click a heading to sort."
     parts = [f"<section><h2>{html.escape(task)}</h2><p>{html.escape(said)}</p>", _table(lines, values)]
     parts += ["<ul>", *(f"<li>{html.escape(why[2:])}</li>" for why in refusals(lines)), "</ul>"]
     timed = [line for line in lines if line.seconds]

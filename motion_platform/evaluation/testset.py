@@ -111,6 +111,14 @@ class TestSet:
         known = {**USUAL, **self.slots}
         return {name: known[name] for name in names if name in known}
 
+    def cannot_fill(self, names: Sequence[str]) -> str | None:
+        """The first of these slots that no clip fills, in words; None when all are filled."""
+        known = self._wanted(names)
+        for name in names:
+            if name not in known or not self.dataset.fills(self.rows, known[name]):
+                return f"{name}, and {self.dataset.folder} has nothing for it"
+        return None
+
     @cached_property
     def fingerprint(self) -> str:
         """Changes with the data, the split and the choice of clips."""

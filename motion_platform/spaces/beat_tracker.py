@@ -37,6 +37,8 @@ class BeatTracker(Space):
     treats every space alike, is the mean of the network's answers over a recording; it embeds music, not motion.
     """
 
+    sees_motion = False
+
     def __init__(
         self,
         spec: MotionSpec,
