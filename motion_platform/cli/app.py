@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from motion_platform.cli import examples
+from motion_platform.cli import examples, imports
 from motion_platform.cli.common import show_version
 from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate
@@ -22,7 +22,7 @@ from motion_platform.cli.generate import edit, generate
 from motion_platform.cli.language import caption, export, length
 from motion_platform.cli.plan import plan as plan_command
 from motion_platform.cli.plan import show_actions
-from motion_platform.cli.search import import_guo, import_m2s, search
+from motion_platform.cli.search import search
 from motion_platform.cli.studio import serve, studio
 from motion_platform.cli.tokens import detokenize, tokenize, tokenizer_report
 from motion_platform.core.errors import MotionPlatformError, UnknownName, UsageError
@@ -110,8 +110,11 @@ app.command("tokenizer-report")(tokenizer_report)
 app.command()(length)
 app.command()(export)
 app.command("plan")(plan_command)
-weights_app.command("import-guo")(import_guo)
-weights_app.command("import-m2s")(import_m2s)
+weights_app.command("import-guo")(imports.import_guo)
+weights_app.command("import-m2s")(imports.import_m2s)
+weights_app.command("import-mdm")(imports.import_mdm)
+weights_app.command("import-diffusion-conductor")(imports.import_diffusion_conductor)
+weights_app.command("import-m2s-gan")(imports.import_m2s_gan)
 
 
 app.command()(convert)

@@ -49,6 +49,10 @@ def evaluate(
     lengths: Annotated[
         str | None, typer.Option(help="Of what the model makes: natural (its own), or true (the clip's).")
     ] = None,
+    captions: Annotated[
+        str | None,
+        typer.Option(help="Of a clip's: first, or random, another one in every repeat as in HumanML3D's protocol."),
+    ] = None,
     data: DataFolder = None,
     cache: Cache = None,
     no_bounds: NoBounds = False,
@@ -71,6 +75,8 @@ def evaluate(
     folder = Path(model).expanduser()
     if lengths not in (None, "natural", "true"):
         raise UsageError(f"--lengths: got {lengths!r}; allowed: natural, true")
+    if captions not in (None, "first", "random"):
+        raise UsageError(f"--captions: got {captions!r}; allowed: first, random")
     settings: dict[str, Any] = {"sampler": sampler, "steps": steps, "slots": slot or None, "precision": precision}
     name: str | None
     if is_results(folder):
@@ -97,6 +103,7 @@ def evaluate(
         folder=data,
         split=split,
         samples=samples,
+        captions=captions,
         repeats=repeats,
         several_repeats=None if repeats is None else min(repeats, card.protocol.several_repeats),
         metrics=recipes,

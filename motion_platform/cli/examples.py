@@ -66,6 +66,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "motion weights import-guo finest.tar --glove glove/ --mean mean.npy --std std.npy --out runs/guo",
     ),
     "weights import-m2s": ("motion weights import-m2s M2SNet.pt --out runs/m2s",),
+    "weights import-mdm": (
+        "motion weights import-mdm model000475000.pt --mean Mean.npy --std Std.npy --out runs/mdm",
+        "motion weights import-mdm kit.pt --mean Mean.npy --std Std.npy --out runs/mdm_kit --recipe published/mdm_kit",
+    ),
+    "weights import-diffusion-conductor": (
+        "motion weights import-diffusion-conductor latest.tar --sync runs/m2s --out runs/conductor",
+    ),
+    "weights import-m2s-gan": ("motion weights import-m2s-gan M2SGAN.pt --sync runs/m2s --out runs/gan",),
 }
 """Name of a command (with its group in front) -> lines that could be typed."""
 

@@ -1,4 +1,4 @@
-"""Commands about spaces: ``motion search``, and the import of the official evaluator."""
+"""``motion search``: clips and captions that are near in a space."""
 
 from __future__ import annotations
 
@@ -88,28 +88,3 @@ def search(
     if output:
         found = [engine.clip_of(dataset, hit) for hit in hits]
         save(found if clip is None else [clip.with_(captions=("searched for",)), *found], output)
-
-
-def import_guo(
-    weights: Annotated[Path, typer.Argument(metavar="FINEST.TAR", help="text_mot_match/model/finest.tar")],
-    glove: Annotated[Path, typer.Option(help="Folder with the three our_vab_* files (stays where it is).")],
-    mean: Annotated[Path, typer.Option(help="The evaluator's own mean (.npy), not that of the data.")],
-    std: Annotated[Path, typer.Option(help="The evaluator's own standard deviation (.npy).")],
-    out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
-    tags: Annotated[Path | None, typer.Option(help="The data set's texts folder, for its tags.")] = None,
-    representation: Annotated[str, typer.Option(help="humanml3d or kit_ml.")] = "humanml3d",
-):
-    """Store the official text-motion evaluator as a checkpoint, for the papers' FID and R-precision."""
-    from motion_platform.published import guo as published
-
-    print(published.import_guo(weights, glove, mean, std, out, representation=representation, tags=tags))
-
-
-def import_m2s(
-    weights: Annotated[Path, typer.Argument(metavar="M2SNET.PT", help="checkpoints/M2SNet/*.pt of VirtualConductor")],
-    out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
-):
-    """Store VirtualConductor's music-motion network as a checkpoint: a space, and weights for music_mel."""
-    from motion_platform.published import virtual_conductor as published_conductor
-
-    print(published_conductor.import_m2s(weights, out))

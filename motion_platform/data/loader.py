@@ -26,7 +26,8 @@ BATCHES_A_BUCKET = 16
 
 
 class Collate:
-    """Rows of a dataset -> Batch. ``seed`` None: for evaluation, the first caption and the first frames are taken.
+    """Rows of a dataset -> Batch. ``seed`` None: for evaluation, the first caption and the first frames are taken;
+    ``caption_seed``: one of the captions at random instead, and still the first frames.
 
     What a slot reads is said by :meth:`PreparedDataset.inputs`; ``captions_per_clip``: at most so many texts of a clip.
     ``written_beats``: recordings come with the beats of their score (:meth:`PreparedDataset.audio`).
@@ -40,9 +41,11 @@ class Collate:
         *,
         max_frames: int | None = 196,
         seed: int | None = None,
+        caption_seed: int | None = None,
         captions_per_clip: int | None = None,
         written_beats: bool = False,
     ) -> None:
+        self.caption_seed = seed if caption_seed is None else caption_seed
         self.written_beats = written_beats
         self.dataset, self.spec = dataset, spec
         known = isinstance(slots, Mapping) and all(isinstance(slot, Slot) for slot in slots.values())
@@ -67,7 +70,7 @@ class Collate:
         for b, row in enumerate(rows):
             length = int(lengths[b])
             place = f"window {times[row]}" if times[row] else "window"  # a clip that comes twice: two places of it
-            start = self._choose(int(dataset.frames[row]) - length + 1, epoch, row, place)
+            start = self._choose(self.seed, int(dataset.frames[row]) - length + 1, epoch, row, place)
             times[row] += 1
             x[b, :length] = dataset.features(row)[start : start + length, self.columns]
             x[b, length:] = 0
@@ -99,17 +102,17 @@ class Collate:
         if len(texts) < 2:
             return texts[0] if texts else ""
         first = next(s for s in self.slots if s == slot or self.inputs(row, s) == texts)
-        return texts[self._choose(len(texts), epoch, row, first)]
+        return texts[self._choose(self.caption_seed, len(texts), epoch, row, first)]
 
     def inputs(self, row: int, slot: str) -> list[str]:
         """Every text that a batch can hold in this slot for this row."""
         return self.dataset.inputs(row, self.slots[slot], self.captions_per_clip)
 
-    def _choose(self, count: int, epoch: int, row: int, what: str) -> int:
-        """0 .. count-1, from (seed, epoch, id); 0 for evaluation."""
-        if self.seed is None or count == 1:
+    def _choose(self, seed: int | None, count: int, epoch: int, row: int, what: str) -> int:
+        """0 .. count-1, from (seed, epoch, id); 0 without a seed."""
+        if seed is None or count == 1:
             return 0
-        return seed_of(self.seed, epoch, self.dataset.id(row), what) % count
+        return seed_of(seed, epoch, self.dataset.id(row), what) % count
 
 
 class Loader:

@@ -78,6 +78,7 @@ class Benchmark(Strict):
     """``configs/benchmarks/*.yaml``. What is left out is as the task card says; ``data``: another prepared set.
 
     bounds: which ones (default: all that say something about the task). shown: how many clips the report plays.
+    captions: which of a clip's captions stands for it.
     """
 
     title: str = ""
@@ -88,6 +89,7 @@ class Benchmark(Strict):
     folder: str | None = None
     split: str | None = None
     samples: int | None = Field(default=None, ge=1)
+    captions: Literal["first", "random"] | None = None
     repeats: int | None = Field(default=None, ge=1, le=1000)
     several_repeats: int | None = Field(default=None, ge=1, le=1000)
     metrics: list[MetricRecipe] | None = None
@@ -241,6 +243,7 @@ def test_set(benchmark: Benchmark, task: Task) -> TestSet:
         task.protocol.max_frames,
         task.keep,
         slots_of_task(task),
+        benchmark.captions or "first",
     )
 
 

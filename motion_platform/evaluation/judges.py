@@ -111,6 +111,7 @@ class Judges:
         if not self.all and self.refused:
             raise UsageError("; ".join(self.refused.values()))
         self._truth: dict[str, dict[int, Tensor]] = {}
+        self._seed = 0
         self._text: dict[str, dict[int, Tensor]] = {}
         self._captions: dict[str, dict[int, str]] = {}
         self._fixed: dict[tuple[str, str], dict[str, Tensor]] = {}
@@ -174,10 +175,16 @@ class Judges:
         items: Sequence[Item],
         asked: Sequence[int] | None,
         captions: Sequence[str] | None = None,
+        seed: int = 0,
     ) -> tuple[dict[str, Embeddings], dict[str, str]]:
         """(space -> what it sees in a batch, as far as one of ``judges`` reads it; label -> why a judge sees nothing).
 
-        captions: generated ones, which are then the text beside the real motion."""
+        captions: generated ones, which are then the text beside the real motion. seed: of the repeat, for captions that
+        are drawn."""
+        if seed != self._seed and self.test.captions == "random":
+            self._text.clear()  # every repeat has captions of its own
+            self._captions.clear()
+        self._seed = seed
         seen: dict[str, Embeddings] = {}
         refused: dict[str, str] = {}
         rows = [row for row, _ in items]
@@ -283,7 +290,7 @@ class Judges:
                 if name not in self._captions:  # all texts at once and in one order, for the same reason
                     self._captions[name] = {}
                     model.conditioning.precompute(self.test.texts(model.card.slots))
-                raw = self.test.batch(items, model.card.slots).raw
+                raw = self.test.batch(items, model.card.slots, seed=self._seed).raw
                 captions = raw[next(iter(model.card.slots))]
                 if "" in captions:
                     raise DataError(

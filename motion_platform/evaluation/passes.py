@@ -89,13 +89,13 @@ def measure(
         every = judges.test.batches if batches is None else batches
         for items in every[rank::world]:
             asked = source.asked([row for row, _ in items], seed)
-            batch = judges.test.batch(items, [*judges.slots(), *source.slots], asked)
+            batch = judges.test.batch(items, [*judges.slots(), *source.slots], asked, seed)
             prediction = source.predict(batch, items, seed)
             motion = prediction if isinstance(prediction, Motion) else batch.motion
             captions = check_made(prediction, batch.ids, source.name)
             batch = source.judged(batch)
             left = [judge for judge in chosen if judge.label not in found.refused]
-            seen, unseen = judges.see(left, source, motion, batch, items, asked, captions)
+            seen, unseen = judges.see(left, source, motion, batch, items, asked, captions, seed)
             part = Pass(refused=unseen)
             for judge in left:
                 if judge.label in unseen:

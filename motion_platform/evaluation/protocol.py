@@ -100,7 +100,10 @@ def row(
         repeats = plan.repeats if generations == 1 else plan.several_repeats
         for k in range(repeats):
             seed = plan.seed_of(k)
-            chosen = [j for j in members if j.label not in refused and (k == 0 or j.seeded or not source.fixed)]
+            changes = {j.label for j in members if j.seeded or (j.needs == "text" and test.captions == "random")}
+            chosen = [
+                j for j in members if j.label not in refused and (k == 0 or j.label in changes or not source.fixed)
+            ]
             if not chosen:
                 break
             start = time.perf_counter()

@@ -128,7 +128,7 @@ def _measured_on(lines: Sequence[Line]) -> str:
         return "Nothing could be measured."
     return (
         f"Data {facts['data']['name']}, split {facts['split']}, {facts['samples']} clips, {facts['repeats']} repeats; "
-        "mean \u00b1 95 % interval over recordings. \u2191 higher is better, \u2193 lower, \u2192 the nearer to real motion."
+        "mean \u00b1 95 % interval over recordings. \u2191 higher is better, \u2193 lower, \u2192 nearer to real."
     )
 
 

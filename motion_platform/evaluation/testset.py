@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from motion_platform.core.contracts import generation_id
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import Batch, MotionSpec
+from motion_platform.core.seeding import seed_of
 from motion_platform.core.tasks import Keep, Task
 from motion_platform.data.loader import Collate
 from motion_platform.data.prepared import PreparedDataset
@@ -25,7 +27,8 @@ Item = tuple[int, int | None]
 @dataclass
 class TestSet:
     """``samples``: that many clips, spread evenly over the sorted ids (None: all). keep: what of a clip is given
-    to those who complete it, for tasks that say so. slots: what a task's card says of its slots.
+    to those who complete it, for tasks that say so. slots: what a task's card says of its slots. captions: which of a
+    clip's captions stands for it, the first, or one at random in every repeat, as in the protocol of Guo et al. 2022.
 
     Errors: UsageError for an empty split.
     """
@@ -39,6 +42,7 @@ class TestSet:
     max_frames: int | None = 196
     keep: Keep | None = None
     slots: dict[str, Slot] = field(default_factory=dict)
+    captions: Literal["first", "random"] = "first"
     rows: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,15 +87,19 @@ class TestSet:
         items = sorted(items, key=lambda item: (self.frames(item[0]), self.dataset.id(item[0]), item[1] or 0))
         return [items[start : start + self.batch_size] for start in range(0, len(items), self.batch_size)]
 
-    def batch(self, items: Sequence[Item], slots: Sequence[str], asked: Sequence[int] | None = None) -> Batch:
-        """The batch of these items; ``asked``: the rows whose captions and labels stand in it (default: their own)."""
+    def batch(
+        self, items: Sequence[Item], slots: Sequence[str], asked: Sequence[int] | None = None, seed: int = 0
+    ) -> Batch:
+        """The batch of these items; ``asked``: the rows whose captions and labels stand in it (default: their own).
+        seed: of the repeat, for captions that are drawn: a clip has one caption in a repeat, whoever asks."""
         rows = [row for row, _ in items]
-        wanted = self._wanted(slots)
-        batch = Collate(self.dataset, self.spec, wanted, max_frames=self.max_frames)(rows)
+        drawn = seed_of(seed, "caption") if self.captions == "random" else None
+        collate = Collate(self.dataset, self.spec, self._wanted(slots), max_frames=self.max_frames, caption_seed=drawn)
+        batch = collate(rows)
         ids = [i if g is None else generation_id(i, g) for i, (_, g) in zip(batch.ids, items, strict=True)]
         batch = replace(batch, ids=ids)
         if asked is not None:
-            other = Collate(self.dataset, self.spec, wanted, max_frames=self.max_frames)(list(asked))
+            other = collate(list(asked))
             batch = replace(batch, raw=other.raw, captions=other.captions, labels=other.labels)
         if self.dataset.has_tokens:  # references of metrics, no condition of a model
             tokens = [self.dataset.caption_tokens(row) for row in (rows if asked is None else asked)]
@@ -103,8 +111,10 @@ class TestSet:
     def texts(self, slots: Sequence[str]) -> dict[str, list[str]]:
         """slot -> every different text that a batch can hold there."""
         wanted = {name: slot for name, slot in self._wanted(slots).items() if slot.kind in ("text", "label")}
-        raw = Collate(self.dataset, self.spec, wanted, max_frames=1)(self.rows).raw
-        return {slot: sorted({value for value in values if value}) for slot, values in raw.items()}
+        collate = Collate(self.dataset, self.spec, wanted, max_frames=1)
+        last = 1 if self.captions == "first" else None
+        every = {slot: {text for row in self.rows for text in collate.inputs(row, slot)[:last]} for slot in wanted}
+        return {slot: sorted(text for text in texts if text) for slot, texts in every.items()}
 
     def _wanted(self, names: Sequence[str]) -> dict[str, Slot]:
         """What the slots read, by the card or by their usual names; a name that is neither is left out."""
@@ -124,6 +134,8 @@ class TestSet:
         """Changes with the data, the split and the choice of clips."""
         digest = hashlib.sha256((self.dataset.folder / "meta.json").read_bytes())
         digest.update(f"{self.split} {self.max_frames} {self.batch_size}".encode())
+        if self.captions != "first":
+            digest.update(self.captions.encode())
         if self.keep is not None:
             digest.update(self.keep.model_dump_json().encode())
         for row in self.rows:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from motion_platform.cli.app import app
 from motion_platform.core import cards
 from motion_platform.core.config import MetricRecipe
-from motion_platform.core.errors import ConfigError, DataError, UsageError
+from motion_platform.core.errors import ConfigError, DataError, MotionPlatformError, UsageError
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.evaluation import benchmark, compare, outside, processes, report, results
 from motion_platform.evaluation.benchmark import Benchmark, Entry, Job
@@ -334,6 +334,26 @@ def test_a_result_file_is_whole_or_none(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("0.1", "0.2"))
     with pytest.raises(DataError, match="was changed after it was written"):
         results.load(path)
+
+
+def test_what_cannot_be_measured_is_a_row_that_says_why(toy: Benchmark, tmp_path: Path) -> None:
+    """A model that is not here, one of another body and a task without data: the others are measured."""
+    more = [Entry(model=str(tmp_path / "nobody")), Entry(model="conductor_small")]
+    described = toy.model_copy(update={"entries": [*toy.entries, *more], "bounds": []})
+    cells = benchmark.run(Job(described, quiet=True))
+    rows = {cell.row.facts["name"]: cell.row.facts for cell in cells}
+    assert rows[toy.entries[0].called]["metrics"]
+    assert "nobody" in rows["nobody"]["refused"][""]
+    assert "has no condition 'text_high'" in rows["conductor_small"]["refused"][""]
+    said = report.markdown(cells)
+    assert "Not measured for conductor_small: conductor_small (conductor_ddpm) was trained for" in said
+    assert "conductor_small" in report.page(cells, "x")
+    both = described.model_copy(update={"tasks": ["text_to_motion", "music_to_conductor"], "entries": toy.entries})
+    cells = benchmark.run(Job(both, quiet=True))
+    assert {cell.task for cell in cells if cell.row.facts["metrics"]} == {"text_to_motion"}
+    assert "Nothing could be measured." in report.markdown(cells)
+    with pytest.raises(MotionPlatformError, match="nobody"):
+        benchmark.run(Job(described.model_copy(update={"entries": more[:1]}), quiet=True))
 
 
 # ---------------------------------------------------------------- processes, and all of it

@@ -1,5 +1,5 @@
-"""Every shipped model on every task that it can do, by every metric in every space: nothing raises, and what does not fit is
-left out with its reason."""
+"""Every shipped model on every task that it can do, by every metric in every space: nothing raises, and what does not
+fit is left out with its reason."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def every_metric() -> list[MetricRecipe]:
     """Each by itself, and in each of the spaces, whether it has a use for one or not."""
     found = []
     for name in registry.names("metrics"):
-        settings = {k: v for k, v in FEW.get(name, {}).items() if k in registry.settings_of(registry.get("metrics", name))}
+        settings = {
+            k: v for k, v in FEW.get(name, {}).items() if k in registry.settings_of(registry.get("metrics", name))
+        }
         found += [MetricRecipe(name=name, space=space, settings=settings) for space in (None, *SPACES)]
     return found
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from motion_platform.core.errors import UsageError
+from motion_platform.evaluation import processes
+
 WORK = """
 import os, pathlib, time
 from motion_platform.evaluation import processes
@@ -57,3 +60,14 @@ def test_a_killed_command_leaves_no_process_computing(tmp_path: Path) -> None:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     assert wait_for(lambda: not any(alive(child) for child in children), 60)
+
+
+def die(rank: int, world: int) -> None:
+    if rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def test_a_process_that_is_ended_from_outside_is_one_line() -> None:
+    with pytest.raises(UsageError, match=r"process 1 of 2 was ended from outside \(SIGKILL.*--processes 1"):
+        processes.launch(die, (), 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,17 @@ import torch
 from motion_platform.core.config import MetricRecipe
 from motion_platform.core.contracts import clip_of
 from motion_platform.core.errors import ConfigError, DataError, UsageError
-from motion_platform.core.schema import Sampling
+from motion_platform.core.schema import Batch, Motion, Sampling
 from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.writer import PreparedWriter
 from motion_platform.evaluation import passes as evaluate
 from motion_platform.evaluation import protocol
 from motion_platform.evaluation.bounds import motion as bounds
+from motion_platform.evaluation.bounds.motion import RealMotion
 from motion_platform.evaluation.judges import Judges
 from motion_platform.evaluation.protocol import Plan
 from motion_platform.evaluation.sources import ModelSource
-from motion_platform.evaluation.testset import TestSet
+from motion_platform.evaluation.testset import Item, TestSet
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.motion.representations import get_representation
 from motion_platform.spaces.text_motion import TextMotion
@@ -291,3 +294,62 @@ def test_a_row_carries_the_interval_over_recordings(test: TestSet, model: Motion
     found = row.facts["metrics"]["jerk"]
     assert found["interval_over_recordings"] > 0
     assert row.arrays["recordings"].tolist() == [test.dataset.source(r) for r in test.rows]
+
+
+class Listener(RealMotion):
+    """Real motion; remembers which captions it was asked with, by repeat and clip."""
+
+    slots = ("text_high",)
+
+    def __init__(self) -> None:
+        self.heard: dict[int, dict[str, str]] = {}
+
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
+        self.heard.setdefault(seed, {}).update(zip(batch.ids, batch.raw["text_high"], strict=True))
+        return batch.motion
+
+
+def test_every_repeat_draws_one_of_a_clips_captions_for_model_and_judge_alike(toy_data: Path, space: str) -> None:
+    """The oracle: the captions that the model was asked with, embedded by the space alone."""
+    drawn = TestSet(PreparedDataset.open(toy_data), "train", batch_size=7, captions="random")
+    judges, source = Judges(in_space(space, "multimodal_distance"), drawn), Listener()
+    source.fixed = False
+    values = protocol.row(source, judges, Plan(repeats=6)).facts["metrics"]["multimodal_distance"]["values"]
+    model = judges.spaces[space]
+    motion = {
+        drawn.dataset.id(row): model.trainable.embed(drawn.batch([(row, None)], ()).motion)[0] for row in drawn.rows
+    }
+    known = {drawn.dataset.id(row): drawn.dataset.captions(row)[0] for row in drawn.rows}
+    for value, (seed, heard) in zip(values, source.heard.items(), strict=True):
+        assert all(caption in known[clip] for clip, caption in heard.items())
+        text = model.trainable.embed_condition(model.conditioning({"text": list(heard.values())}))
+        far = [(motion[clip] - text[b]).norm().item() for b, clip in enumerate(heard)]
+        assert value == pytest.approx(np.mean(far), rel=1e-4), seed
+    times = np.array([[heard[clip] == known[clip][0] for clip in sorted(known)] for heard in source.heard.values()])
+    assert 0.3 < times.mean() < 0.7  # 144 fair draws: 4.8 standard deviations
+    assert len({tuple(row) for row in times.tolist()}) == 6
+    fixed = protocol.row(RealMotion(), judges, Plan(repeats=6)).facts["metrics"]["multimodal_distance"]
+    assert fixed["values"] == pytest.approx(values, rel=1e-6)
+    first = TestSet(PreparedDataset.open(toy_data), "train", batch_size=7)
+    assert first.fingerprint != drawn.fingerprint
+    assert (
+        protocol.row(RealMotion(), Judges(in_space(space, "multimodal_distance"), first), Plan(repeats=6)).facts[
+            "metrics"
+        ]["multimodal_distance"]["n"]
+        == 1
+    )
+
+
+def test_a_space_that_hears_and_a_clip_without_caption_cost_one_metric(space: str, tmp_path: Path) -> None:
+    with PreparedWriter(tmp_path / "dumb", name="toy", representation="humanml3d_essential", licence="none") as writer:
+        for i in range(4):
+            said = [f"a person walks {i}"] if i else []
+            x = np.random.default_rng(i).normal(size=(30, 67)).astype(np.float32)
+            writer.add(id=f"{i}", split="test", source="toy", features=x, captions_high=said, labels={})
+        writer.finish({})
+    dumb = TestSet(PreparedDataset.open(tmp_path / "dumb"), "test")
+    metrics = [*in_space(space, "multimodal_distance"), *in_space("beat_tracker", "frechet"), MetricRecipe(name="jerk")]
+    facts = protocol.row(bounds.RealMotion(), Judges(metrics, dumb, lenient=True), Plan(repeats=1)).facts
+    assert set(facts["metrics"]) == {"jerk"}
+    assert "clip '0' has no caption" in facts["refused"]["multimodal_distance"]
+    assert "beat_tracker does not embed motion" in facts["refused"]["frechet"]
