@@ -9,6 +9,7 @@ maximum over its real frames only.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -22,7 +23,17 @@ from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.transformer import cut_patches
 
-PELVIS, LEFT_HIP, RIGHT_HIP, LEFT_SHOULDER, RIGHT_SHOULDER = 0, 1, 2, 16, 17
+PELVIS = 0
+"""The root of every skeleton."""
+ACROSS = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
+"""Joints whose lines say where a body faces."""
+
+
+@functools.cache
+def places(skeleton: str, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Where joints stand in a skeleton. UnknownName for one that it has not."""
+    body = get_skeleton(skeleton)
+    return tuple(body.index(name) for name in names)
 
 
 def width_of(joints: int) -> int:
@@ -31,24 +42,25 @@ def width_of(joints: int) -> int:
     return joints + 2 * (joints - 1) + 3
 
 
-def heading(joints: Tensor) -> Tensor:
-    """(..., J, 3) joints -> (...) heading in radians about Y: 0 faces Z+, positive is a turn to the left (X+).
+def heading(joints: Tensor, skeleton: str = "humanml3d") -> Tensor:
+    """(..., J, 3) joints -> (...) heading in radians about Y: 0 faces Z+, a turn to the left (X+) is positive.
 
     The direction is at right angles to the mean of the hip line and the shoulder line, as in HumanML3D's
     preprocessing (Guo et al. 2022, section 3).
     """
-    across = joints[..., LEFT_HIP, :] - joints[..., RIGHT_HIP, :]
-    across = across + joints[..., LEFT_SHOULDER, :] - joints[..., RIGHT_SHOULDER, :]
+    left_hip, right_hip, left_shoulder, right_shoulder = places(skeleton, ACROSS)
+    across = joints[..., left_hip, :] - joints[..., right_hip, :]
+    across = across + joints[..., left_shoulder, :] - joints[..., right_shoulder, :]
     return torch.atan2(-across[..., 2], across[..., 0])  # forward = across x up = (-across_z, 0, across_x)
 
 
-def body_features(joints: Tensor, fps: float) -> Tensor:
+def body_features(joints: Tensor, fps: float, skeleton: str = "humanml3d") -> Tensor:
     """(B, T, J, 3) joints in metres -> (B, T, 3 J + 1): what a body does, wherever on the floor it is and faces.
 
     Heights and horizontal offsets from the pelvis in the frame of the body are in half metres; speeds are in m/s and
     rad/s: all near 1. The speeds of the last frame repeat those before it, and a motion of one frame has speed zero.
     """
-    angle = heading(joints)
+    angle = heading(joints, skeleton)
     pelvis = joints[..., PELVIS, :]
     offset = joints[..., 1:, :] - pelvis[..., None, :]
     x, z = _into_body(offset[..., 0], offset[..., 2], angle[..., None])
@@ -68,7 +80,7 @@ def _into_body(x: Tensor, z: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def read_joints(motion: Motion, spec: MotionSpec, who: str) -> Tensor:
-    """(B, T, 22, 3) metres, of a motion in any representation of the skeleton and frame rate of ``spec``.
+    """(B, T, J, 3) metres, of a motion in any representation of the skeleton and frame rate of ``spec``.
 
     Errors: DataError, with ``who`` in front, for another skeleton, another frame rate, or a NaN.
     """
@@ -197,7 +209,7 @@ class Recogniser(Space):
 
     def features(self, motion: Motion) -> Tensor:
         """(B, T, 3 J + 1), zero on padding."""
-        features = body_features(self.joints(motion), self.spec.fps)
+        features = body_features(self.joints(motion), self.spec.fps, self.spec.skeleton)
         speeds = hold_last(features[..., -3:], motion.lengths)
         return torch.cat([features[..., :-3], speeds], -1) * motion.mask[..., None]
 

@@ -20,30 +20,44 @@ from torch import Tensor, nn
 from motion_platform.core.contracts import Space
 from motion_platform.core.errors import ConfigError, DataError
 from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, length_mask
+from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.transformer import Transformer, cut_patches, sinusoidal
-from motion_platform.spaces.recogniser import Block, augment, body_features, heading, hold_last, read_joints
+from motion_platform.spaces.recogniser import (
+    Block,
+    augment,
+    body_features,
+    heading,
+    hold_last,
+    places,
+    read_joints,
+    width_of,
+)
 
-FEET = (7, 8, 10, 11)
-"""Left and right ankle, left and right toe base of the 22 joints."""
+FEET = ("left_ankle", "right_ankle", "left_foot", "right_foot")
+"""Ankles and toe bases."""
 SPEEDS = 3 + 3 * len(FEET)
-FEATURES = 64 + SPEEDS
-"""64 places of joints in the body's frame, forward, sideways and turning speed, velocities of four foot joints."""
 SIDES = re.compile(r"\b(left|right|clockwise|counter-?clockwise|anti-?clockwise|forwards?|backwards?)\b")
 """Words that sentence encoders hardly see and that make all the difference to a motion."""
 
 
-def motion_features(joints: Tensor, fps: float) -> Tensor:
-    """(B, T, 22, 3) joints in metres -> (B, T, 79): those of the recogniser and the feet's velocities in m/s.
+def features_of(skeleton: str) -> int:
+    """How many numbers a frame :func:`motion_features` makes: places of joints in the body's frame, forward, sideways
+    and turning speed, velocities of four foot joints. 79 for HumanML3D's 22 joints, 76 for KIT's 21."""
+    return width_of(len(get_skeleton(skeleton))) + 3 * len(FEET)
+
+
+def motion_features(joints: Tensor, fps: float, skeleton: str = "humanml3d") -> Tensor:
+    """(B, T, J, 3) joints in metres -> (B, T, K): those of the recogniser and the feet's velocities in m/s.
 
     A velocity is over the floor (a planted foot has zero), turned into the direction that the body faces.
     """
-    angle = heading(joints)[:, :-1, None]
-    step = torch.diff(joints[:, :, list(FEET)], dim=1) * fps
+    angle = heading(joints, skeleton)[:, :-1, None]
+    step = torch.diff(joints[:, :, list(places(skeleton, FEET))], dim=1) * fps
     cos, sin = torch.cos(angle), torch.sin(angle)
     x, y, z = step.unbind(-1)
     feet = torch.stack([cos * x - sin * z, y, sin * x + cos * z], -1).flatten(2)
     feet = torch.cat([feet, feet[:, -1:]], 1) if joints.shape[1] > 1 else joints.new_zeros(*joints.shape[:2], 12)
-    return torch.cat([body_features(joints, fps), feet], -1)
+    return torch.cat([body_features(joints, fps, skeleton), feet], -1)
 
 
 def contrast(logits: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
@@ -138,7 +152,8 @@ class TextMotion(Space):
         self.patch, self.near_equal = patch, near_equal
         self.reconstruction, self.uniformity = reconstruction, uniformity
         self.speed_change, self.crop, self.noise = speed_change, crop, noise
-        self.enter = nn.Linear(patch * FEATURES, width)
+        features = features_of(spec.skeleton)
+        self.enter = nn.Linear(patch * features, width)
         self.blocks = nn.ModuleList(Block(width, 7, dropout) for _ in range(convolutions))
         self.motion_transformer = Transformer(layers, width, heads, feed_forward, dropout, "pre")
         self.attend = nn.Linear(width, 4)
@@ -146,11 +161,11 @@ class TextMotion(Space):
         self.text_transformer = Transformer(text_layers, width, heads, feed_forward, dropout, "pre")
         self.text_to_embedding = nn.Linear(width, embedding)
         self.scale = nn.Parameter(torch.tensor(-math.log(temperature)))
-        self.moments = nn.Linear(embedding, 3 * FEATURES) if reconstruction else None
+        self.moments = nn.Linear(embedding, 3 * features) if reconstruction else None
 
     def features(self, motion: Motion) -> Tensor:
-        """(B, T, 79), zero on padding. Errors: DataError for another skeleton, frame rate, or a NaN."""
-        features = motion_features(read_joints(motion, self.spec, "text_motion"), self.spec.fps)
+        """(B, T, K), zero on padding. Errors: DataError for another skeleton, frame rate, or a NaN."""
+        features = motion_features(read_joints(motion, self.spec, "text_motion"), self.spec.fps, self.spec.skeleton)
         speeds = hold_last(features[..., -SPEEDS:], motion.lengths)
         return torch.cat([features[..., :-SPEEDS], speeds], -1) * motion.mask[..., None]
 

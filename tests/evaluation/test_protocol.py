@@ -346,6 +346,7 @@ def test_a_space_that_hears_and_a_clip_without_caption_cost_one_metric(space: st
             said = [f"a person walks {i}"] if i else []
             x = np.random.default_rng(i).normal(size=(30, 67)).astype(np.float32)
             writer.add(id=f"{i}", split="test", source="toy", features=x, captions_high=said, labels={})
+        writer.add(id="train", split="train", source="toy", features=x, captions_high=["a man"], labels={})
         writer.finish({})
     dumb = TestSet(PreparedDataset.open(tmp_path / "dumb"), "test")
     metrics = [*in_space(space, "multimodal_distance"), *in_space("beat_tracker", "frechet"), MetricRecipe(name="jerk")]

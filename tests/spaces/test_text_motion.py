@@ -13,9 +13,9 @@ from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.spaces.recogniser import Recogniser
 from motion_platform.spaces.text_motion import (
-    FEATURES,
     TextMotion,
     contrast,
+    features_of,
     moments,
     motion_features,
     relations,
@@ -207,7 +207,7 @@ def test_a_planted_foot_has_no_speed_and_a_sliding_one_has():
     joints = torch.from_numpy(person(30, 0.0)).float()
     joints[...] = joints[:1]
     still = motion_features(joints[None], 20.0)
-    assert still.shape == (1, 30, FEATURES)
+    assert still.shape == (1, 30, features_of("humanml3d"))
     assert still[..., -15:].abs().max() < 1e-5
     turned = torch.stack([joints[..., 2], joints[..., 1], -joints[..., 0]], -1)  # faces X+
     turned = turned + torch.arange(30)[:, None, None] * torch.tensor([0.05, 0.0, 0.0])  # forward with 1 m/s
