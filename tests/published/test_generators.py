@@ -100,7 +100,19 @@ def test_mdm_says_what_its_network_says_and_generates(letters: list[str], tmp_pa
         torch.testing.assert_close(said, theirs(x, steps, text), atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(silent, theirs(x, steps, torch.zeros(3, TEXT)), atol=1e-5, rtol=1e-4)
     done = CliRunner().invoke(
-        app, ["generate", str(out), "--text", "a man", "--seconds", "2", "-o", str(tmp_path / "a.npy")]
+        app,
+        [
+            "generate",
+            "text_to_motion",
+            "--model",
+            str(out),
+            "--text",
+            "a man",
+            "--seconds",
+            "2",
+            "-o",
+            str(tmp_path / "a.npy"),
+        ],
     )
     assert done.exception is None, done.output
     assert len(np.load(tmp_path / "a.npy")) == 40
