@@ -290,7 +290,8 @@ class Judges:
                 if name not in self._captions:  # all texts at once and in one order, for the same reason
                     self._captions[name] = {}
                     model.conditioning.precompute(self.test.texts(model.card.slots))
-                raw = self.test.batch(items, model.card.slots, seed=self._seed).raw
+                given = self.test.batch(items, model.card.slots, seed=self._seed).raw
+                raw = {slot: given[slot] for slot in model.card.slots}  # a batch also carries references of metrics
                 captions = raw[next(iter(model.card.slots))]
                 if "" in captions:
                     raise DataError(

@@ -111,11 +111,12 @@ def test_mdm_says_what_its_network_says_and_generates(letters: list[str], tmp_pa
             "--seconds",
             "2",
             "-o",
-            str(tmp_path / "a.npy"),
+            str(tmp_path / "a.npz"),
         ],
     )
     assert done.exception is None, done.output
-    assert len(np.load(tmp_path / "a.npy")) == 40
+    with np.load(tmp_path / "a.npz") as made:
+        assert 40 in {len(made[name]) for name in made.files if made[name].ndim}
 
 
 def test_a_file_of_another_network_is_refused_by_the_name_of_its_tensor(letters: list[str], tmp_path: Path) -> None:
