@@ -35,7 +35,7 @@ SMALL = {
 
 
 def official(root: Path, dim: int) -> Path:
-    """Clips of 30 to 60 frames with two captions each."""
+    """Clips of 45 to 60 frames with two captions each."""
     random = np.random.default_rng(dim)
     for folder in ("new_joint_vecs", "texts"):
         (root / folder).mkdir(parents=True)
@@ -44,7 +44,7 @@ def official(root: Path, dim: int) -> Path:
         ids = [f"{number + i:06d}" for i in range(count)]
         number += count
         for id in ids:
-            x = np.cumsum(random.normal(size=(random.integers(30, 60), dim)) * 0.02, 0)
+            x = np.cumsum(random.normal(size=(random.integers(45, 60), dim)) * 0.02, 0)
             np.save(root / "new_joint_vecs" / f"{id}.npy", x.astype(np.float32))
             lines = [f"a person {verb} {id}#a/DET person/NOUN {verb}/VERB#0.0#0.0\n" for verb in ("walks", "goes")]
             (root / "texts" / f"{id}.txt").write_text("".join(lines))
