@@ -20,6 +20,7 @@ from motion_platform.core import cards, config
 from motion_platform.core.catalog import CATALOG
 from motion_platform.core.config import Recipe
 from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec
+from motion_platform.core.settings import arguments
 from motion_platform.data.writer import PreparedWriter
 from motion_platform.generators.diffusion.mdm import MDM
 
@@ -207,7 +208,7 @@ def make_spec(seed=3):
 def make_model(slots=SLOTS, seed=0, **settings):
     torch.manual_seed(seed)
     settings = {"layers": 2, "width": WIDTH, "heads": 4, "feed_forward": 48, "max_frames": 48} | settings
-    return MDM(make_spec(), slots, **settings)
+    return MDM(make_spec(), slots, **arguments(MDM, settings, "mdm"))
 
 
 def make_given(rows, slots=SLOTS, tokens=3, seed=1, width=WIDTH):

@@ -16,7 +16,9 @@ from motion_platform.core.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2
+READS = (1, 2)
+"""Format 1 differs in that settings stand outside their blocks (core/settings.py), which are read either way."""
 CARD, WEIGHTS = "model.yaml", "model.safetensors"
 
 
@@ -28,10 +30,11 @@ def read_card(folder: Path) -> ModelFile:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise WeightsError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
+    if not isinstance(values, dict) or values.get("format") not in READS:
         got = values.get("format") if isinstance(values, dict) else type(values).__name__
         raise WeightsError(
-            f"{path}: is of checkpoint format {got}; this version of motion-platform ({__version__}) reads {FORMAT}"
+            f"{path}: is of checkpoint format {got}; this version of motion-platform ({__version__}) reads "
+            f"{' and '.join(map(str, READS))}"
         )
     if not (folder / WEIGHTS).is_file():
         raise WeightsError(f"{folder / WEIGHTS}: is missing")

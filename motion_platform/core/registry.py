@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import importlib
-import inspect
 import sys
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
 from motion_platform.core.catalog import BASES, CATALOG
-from motion_platform.core.errors import ConfigError, UnknownName, suggest
+from motion_platform.core.errors import ConfigError, UnknownName
+from motion_platform.core.settings import arguments, settings_of
 
 
 def plugins(kind: str) -> tuple[tuple[str, str, str], ...]:
@@ -76,24 +76,6 @@ def base_of(kind: str) -> type:
     return getattr(importlib.import_module(module), attribute)
 
 
-def constructor_of(cls: type) -> Any:
-    """The ``__init__`` of a class, of whatever signature."""
-    return getattr(cls, "__init__")  # noqa: B009 - a type checker refuses the plain form
-
-
-def settings_of(cls: type) -> dict[str, inspect.Parameter]:
-    """The settings a class takes: the explicit parameters of its constructor. ``**kwargs`` is refused."""
-    constructor = constructor_of(cls)
-    if constructor is object.__init__:  # a class without a constructor takes no settings
-        return {}
-    parameters = dict(inspect.signature(constructor).parameters)
-    parameters.pop("self", None)
-    for parameter in parameters.values():
-        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-            raise TypeError(f"{cls.__qualname__} takes {parameter}; components name every setting explicitly")
-    return parameters
-
-
 def build(
     kind: str, name: str, settings: Mapping[str, Any] | None = None, *, where: str = "", given: Mapping[str, Any] = {}
 ) -> Any:
@@ -105,35 +87,13 @@ def build(
     """
     cls = get(kind, name, where=where)
     parameters = settings_of(cls)
-    settings = dict(settings or {})
-    prefix = f"{where}: " if where else ""
-    allowed = [p for p in parameters if p not in given]
-    for key in settings:
-        if key not in allowed:
-            raise ConfigError(f"{prefix}{name} has no setting {key!r}; {suggest(key, allowed)}")
-    arguments = {**{k: v for k, v in given.items() if k in parameters}, **settings}
+    place = f"{where}: {name}" if where else name
+    own = arguments(cls, settings or {}, place, given)
+    filled = {**{k: v for k, v in given.items() if k in parameters}, **own}
     for key, parameter in parameters.items():
-        if key not in arguments and parameter.default is parameter.empty:
-            raise ConfigError(f"{prefix}{name} needs the setting {key!r}")
-    check_types(cls, settings, f"{prefix}{name}")
+        if key not in filled and parameter.default is parameter.empty:
+            raise ConfigError(f"{place} needs the setting {key!r}")
     try:
-        return cls(**arguments)
+        return cls(**filled)
     except ValueError as error:  # a component refuses a value: say in which recipe
-        raise ConfigError(f"{prefix}{name}: {error}") from error
-
-
-def check_types(cls: type, settings: Mapping[str, Any], where: str) -> None:
-    """Check setting values against the constructor's annotations, by pydantic in its lax mode for numbers only."""
-    import typing
-
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-    hints = typing.get_type_hints(constructor_of(cls))
-    for key, value in settings.items():
-        if key not in hints:
-            continue
-        try:
-            TypeAdapter(hints[key], config=ConfigDict(strict=False)).validate_python(value)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ConfigError(f"{where}.{key}: got {value!r}; {first['msg']}") from error
+        raise ConfigError(f"{place}: {error}") from error

@@ -291,23 +291,28 @@ class PreparedDataset:
     def columns(self, representation: str | None = None) -> slice:
         """The stored columns of a representation: all, or the first ones of a representation that is a prefix.
 
-        UsageError when the representation cannot be cut out of what is stored.
+        UsageError when the representation cannot be cut out of what is stored (data/encoded.py makes it of that).
         """
-        if representation in (None, self.representation):
+        if representation is None:
             return slice(0, self.dim)
+        if not self.holds(representation):
+            raise UsageError(
+                f"{self.folder}: holds {self.representation} ({self.dim} columns at {self.fps:g} fps); "
+                f"{representation} is not a prefix of it"
+            )
+        return slice(0, get_representation(representation).dim)
+
+    def holds(self, representation: str) -> bool:
+        """Whether a representation is the stored one or a prefix of it."""
+        if representation == self.representation:
+            return True
         stored, wanted = get_representation(self.representation), get_representation(representation)
-        prefix = (
+        return (
             wanted.skeleton.name == stored.skeleton.name
             and wanted.fps == stored.fps
             and wanted.dim <= self.dim
             and all(stored.groups.get(name) == columns for name, columns in wanted.groups.items())
         )
-        if not prefix:
-            raise UsageError(
-                f"{self.folder}: holds {self.representation} ({self.dim} columns at {self.fps:g} fps); "
-                f"{representation} is not a prefix of it, so prepare the data in that representation"
-            )
-        return slice(0, wanted.dim)
 
     def spec(self, representation: str | None = None) -> MotionSpec:
         """What the numbers mean, with the training split's statistics; for the stored representation or a prefix."""

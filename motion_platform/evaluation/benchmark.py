@@ -17,6 +17,7 @@ from pydantic import Field
 
 from motion_platform import __version__
 from motion_platform.core import cards, config, registry, tasks, weight_files
+from motion_platform.core.checkpoint_files import read_card
 from motion_platform.core.config import Component, DataRecipe, MetricRecipe, Strict
 from motion_platform.core.contracts import Space
 from motion_platform.core.errors import (
@@ -29,6 +30,7 @@ from motion_platform.core.errors import (
 )
 from motion_platform.core.schema import Sampling
 from motion_platform.core.tasks import Task
+from motion_platform.data.encoded import encoded_as
 from motion_platform.evaluation import processes, protocol, provenance, results
 from motion_platform.evaluation.bounds.motion import (
     BOUNDS,
@@ -233,8 +235,13 @@ def measure_task(job: Job, task: Task, found: Column, device: str, rank: int, wo
 
 
 def test_set(benchmark: Benchmark, task: Task) -> TestSet:
-    """The clips that a task is measured on. Errors: those of opening the data."""
+    """The clips that a task is measured on, in the representation of the models where all have the same. Errors: those
+    of opening the data."""
     data = open_data(DataRecipe(name=benchmark.data or task.data, folder=benchmark.folder))
+    specs = [read_card(weight_files.find_checkpoint(entry.model)).spec for entry in benchmark.entries if entry.model]
+    body = {"skeleton": data.meta["skeleton"], "fps": data.fps}
+    if len({spec["representation"] for spec in specs}) == 1 and body.items() <= specs[0].items():
+        data = encoded_as(data, specs[0]["representation"])
     return TestSet(
         data,
         benchmark.split or task.protocol.split,

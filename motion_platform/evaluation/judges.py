@@ -14,6 +14,7 @@ from motion_platform.core.config import MetricRecipe
 from motion_platform.core.contracts import Embeddings, Metric, Space, clip_of
 from motion_platform.core.errors import ConfigError, DataError, MotionPlatformError, UsageError, WeightsError
 from motion_platform.core.schema import Batch, Motion
+from motion_platform.core.settings import settings_of
 from motion_platform.evaluation.sources import Source
 from motion_platform.evaluation.testset import Item, TestSet
 from motion_platform.model.motion_model import MotionModel
@@ -43,7 +44,7 @@ class Judge:
 
     def __post_init__(self) -> None:
         self.cls = registry.get("metrics", self.recipe.name)
-        self.seeded = "seed" in registry.settings_of(self.cls) and "seed" not in self.recipe.settings
+        self.seeded = "seed" in settings_of(self.cls) and "seed" not in self.recipe.settings
         self.metric = self.build(0)
         self.needs = self.metric.needs
 

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from motion_platform.core import config, registry, weight_files
-from motion_platform.core.checkpoint_files import CARD, FORMAT, WEIGHTS, read_card, read_weights  # noqa: F401
+from motion_platform.core.checkpoint_files import CARD, FORMAT, WEIGHTS, read_card, read_weights
 from motion_platform.core.config import ModelFile, SlotRecipe
 from motion_platform.core.contracts import Encoder, Generator, Space, Trainable
 from motion_platform.core.errors import UsageError, WeightsError, suggest
 from motion_platform.core.files import write_files
 from motion_platform.core.schema import Batch, Condition, Edit, Mixture, Motion, MotionSpec, Sampling, Spans
 from motion_platform.core.seeding import NoiseSource
+from motion_platform.core.settings import arranged
 from motion_platform.model.conditioning import Conditioning
 
 
@@ -215,11 +216,20 @@ def build(card: ModelFile, spec: MotionSpec, *, where: str = "") -> MotionModel:
     """Build an untrained model from its card. Errors: those of the registry, with ``where`` in front."""
     given = {"spec": spec, "slots": tuple(card.slots)}
     place = f"{where}: model" if where else "model"
+    card = _of_today(card, place, given)
     trainable = registry.build(card.model.kind, card.model.name, card.model.settings, where=place, given=given)
     encoders = build_encoders(card.slots, where=where)
     dropout = {slot: recipe.dropout for slot, recipe in card.slots.items()}
     noise = {slot: recipe.noise for slot, recipe in card.slots.items()}
     return MotionModel(Conditioning(encoders, trainable.width, dropout, noise=noise), trainable, card)
+
+
+def _of_today(card: ModelFile, where: str, given: Mapping[str, Any]) -> ModelFile:
+    """The card as it is written from now on: of the newest format, settings under their names and in their blocks."""
+    kind, name = card.model.kind, card.model.name
+    settings = arranged(registry.get(kind, name, where=where), card.model.settings, f"{where}: {name}", given)
+    model = card.model.model_copy(update={"settings": settings})
+    return card.model_copy(update={"format": FORMAT, "model": model})
 
 
 def build_encoders(slots: Mapping[str, SlotRecipe], *, where: str = "") -> dict[str, Encoder]:

@@ -11,6 +11,7 @@ from motion_platform.core.config import DataRecipe, Recipe
 from motion_platform.core.contracts import Generator
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.tasks import Task
+from motion_platform.data.encoded import encoded_as
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.model.motion_model import CARD, MotionModel
 
@@ -27,9 +28,11 @@ class Run:
     folder: Path | None = None
 
     def open_data(self) -> PreparedDataset:
-        """The prepared data set of this run, opened once. Errors: DataError that says how to prepare it."""
+        """The prepared data set of this run in the model's representation, opened once. Errors: DataError that says how
+        to prepare it; those of :func:`encoded_as`."""
         if self.dataset is None:
-            self.dataset = open_data(self.data or DataRecipe(name=self.task.data))
+            found = open_data(self.data or DataRecipe(name=self.task.data))
+            self.dataset = encoded_as(found, self.model.spec.representation)
         return self.dataset
 
 

@@ -13,6 +13,8 @@ from motion_platform.core.config import ModelFile, Recipe
 from motion_platform.core.errors import ConfigError, suggest
 from motion_platform.core.licences import licence_of
 from motion_platform.core.seeding import seed_everything, seed_of
+from motion_platform.core.settings import settings_of
+from motion_platform.data.encoded import encoded_as
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.model import motion_model as model
 from motion_platform.model.run import Run, open_data
@@ -35,7 +37,7 @@ def assemble(recipe: Recipe, *, name: str = "recipe") -> Run:
     for slot in task.required() if conditioned else ():
         if slot not in recipe.slots and not (itself and task.reads[slot] == "motion"):
             raise ConfigError(f"{name}: slots: task {task.task} needs slot {slot!r}; give it an encoder")
-    dataset = open_data(recipe.data)
+    dataset = encoded_as(open_data(recipe.data), recipe.representation)
     spec = dataset.spec(recipe.representation)
     settings = {**recipe.model.settings, **_from_data(recipe, dataset)}
     card = ModelFile(
@@ -113,7 +115,7 @@ def start_from(built: Run, name: str) -> tuple[int, list[str]]:
 def _from_data(recipe: Recipe, dataset: PreparedDataset) -> dict[str, Any]:
     """``targets`` (target -> its labels) read off the training split, for a model that wants them and has none."""
     cls = registry.get(recipe.model.kind, recipe.model.name)
-    if "targets" not in registry.settings_of(cls) or "targets" in recipe.model.settings:
+    if "targets" not in settings_of(cls) or "targets" in recipe.model.settings:
         return {}
     found: dict[str, set[str]] = {}
     for i in dataset.indices(recipe.data.split):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motion_platform.core import cards, config
@@ -104,6 +104,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         config.load_recipe(path)
 
 
+@settings(deadline=None)  # a loaded machine is no error
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=8) | st.booleans(), st.lists, max_leaves=4))
 def test_no_value_of_any_key_gets_past_the_schema_or_crashes(value: object) -> None:
     values = config.read_yaml(SMOKE)

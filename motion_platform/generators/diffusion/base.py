@@ -9,14 +9,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from motion_platform.core.contracts import Generator
-from motion_platform.core.errors import DataError, UnknownName
+from motion_platform.core.errors import DataError
 from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Spans, length_mask
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion import lanes
@@ -30,32 +30,14 @@ from motion_platform.generators.diffusion.guidance import (
     known_slots,
     unguided,
 )
+from motion_platform.generators.diffusion.settings import DiffusionSettings
 from motion_platform.generators.diffusion.windows import Windows, plan_windows, seams_of
 from motion_platform.generators.spans import span_windows
-from motion_platform.nn.diffusion import (
-    PREDICTIONS,
-    SAMPLERS,
-    WEIGHTINGS,
-    NoiseSchedule,
-    Prediction,
-    Sampler,
-    Weighting,
-)
-
-Error = Literal["squared", "huber"]
+from motion_platform.nn.diffusion import NoiseSchedule, Prediction, Sampler
 
 
 class Diffusion(Generator):
-    """A generator that takes noise away step by step.
-
-    prediction: what the network says; schedule, diffusion_steps: the forward process; timestep_shift: more of the
-    training and of the sampler's steps at the noisy end (nn/diffusion.shifted). sampler, sample_steps: the defaults of
-    :meth:`generate`. guidance: default weight a slot (``default_guidance`` where not named). guidance_interval: the
-    range of t / diffusion_steps in which guidance acts; outside it a step costs one conditional pass (Kynkaanniemi et
-    al. 2024). overlap: seconds that windows share in motions longer than ``max_frames`` (generators/long.py).
-    loss_weighting: "uniform" or "min_snr". stratified: spread the timesteps of a batch evenly (unbiased, less noise in
-    the gradient). velocity_loss: weight of the error of differences between frames. error: of a number, "squared" or
-    "huber" (half the square up to ``huber_delta``, then straight on; Huber 1964).
+    """A generator that takes noise away step by step, as :class:`DiffusionSettings` say.
 
     Errors: UnknownName, ValueError for settings that make no sense.
     """
@@ -67,50 +49,20 @@ class Diffusion(Generator):
     windows_at_once: ClassVar[int | None] = None
     """Windows denoised in one pass, which bounds the memory of long motions; None: all. No result depends on it."""
 
-    def __init__(
-        self,
-        spec: MotionSpec,
-        slots: Sequence[str],
-        *,
-        prediction: Prediction,
-        schedule: Literal["cosine", "linear"],
-        diffusion_steps: int,
-        timestep_shift: float,
-        sampler: str,
-        sample_steps: int,
-        guidance: dict[str, float] | None,
-        guidance_interval: tuple[float, float],
-        max_frames: int,
-        overlap: float,
-        velocity_loss: float,
-        loss_weighting: Weighting,
-        stratified: bool,
-        error: Error = "squared",
-        huber_delta: float = 1.0,
-    ) -> None:
+    def __init__(self, spec: MotionSpec, slots: Sequence[str], diffusion: DiffusionSettings) -> None:
         super().__init__()
-        for kind, name, allowed in (
-            ("error", error, ("squared", "huber")),
-            ("prediction", prediction, PREDICTIONS),
-            ("sampler", sampler, SAMPLERS),
-            ("loss weighting", loss_weighting, WEIGHTINGS),
-        ):
-            if name not in allowed:
-                raise UnknownName(kind, name, allowed, self.called)
-        if max_frames < 1 or sample_steps < 1:
-            raise ValueError(f"max_frames {max_frames} and sample_steps {sample_steps} must be >= 1")
-        if not huber_delta > 0:
-            raise ValueError(f"huber_delta {huber_delta} must be above 0")
-        self.error, self.huber_delta = error, huber_delta
-        self.spec, self.slots, self.max_frames = spec, tuple(slots), max_frames
-        self.overlap = min(round(overlap * spec.fps), max_frames // 2)
-        self.prediction: Prediction = prediction
-        self.sampler, self.sample_steps = sampler, sample_steps
-        weights = known_slots(guidance or {}, self.slots, f"{self.called}: guidance")
+        diffusion.check(self.called)
+        self.spec, self.slots, self.max_frames = spec, tuple(slots), diffusion.max_frames
+        self.overlap = min(round(diffusion.overlap * spec.fps), self.max_frames // 2)
+        self.prediction: Prediction = diffusion.prediction
+        self.error, self.huber_delta = diffusion.error, diffusion.huber_delta
+        self.sampler, self.sample_steps = diffusion.sampler, diffusion.sample_steps
+        weights = known_slots(diffusion.guidance or {}, self.slots, f"{self.called}: guidance")
         self.guidance = dict.fromkeys(self.slots, self.default_guidance) | weights
-        self.guidance_interval = guidance_interval
-        self.velocity_loss, self.loss_weighting, self.stratified = velocity_loss, loss_weighting, stratified
-        self.schedule = NoiseSchedule(schedule, diffusion_steps, timestep_shift)
+        self.guidance_interval = diffusion.guidance_interval
+        self.velocity_loss, self.loss_weighting = diffusion.velocity_loss, diffusion.loss_weighting
+        self.stratified = diffusion.stratified
+        self.schedule = NoiseSchedule(diffusion.schedule, diffusion.diffusion_steps, diffusion.timestep_shift)
 
     # ---------------------------------------------------------------- what a model adds
 

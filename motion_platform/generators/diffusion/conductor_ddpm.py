@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,13 +21,15 @@ from motion_platform.generators.conducting.rest import at_rest
 from motion_platform.generators.diffusion.base import Diffusion
 from motion_platform.generators.diffusion.geometry import row_mean
 from motion_platform.generators.diffusion.guidance import Chain
+from motion_platform.generators.diffusion.settings import DiffusionSettings
 from motion_platform.generators.diffusion.windows import Windows
 from motion_platform.motion.conducting.keypoints import ARMS, BODY, HEAD, columns_of, resize_gestures
-from motion_platform.nn.diffusion import Prediction, Weighting
 from motion_platform.nn.frame_tokens import on_frames
 from motion_platform.nn.linear_transformer import AttentionKind, LinearTransformer, Memory, StepEmbedding
 
 KEYPOINTS = 13
+LONG = DiffusionSettings(schedule="linear", max_frames=1800)
+"""As published: windows of a minute."""
 
 
 class MusicReader(nn.Module):
@@ -71,7 +73,7 @@ class ConductorDDPM(Diffusion):
     either side of its own, too, and answers for the same frame are averaged under a Hann window (:func:`join`).
     ``attention="full"`` is the quadratic one (their ``no_eff``). ``local``: see nn/linear_transformer.py. ``rank``: see
     :class:`MusicReader`. timestep_shift spends more at the noisy end, where posture and size of the gestures are
-    decided. The other settings are those of every diffusion model (generators/diffusion.py).
+    decided. diffusion: the settings of every diffusion model.
 
     normalise: the network works on normalised features (the papers': on raw ones, whose spread is a twentieth of the
     noise's). frame_mask: in training, the chance of a frame to be told nothing (the paper's random mask, section 3.5);
@@ -103,44 +105,17 @@ class ConductorDDPM(Diffusion):
         patch: int = 1,
         margin: int = 0,
         rank: int = 64,
-        max_frames: int = 1800,
-        overlap: float = 2.0,
         normalise: bool = True,
-        prediction: Prediction = "x0",
-        schedule: Literal["cosine", "linear"] = "linear",
-        diffusion_steps: int = 1000,
-        timestep_shift: float = 1.0,
-        sampler: str = "ddim",
-        sample_steps: int = 10,
-        guidance: dict[str, float] | None = None,
-        guidance_interval: tuple[float, float] = (0.0, 1.0),
         frame_mask: float = 0.1,
-        velocity_loss: float = 0.0,
         head_loss: float = 0.0,
         body_loss: float = 0.0,
         body_limit: float = 0.1,
         elbow_loss: float = 0.0,
         elbow_limit: float = 2e-4,
-        loss_weighting: Weighting = "uniform",
-        stratified: bool = True,
+        diffusion: DiffusionSettings = LONG,
     ) -> None:
-        super().__init__(
-            spec,
-            slots,
-            prediction=prediction,
-            schedule=schedule,
-            diffusion_steps=diffusion_steps,
-            timestep_shift=timestep_shift,
-            sampler=sampler,
-            sample_steps=sample_steps,
-            guidance=guidance,
-            guidance_interval=guidance_interval,
-            max_frames=max_frames,
-            overlap=overlap,
-            velocity_loss=velocity_loss,
-            loss_weighting=loss_weighting,
-            stratified=stratified,
-        )
+        super().__init__(spec, slots, diffusion)
+        max_frames = self.max_frames
         if not 1 <= patch <= max_frames:
             raise ValueError(f"patch {patch} must be 1 to max_frames = {max_frames}")
         if not 0 <= margin <= patch:
@@ -155,7 +130,7 @@ class ConductorDDPM(Diffusion):
         self.width, self.patch, self.margin = 4 * latent, patch, margin
         self.normalise, self.frame_mask = normalise, frame_mask
         self.positions = nn.Parameter(torch.randn(-(-max_frames // patch), latent))
-        self.step = StepEmbedding(diffusion_steps, latent, self.width)
+        self.step = StepEmbedding(self.schedule.steps, latent, self.width)
         self.readers = nn.ModuleDict({slot: MusicReader(self.width, rank, patch) for slot in self.slots})
         self.input = nn.Linear(patch * spec.dim, latent)
         self.transformer = LinearTransformer(layers, latent, self.width, heads, feed_forward, dropout, attention, local)

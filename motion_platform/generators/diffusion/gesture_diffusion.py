@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +21,10 @@ from torch import Tensor, nn
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Spans, length_mask
 from motion_platform.core.seeding import NoiseSource
-from motion_platform.generators.diffusion.base import Diffusion, Error
+from motion_platform.generators.diffusion.base import Diffusion
 from motion_platform.generators.diffusion.guidance import Chain, check_lengths
+from motion_platform.generators.diffusion.settings import DiffusionSettings
 from motion_platform.generators.diffusion.windows import Windows
-from motion_platform.nn.diffusion import Prediction, Weighting
 from motion_platform.nn.frame_tokens import on_frames
 from motion_platform.nn.local_attention import local_attention, rotary_heads
 from motion_platform.nn.transformer import TimestepEmbedding, Transformer
@@ -42,21 +41,50 @@ class _Context:
     heard: Tensor  # (B, W, width): the sum of what is heard and said at every frame
 
 
+@dataclass(frozen=True)
+class GestureNetwork:
+    """The network's sizes, as published. width: of a condition; latent: of a frame.
+
+    window, back: how many frames a block of local attention has, and how many blocks before it a frame sees. A motion
+    longer than ``max_frames`` is made piece by piece; the first ``seed_frames`` of a piece are the last of the one
+    before. seed_dropout: how often training is told no seed.
+    """
+
+    width: int = 64
+    latent: int = 256
+    layers: int = 8
+    heads: int = 4
+    feed_forward: int = 1024
+    dropout: float = 0.1
+    local_heads: int = 8
+    window: int = 11
+    back: int = 1
+    seed_frames: int = 8
+    seed_dropout: float = 0.1
+
+    def check(self, max_frames: int) -> None:
+        """ValueError for sizes that do not go together."""
+        latent, heads = self.latent, self.local_heads
+        if not 0 < self.width < latent or latent % heads or (latent // heads) % 2:
+            raise ValueError(f"latent {latent} must be above width {self.width} and an even multiple of {heads} heads")
+        if not 0 < self.seed_frames < max_frames:
+            raise ValueError(f"seed_frames {self.seed_frames} must be 1 to {max_frames - 1}, below max_frames")
+
+
+PIECES = DiffusionSettings(max_frames=88, overlap=0.0, sample_steps=20, error="huber")
+"""As published; pieces meet by their seed, not by overlapping windows."""
+
+
 class GestureDiffusion(Diffusion):
     """Diffusion over gesture, told frame by frame what is heard and said, and once the emotion and the seed.
 
     Slots whose encoder has a rate (sound, words, strokes) are laid on the motion's frames and **added**; slots without
-    one (an emotion) are added to each other and stand beside the seed. As published: ``width=64`` (a condition),
-    ``latent=256, layers=8, heads=4, feed_forward=1024, local_heads=8, window=11, back=1, seed_frames=8,
-    max_frames=88, error="huber"``; the emotion's encoder is ``label`` with ``learned: false``.
+    one (an emotion) are added to each other and stand beside the seed. As published, the emotion's encoder is ``label``
+    with ``learned: false``.
 
     Network: x_t -> latent; [style + time | x | heard] -> latent at every frame; rotary positions; causal local
     attention (window, back); the token style + time in front; rotary positions again; a transformer; the token is
-    dropped; D numbers.
-
-    seed_dropout: how often training is told no seed. A motion longer than ``max_frames`` is made piece by piece; the
-    first ``seed_frames`` of a piece are the last of the one before. The last piece starts early enough to be whole.
-    The other settings are those of every diffusion model (generators/diffusion/base.py).
+    dropped; D numbers. The last piece of a long motion starts early enough to be whole.
     """
 
     called = "gesture_diffusion"
@@ -67,65 +95,26 @@ class GestureDiffusion(Diffusion):
         spec: MotionSpec,
         slots: Sequence[str],
         *,
-        width: int = 64,
-        latent: int = 256,
-        layers: int = 8,
-        heads: int = 4,
-        feed_forward: int = 1024,
-        dropout: float = 0.1,
-        local_heads: int = 8,
-        window: int = 11,
-        back: int = 1,
-        seed_frames: int = 8,
-        seed_dropout: float = 0.1,
-        max_frames: int = 88,
-        prediction: Prediction = "x0",
-        schedule: Literal["cosine", "linear"] = "cosine",
-        diffusion_steps: int = 1000,
-        timestep_shift: float = 1.0,
-        sampler: str = "ddim",
-        sample_steps: int = 20,
-        guidance: dict[str, float] | None = None,
-        guidance_interval: tuple[float, float] = (0.0, 1.0),
-        error: Error = "huber",
-        huber_delta: float = 1.0,
-        velocity_loss: float = 0.0,
-        loss_weighting: Weighting = "uniform",
-        stratified: bool = True,
+        network: GestureNetwork = GestureNetwork(),
+        diffusion: DiffusionSettings = PIECES,
     ) -> None:
-        if not 0 < width < latent or latent % local_heads or (latent // local_heads) % 2:
-            raise ValueError(f"latent {latent} must be above width {width} and an even multiple of {local_heads} heads")
-        if not 0 < seed_frames < max_frames:
-            raise ValueError(f"seed_frames {seed_frames} must be 1 to {max_frames - 1}, below max_frames")
+        network.check(diffusion.max_frames)
         if SEED in slots:
             raise ValueError(f"slot {SEED!r}: is the name of the model's own seed; call the slot something else")
-        super().__init__(
-            spec,
-            (*slots, SEED),
-            prediction=prediction,
-            schedule=schedule,
-            diffusion_steps=diffusion_steps,
-            timestep_shift=timestep_shift,
-            sampler=sampler,
-            sample_steps=sample_steps,
-            guidance=guidance,
-            guidance_interval=guidance_interval,
-            max_frames=max_frames,
-            overlap=0.0,
-            velocity_loss=velocity_loss,
-            loss_weighting=loss_weighting,
-            stratified=stratified,
-            error=error,
-            huber_delta=huber_delta,
+        if diffusion.overlap:
+            raise ValueError(f"overlap {diffusion.overlap} must be 0: pieces share their seed_frames")
+        super().__init__(spec, (*slots, SEED), diffusion)
+        self.width, self.latent, self.local_heads = network.width, network.latent, network.local_heads
+        self.window, self.back, self.local_dropout = network.window, network.back, network.dropout
+        self.seed_frames, self.seed_dropout = network.seed_frames, network.seed_dropout
+        self.timestep = TimestepEmbedding(diffusion.diffusion_steps, self.latent)
+        self.seed = nn.Linear(self.seed_frames * spec.dim, self.latent - self.width)
+        self.input = nn.Linear(spec.dim, self.latent)
+        self.join = nn.Linear(2 * self.latent + self.width, self.latent)
+        self.transformer = Transformer(
+            network.layers, self.latent, network.heads, network.feed_forward, network.dropout
         )
-        self.width, self.latent, self.local_heads, self.window, self.back = width, latent, local_heads, window, back
-        self.seed_frames, self.seed_dropout, self.local_dropout = seed_frames, seed_dropout, dropout
-        self.timestep = TimestepEmbedding(diffusion_steps, latent)
-        self.seed = nn.Linear(seed_frames * spec.dim, latent - width)
-        self.input = nn.Linear(spec.dim, latent)
-        self.join = nn.Linear(2 * latent + width, latent)
-        self.transformer = Transformer(layers, latent, heads, feed_forward, dropout)
-        self.output = nn.Linear(latent, spec.dim)
+        self.output = nn.Linear(self.latent, spec.dim)
 
     # ---------------------------------------------------------------- the network
 

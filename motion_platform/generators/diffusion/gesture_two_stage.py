@@ -9,7 +9,7 @@ planner's, take the place of what was heard.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +18,12 @@ from torch import Tensor, nn
 from motion_platform.core.errors import ConfigError, DataError
 from motion_platform.core.schema import Audio, Batch, Condition, Edit, Motion, MotionSpec, Sampling, length_mask
 from motion_platform.core.seeding import NoiseSource
-from motion_platform.generators.diffusion.base import Error
-from motion_platform.generators.diffusion.gesture_diffusion import GestureDiffusion
+from motion_platform.generators.diffusion.gesture_diffusion import PIECES, GestureDiffusion, GestureNetwork
+from motion_platform.generators.diffusion.settings import DiffusionSettings
 from motion_platform.generators.gesturing.planner import marks_of
 from motion_platform.motion.gesturing.stance import joined, smoothed, stand
 from motion_platform.motion.gesturing.track import COLUMNS, stroke_track
 from motion_platform.motion.representations import get_representation
-from motion_platform.nn.diffusion import Prediction, Weighting
 from motion_platform.nn.frame_tokens import on_frames
 from motion_platform.nn.stroke_network import StrokeNetwork, strokes_of
 
@@ -39,7 +38,7 @@ class GestureTwoStage(GestureDiffusion):
     apexes that a user asks for. track_dropout: how often training is told no track. stroke_channels: width of the first
     stage. stroke_threshold: probability from which a stroke is made. stroke_size: of a stroke that a user asks for. The
     feet stand and bones have the skeleton's lengths in what is made; pieces run into each other, and a Gaussian of
-    ``smoothing`` seconds takes the trembling. Other settings: :class:`GestureDiffusion`.
+    ``smoothing`` seconds takes the trembling. network, diffusion: as of :class:`GestureDiffusion`.
     """
 
     called = "gesture_two_stage"
@@ -56,60 +55,19 @@ class GestureTwoStage(GestureDiffusion):
         stroke_size: float = 0.7,
         smoothing: float = 0.05,
         track_dropout: float = 0.1,
-        width: int = 64,
-        latent: int = 256,
-        layers: int = 8,
-        heads: int = 4,
-        feed_forward: int = 1024,
-        dropout: float = 0.1,
-        local_heads: int = 8,
-        window: int = 11,
-        back: int = 1,
-        seed_frames: int = 8,
-        seed_dropout: float = 0.1,
-        max_frames: int = 88,
-        prediction: Prediction = "x0",
-        schedule: Literal["cosine", "linear"] = "cosine",
-        sampler: str = "ddim",
-        sample_steps: int = 20,
-        guidance: dict[str, float] | None = None,
-        error: Error = "huber",
-        velocity_loss: float = 0.0,
-        loss_weighting: Weighting = "uniform",
+        network: GestureNetwork = GestureNetwork(),
+        diffusion: DiffusionSettings = PIECES,
     ) -> None:
         told = [slot for slot in slots if slot != stroke_slot]
         if not told or TRACK in slots:
             raise ConfigError(f"{self.called}: slots: got {', '.join(slots) or 'none'}; a slot of speech comes first")
-        super().__init__(
-            spec,
-            (*told, TRACK),
-            width=width,
-            latent=latent,
-            layers=layers,
-            heads=heads,
-            feed_forward=feed_forward,
-            dropout=dropout,
-            local_heads=local_heads,
-            window=window,
-            back=back,
-            seed_frames=seed_frames,
-            seed_dropout=seed_dropout,
-            max_frames=max_frames,
-            prediction=prediction,
-            schedule=schedule,
-            sampler=sampler,
-            sample_steps=sample_steps,
-            guidance=guidance,
-            error=error,
-            velocity_loss=velocity_loss,
-            loss_weighting=loss_weighting,
-        )
+        super().__init__(spec, (*told, TRACK), network=network, diffusion=diffusion)
         self.ear, self.stroke_slot, self.not_learned = told[0], stroke_slot, (stroke_slot,)
         self.stroke_threshold, self.stroke_size, self.track_dropout = stroke_threshold, stroke_size, track_dropout
         self.smoothing = smoothing
         self.strokes = StrokeNetwork(inputs, stroke_channels)
-        self.track = nn.Linear(len(COLUMNS), width)
-        self.silent = nn.Parameter(0.02 * torch.randn(width))  # stands where no track is told
+        self.track = nn.Linear(len(COLUMNS), self.width)
+        self.silent = nn.Parameter(0.02 * torch.randn(self.width))  # stands where no track is told
 
     def track_condition(self, track: Tensor, mask: Tensor) -> Condition:
         """A track (B, N, 4) and its real frames -> the condition ``track``."""

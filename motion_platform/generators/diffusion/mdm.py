@@ -20,9 +20,9 @@ from motion_platform.generators.diffusion.base import Diffusion
 from motion_platform.generators.diffusion.geometry import GeometricLoss
 from motion_platform.generators.diffusion.guidance import Chain
 from motion_platform.generators.diffusion.reading import ConditionReader
+from motion_platform.generators.diffusion.settings import DiffusionSettings
 from motion_platform.generators.diffusion.windows import Windows
 from motion_platform.motion.foot_lock import standing
-from motion_platform.nn.diffusion import Prediction, Weighting
 from motion_platform.nn.transformer import Norm, TimestepEmbedding, Transformer, sinusoidal
 
 
@@ -62,7 +62,7 @@ class MDM(Diffusion):
     foot_lock: bones keep their lengths and supporting feet stand in what is generated (motion/foot_lock.py); an edit
     is left as it is, so that what it keeps is exact.
 
-    The other settings are those of every diffusion model (generators/diffusion.py).
+    diffusion: the settings of every diffusion model.
     """
 
     called = "mdm"
@@ -83,45 +83,18 @@ class MDM(Diffusion):
         fusion: Literal["sum", "tokens"] = "sum",
         patch: int = 1,
         smoothing: int = 0,
-        max_frames: int = 196,
-        overlap: float = 2.0,
-        prediction: Prediction = "x0",
-        schedule: Literal["cosine", "linear"] = "cosine",
-        diffusion_steps: int = 1000,
-        sampler: str = "ddim",
-        sample_steps: int = 10,
-        guidance: dict[str, float] | None = None,
-        guidance_interval: tuple[float, float] = (0.0, 1.0),
-        velocity_loss: float = 0.0,
         position_loss: float = 0.0,
         joint_velocity_loss: float = 0.0,
         foot_loss: float = 0.0,
         position_space: Literal["root", "global"] = "root",
-        loss_weighting: Weighting = "uniform",
-        stratified: bool = True,
-        timestep_shift: float = 1.0,
         natural_length: bool = False,
         text_layers: int = 0,
         alignment_loss: float = 0.0,
         foot_lock: bool = False,
+        diffusion: DiffusionSettings = DiffusionSettings(),
     ) -> None:
-        super().__init__(
-            spec,
-            slots,
-            prediction=prediction,
-            schedule=schedule,
-            diffusion_steps=diffusion_steps,
-            timestep_shift=timestep_shift,
-            sampler=sampler,
-            sample_steps=sample_steps,
-            guidance=guidance,
-            guidance_interval=guidance_interval,
-            max_frames=max_frames,
-            overlap=overlap,
-            velocity_loss=velocity_loss,
-            loss_weighting=loss_weighting,
-            stratified=stratified,
-        )
+        super().__init__(spec, slots, diffusion)
+        max_frames = self.max_frames
         for kind, name, allowed in (
             ("architecture", architecture, ("encoder", "decoder")),
             ("fusion", fusion, ("sum", "tokens")),
@@ -136,7 +109,7 @@ class MDM(Diffusion):
         self.width, self.decoder, self.fusion, self.patch = width, architecture == "decoder", fusion, patch
         tokens = -(-max_frames // patch)
         self.register_buffer("positions", sinusoidal(tokens + 1, width), persistent=False)
-        self.timestep = TimestepEmbedding(diffusion_steps, width)
+        self.timestep = TimestepEmbedding(self.schedule.steps, width)
         self.input = nn.Linear(patch * spec.dim, width)
         self.dropout = nn.Dropout(dropout)
         self.transformer = Transformer(layers, width, heads, feed_forward, dropout, norm, cross_attention=self.decoder)

@@ -7,6 +7,7 @@ from motion_platform.core.errors import DataError, UnknownName
 from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion.base import Diffusion
+from motion_platform.generators.diffusion.settings import DiffusionSettings
 
 FRAMES, DIM = 12, 2
 
@@ -17,10 +18,8 @@ class Told(Diffusion):
     called, default_guidance, gain = "told", 2.0, 1.0
 
     def __init__(self, slots=("a", "b"), **settings):
-        defaults = dict(prediction="x0", schedule="cosine", diffusion_steps=50, timestep_shift=1.0, sampler="ddim",
-                        sample_steps=4, guidance=None, guidance_interval=(0.0, 1.0), max_frames=FRAMES, overlap=0.2,
-                        velocity_loss=0.0, loss_weighting="uniform", stratified=True)  # fmt: skip
-        super().__init__(spec(), slots, **defaults | settings)
+        defaults = dict(diffusion_steps=50, sample_steps=4, max_frames=FRAMES, overlap=0.2)
+        super().__init__(spec(), slots, DiffusionSettings(**defaults | settings))
         self.width, self.rows = 1, []
 
     def embed(self, timesteps):

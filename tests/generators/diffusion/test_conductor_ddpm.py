@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-from motion_platform.core.errors import DataError, UnknownName, UsageError
+from motion_platform.core.errors import ConfigError, DataError, UnknownName, UsageError
 from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, length_mask
 from motion_platform.core.seeding import NoiseSource
+from motion_platform.core.settings import arguments
 from motion_platform.generators.diffusion.conductor_ddpm import ConductorDDPM, join
+from motion_platform.generators.diffusion.settings import DiffusionSettings
 from motion_platform.generators.diffusion.windows import seam_report
 from motion_platform.motion.conducting.keypoints import resize_gestures
 from motion_platform.nn.frame_tokens import on_frames
@@ -25,7 +27,7 @@ def make_model(slots=SLOTS, seed=0, trained=True, **settings):
     torch.manual_seed(seed)
     settings = {"layers": 2, "latent": LATENT, "heads": 2, "feed_forward": 24, "rank": 8, "max_frames": 60,
                 "sample_steps": 3, "overlap": 0.5, "normalise": True} | settings  # fmt: skip
-    model = ConductorDDPM(make_spec(), slots, **settings)
+    model = ConductorDDPM(make_spec(), slots, **arguments(ConductorDDPM, settings, "conductor_ddpm"))
     if trained:  # no weight may be zero, or the half of it could be missing and no test would see it
         with torch.no_grad():
             for parameter in model.parameters():
@@ -348,8 +350,10 @@ def test_without_any_condition_and_without_music():
 
 
 def test_settings_that_make_no_sense_are_refused():
-    with pytest.raises(UnknownName, match="'epsilon'"):
+    with pytest.raises(ConfigError, match="'epsilon'"):
         make_model(prediction="epsilom")
+    with pytest.raises(UnknownName, match="'epsilon'"):
+        ConductorDDPM(make_spec(), SLOTS, diffusion=DiffusionSettings(prediction="epsilom"))
     for wrong in (
         {"patch": 0},
         {"margin": 4},
@@ -358,7 +362,7 @@ def test_settings_that_make_no_sense_are_refused():
         {"local": 2},
         {"attention": "none"},
     ):
-        with pytest.raises(ValueError, match=next(iter(wrong))):
+        with pytest.raises((ValueError, ConfigError), match=next(iter(wrong))):
             make_model(**wrong)
     with pytest.raises(UsageError, match="at least 1 frame"):
         generate(make_model(), make_given(1), [0])

@@ -9,8 +9,10 @@ import torch
 
 from motion_platform.core.schema import Condition, MotionSpec
 from motion_platform.generators.diffusion.conductor_ddpm import ConductorDDPM
+from motion_platform.generators.diffusion.settings import DiffusionSettings
 
 HERE = Path(__file__).parent
+SHORT = DiffusionSettings(schedule="linear", max_frames=20)
 REFERENCE = np.load(HERE / "conductor_reference.npz")
 PARTS = {"sa_block": "self_attention", "ca_block": "cross_attention"}
 NAMES = {
@@ -35,7 +37,7 @@ def put(linear, name):
 @pytest.mark.parametrize("attention", ["linear", "full"])
 def test_the_network_of_the_paper(attention):
     spec = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26))
-    model = ConductorDDPM(spec, ("music",), layers=2, attention=attention, max_frames=20, normalise=False).eval()
+    model = ConductorDDPM(spec, ("music",), layers=2, attention=attention, normalise=False, diffusion=SHORT).eval()
     reader, outer = model.readers["music"], torch.nn.Linear(64, 512)
     with torch.no_grad():
         model.positions.copy_(formula("sequence_embedding", model.positions.shape))
@@ -76,7 +78,7 @@ def test_the_network_of_the_paper(attention):
 
 def test_as_many_parameters_as_published_but_for_the_undone_projection():
     spec = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26))
-    model = ConductorDDPM(spec, ("music",), layers=2, max_frames=20)
+    model = ConductorDDPM(spec, ("music",), layers=2, diffusion=SHORT)
     ours = sum(p.numel() for p in model.parameters()) + 64 * 512 + 512  # with the conditioning's projection
     theirs_proj, ours_reader = 64 * 64 + 64, (512 * 64 + 64) + (64 * 512 + 512)
     assert ours - ours_reader == int(REFERENCE["parameters"]) - theirs_proj

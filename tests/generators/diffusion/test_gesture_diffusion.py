@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform.core.errors import DataError, UnknownName, UsageError
+from motion_platform.core.errors import ConfigError, DataError, UsageError
 from motion_platform.core.schema import Batch, Condition, Edit, Mixture, Motion, MotionSpec, Sampling
 from motion_platform.core.seeding import NoiseSource
+from motion_platform.core.settings import arguments
 from motion_platform.encoders.label import LabelEncoder
-from motion_platform.generators.diffusion.gesture_diffusion import GestureDiffusion
+from motion_platform.generators.diffusion.gesture_diffusion import GestureDiffusion, GestureNetwork
 from motion_platform.model.conditioning import Conditioning
 
 HERE = Path(__file__).parent
@@ -23,7 +24,8 @@ SMALL = dict(width=4, latent=16, layers=1, heads=2, feed_forward=16, local_heads
 
 def small(slots=("speech", "emotion"), **more):
     torch.manual_seed(3)
-    return GestureDiffusion(SPEC, slots, **{**SMALL, "max_frames": 12, "sample_steps": 3, **more}).eval()
+    settings = {**SMALL, "max_frames": 12, "sample_steps": 3, **more}
+    return GestureDiffusion(SPEC, slots, **arguments(GestureDiffusion, settings, "gesture_diffusion")).eval()
 
 
 def heard(batch=1, seconds=2.0, rate=50.0, width=4, seed=0):
@@ -52,7 +54,7 @@ def test_the_network_gives_the_published_numbers():
     wanted = np.load(HERE / "gesture_reference.npz")
     features, frames = reference.FEATURES, reference.FRAMES
     spec = MotionSpec("zeggs", "zeggs", FPS, torch.zeros(features), torch.ones(features))
-    model = GestureDiffusion(spec, ("speech", "emotion"), layers=1, feed_forward=64).eval()
+    model = GestureDiffusion(spec, ("speech", "emotion"), network=GestureNetwork(layers=1, feed_forward=64)).eval()
     own = {"speech": torch.nn.Linear(1024, 64), "emotion": torch.nn.Linear(reference.LABELS, 64)}
     with torch.no_grad():
         for name in reference.PARTS:
@@ -127,7 +129,7 @@ def test_the_error_is_hubers():
     model = small(huber_delta=2.0)
     assert model.distance(far, torch.zeros_like(far))[0, 0, 0] == 2 * (5 - 1)  # delta (|d| - delta / 2)
     assert model.distance(near, torch.zeros_like(near))[0, 0, 0] == 0.125
-    with pytest.raises(UnknownName, match="unknown error 'hubr'; did you mean 'huber'"):
+    with pytest.raises(ConfigError, match="got 'hubr'; did you mean 'huber'"):
         small(error="hubr")
 
 

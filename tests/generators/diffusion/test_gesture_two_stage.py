@@ -1,5 +1,7 @@
 """Two stages: strokes are heard, told, or asked for; the body that is made stands on its feet."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from motion_platform.core.errors import ConfigError, DataError, UsageError
 from motion_platform.core.schema import Audio, Batch, Condition, Motion, MotionSpec, Sampling
 from motion_platform.core.seeding import NoiseSource
+from motion_platform.generators.diffusion.gesture_diffusion import PIECES, GestureNetwork
 from motion_platform.generators.diffusion.gesture_two_stage import GestureTwoStage
 from motion_platform.motion.bodies import clips_of
 from motion_platform.motion.gesturing.stance import joined, smoothed, stand
@@ -21,8 +24,9 @@ FRAMES = 44
 def model():
     torch.manual_seed(0)
     spec = MotionSpec("gesture", "humanml3d_hands", 20.0, torch.zeros(796), torch.ones(796))
-    sizes = {"width": 8, "latent": 16, "layers": 1, "heads": 2, "feed_forward": 16, "local_heads": 2, "seed_frames": 4}
-    return GestureTwoStage(spec, ("speech", "strokes"), max_frames=22, sample_steps=2, **sizes).eval()
+    network = GestureNetwork(width=8, latent=16, layers=1, heads=2, feed_forward=16, local_heads=2, seed_frames=4)
+    short = replace(PIECES, max_frames=22, sample_steps=2)
+    return GestureTwoStage(spec, ("speech", "strokes"), network=network, diffusion=short).eval()
 
 
 def told(prosody, marks=()):

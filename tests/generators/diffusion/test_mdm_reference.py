@@ -9,6 +9,7 @@ import torch
 
 from motion_platform.core.schema import Condition, MotionSpec, length_mask
 from motion_platform.generators.diffusion.mdm import MDM
+from motion_platform.generators.diffusion.settings import DiffusionSettings
 
 HERE = Path(__file__).parent
 _spec = importlib.util.spec_from_file_location("make_mdm_reference", HERE / "make_mdm_reference.py")
@@ -31,7 +32,7 @@ def build(slots):
         width=made.WIDTH,
         heads=made.HEADS,
         feed_forward=made.FEED_FORWARD,
-        max_frames=made.FRAMES,
+        diffusion=DiffusionSettings(max_frames=made.FRAMES),
     ).eval()
 
 

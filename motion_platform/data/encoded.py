@@ -1,0 +1,112 @@
+"""A prepared data set in another representation of its skeleton: decoded and encoded anew, once, and kept.
+
+A data set is prepared in the representation of its source. A recipe may ask for any other of the same skeleton and
+frame rate, a plug-in's too: what is stored is decoded to joint positions, and rotations where it holds them, and
+encoded as the recipe says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from motion_platform.core.errors import OutputError, UsageError
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.writer import PreparedWriter
+from motion_platform.motion.io.euler import quaternion_multiply
+from motion_platform.motion.representations import Representation, get_representation
+
+
+def encoded_as(dataset: PreparedDataset, representation: str) -> PreparedDataset:
+    """The data set in a representation: itself where that is stored (or the first columns of what is), else a copy in
+    ``$MOTION_CACHE/representations``, made the first time; another one when the set is prepared anew or the
+    representation's code changes.
+
+    Errors: UsageError for a representation of another skeleton or frame rate, or of joint rotations where none are
+    stored; OutputError when the cache cannot be written.
+    """
+    stored, wanted = get_representation(dataset.representation), get_representation(representation)
+    if dataset.holds(representation):
+        return dataset
+    _check(dataset, stored, wanted)
+    cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "representations"
+    out = cache / f"{dataset.name}-{wanted.name}-{_key(dataset, wanted)}"
+    if not (out / "meta.json").is_file():
+        try:
+            _write(dataset, stored, wanted, out)
+        except OutputError:
+            if not (out / "meta.json").is_file():  # another process may have made it meanwhile
+                raise
+    return PreparedDataset.open(out)
+
+
+def rows_of(chosen: Representation, joints: np.ndarray, rotations: np.ndarray | None = None) -> np.ndarray:
+    """(T, J, 3) joints, (T, J, 4) rotations -> (T, D); where a row needs the next pose, the last goes on as before."""
+    before = joints[-2:] if len(joints) > 1 else joints[-1:].repeat(2, 0)
+    joints = np.concatenate([joints, [2 * before[1].astype(np.float64) - before[0]]])
+    if rotations is not None:
+        last, one = rotations[-1].astype(np.float64), rotations[max(len(rotations) - 2, 0)]
+        step = quaternion_multiply(last, one * [-1, -1, -1, 1])
+        rotations = np.concatenate([rotations, [quaternion_multiply(step, last)]])
+    return chosen.encode(joints, rotations)[: len(joints) - 1]
+
+
+def _check(dataset: PreparedDataset, stored: Representation, wanted: Representation) -> None:
+    have = f"{dataset.folder}: holds {stored.name} (skeleton {stored.skeleton.name}, {dataset.fps:g} fps)"
+    if wanted.skeleton.name != stored.skeleton.name or wanted.fps != dataset.fps:
+        raise UsageError(
+            f"{have}; {wanted.name} is of skeleton {wanted.skeleton.name} at {wanted.fps:g} fps, so name data of those"
+        )
+    if wanted.needs_rotations and stored.rotations(torch.zeros(1, stored.dim)) is None:
+        raise UsageError(
+            f"{have}, positions without joint rotations, which {wanted.name} needs; name data that has them"
+        )
+
+
+def _key(dataset: PreparedDataset, wanted: Representation) -> str:
+    """Changes with the preparation and with the file that the representation is written in."""
+    source = Path(str(sys.modules[type(wanted).__module__].__file__)).read_bytes()
+    return hashlib.sha256(f"{dataset.preparation} {dataset.fingerprint}".encode() + source).hexdigest()[:12]
+
+
+def _write(dataset: PreparedDataset, stored: Representation, wanted: Representation, out: Path) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    about = {
+        "name": dataset.name,
+        "representation": wanted.name,
+        "licence": dataset.meta.get("licence", ""),
+        "fps": dataset.fps,
+        "streams": dataset.streams,
+        "events": dataset.has_events,
+        "words": dataset.has_words,
+        "tokens": dataset.has_tokens,
+    }
+    shown = track(range(len(dataset)), f"encoding as {wanted.name}", console=Console(stderr=True), transient=True)
+    with PreparedWriter(out, **about) as writer:
+        for i in shown:
+            x = torch.tensor(dataset.features(i))
+            turned = stored.rotations(x)
+            rotations = None if turned is None else turned.double().numpy()
+            high, low = dataset.captions(i)
+            writer.add(
+                id=dataset.id(i),
+                split=dataset.split(i),
+                source=dataset.source(i),
+                features=rows_of(wanted, stored.decode(x).double().numpy(), rotations),
+                captions_high=high,
+                captions_low=low,
+                labels=dataset.labels(i),
+                mirrored=dataset.mirrored(i),
+                streams={name: dataset.stream(i, name) for name in dataset.streams},
+                events=dataset.events(i),
+                words=dataset.words(i),
+                caption_tokens=dataset.caption_tokens(i),
+            )
+        writer.finish({**dataset.meta.get("report", {}), "encoded_from": stored.name})

@@ -1,0 +1,102 @@
+"""A prepared set in another representation of its skeleton: the same motion, what is told of it, and new statistics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from motion_platform.core.catalog import CATALOG
+from motion_platform.core.errors import UsageError
+from motion_platform.data.encoded import encoded_as, rows_of
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.motion.representations import get_representation
+from motion_platform.motion.representations.base import Representation
+from motion_platform.motion.skeleton import get_skeleton
+
+NAME = "plain_joints"
+
+
+class PlainJoints(Representation):
+    """Joint positions as they are, one row a pose."""
+
+    name, skeleton, fps, dim = NAME, get_skeleton("humanml3d"), 20.0, 66
+    groups = {"positions": slice(0, 66)}
+
+    def encode(self, joints, rotations=None):
+        return self.check_joints(joints).reshape(len(joints), 66).astype(np.float32)
+
+    def decode(self, x):
+        return x.unflatten(-1, (22, 3))
+
+    def contacts(self, joints):
+        return np.zeros((len(joints) - 1, 4), np.float32)
+
+    def columns(self, joints):
+        return torch.tensor([3 * j + k for j in sorted(self.check_indices(joints)) for k in range(3)])
+
+
+class Turned(PlainJoints):
+    """One that wants rotations."""
+
+    name, needs_rotations = "turned", True
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(CATALOG["representations"], NAME, f"{__name__}:PlainJoints")
+    monkeypatch.setitem(CATALOG["representations"], "turned", f"{__name__}:Turned")
+    get_representation.cache_clear()
+    yield
+    get_representation.cache_clear()
+
+
+def test_the_same_joints_and_everything_that_is_told_of_a_clip(sample_dataset: PreparedDataset) -> None:
+    made = encoded_as(sample_dataset, NAME)
+    assert (made.representation, made.dim, made.ids()) == (NAME, 66, sample_dataset.ids())
+    stored = get_representation(sample_dataset.representation)
+    for i in (0, 7):
+        joints = stored.to_joints(sample_dataset.features(i))
+        np.testing.assert_allclose(made.features(i).reshape(-1, 22, 3), joints, atol=1e-5)
+        assert made.captions(i) == sample_dataset.captions(i)
+        assert (made.labels(i), made.split(i)) == (sample_dataset.labels(i), sample_dataset.split(i))
+    train = np.concatenate([made.features(i) for i in made.indices("train")])
+    np.testing.assert_allclose(made.spec().mean, train.mean(0), atol=1e-4)
+
+
+def test_it_is_made_once_and_again_for_another_preparation(sample_dataset: PreparedDataset) -> None:
+    first = encoded_as(sample_dataset, NAME)
+    state = (first.folder / "state.json").stat().st_mtime_ns
+    assert encoded_as(sample_dataset, NAME).folder == first.folder
+    assert (first.folder / "state.json").stat().st_mtime_ns == state
+    sample_dataset.__dict__["preparation"] = "another"
+    try:
+        assert encoded_as(sample_dataset, NAME).folder != first.folder
+    finally:
+        del sample_dataset.__dict__["preparation"]
+
+
+def test_what_is_stored_is_not_made_again(sample_dataset: PreparedDataset) -> None:
+    assert encoded_as(sample_dataset, sample_dataset.representation) is sample_dataset
+    assert encoded_as(sample_dataset, "humanml3d_essential") is sample_dataset  # the first columns of what is stored
+
+
+def test_another_skeleton_and_missing_rotations_are_refused_in_a_line(conductor_folder: Path, sample_dataset) -> None:
+    conductors = PreparedDataset.open(conductor_folder)
+    with pytest.raises(UsageError, match=r"coco_upper, 30 fps\); plain_joints is of skeleton humanml3d at 20 fps"):
+        encoded_as(conductors, NAME)
+    with pytest.raises(UsageError, match="without joint rotations, which turned needs"):
+        encoded_as(sample_dataset, "turned")
+
+
+def test_the_last_pose_goes_on_as_before() -> None:
+    chosen = get_representation("humanml3d_essential")
+    steps = np.linspace(0, 1, 30)[:, None, None] * [0.0, 0.0, 1.0]
+    joints = steps + np.random.default_rng(0).normal(0, 0.2, (1, 22, 3))  # a stiff body that is pushed
+    rows = rows_of(chosen, joints)
+    assert rows.shape == (30, 67)
+    np.testing.assert_allclose(rows[:-1], chosen.encode(joints), atol=1e-5)
+    np.testing.assert_allclose(rows[-1, :4], rows[-2, :4], atol=1e-4)  # the same velocity
