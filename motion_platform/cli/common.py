@@ -119,7 +119,7 @@ def check_motion_outputs(paths: Sequence[Path], view: str = "both", count: int =
     from motion_platform.core.files import check_folders, check_formats
     from motion_platform.motion import io
 
-    check_formats(paths, io.WRITERS, any_case=True)
+    check_formats(paths, io.writers(), any_case=True)
     check_folders(paths)
     for path in paths:
         io.check_motions(path, count)

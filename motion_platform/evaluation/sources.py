@@ -111,7 +111,8 @@ class ModelSource(Source):
 
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
         self._data = test.fingerprint
-        self._columns = test.dataset.columns(self.model.spec.representation) if test.keep is not None else None
+        read = {name for name, slot in test.slots.items() if slot.kind == "motion"} & set(self.slots)
+        self._columns = test.dataset.columns(self.model.spec.representation) if test.keep or read else None
         # All texts, in one order: an encoder's last bit depends on what it is batched with.
         if self.low_text is not None:
             raws = [self._raw(test.batch(items, self.slots)) for items in test.batches]
@@ -124,7 +125,11 @@ class ModelSource(Source):
         """slot -> B inputs, as the model gets them."""
         if self.low_text is not None:
             return dict(self.low_text.fill(batch.raw, self.given))
-        return {slot: batch.raw[slot] for slot in self.slots}
+        return {slot: [self._own(value) for value in batch.raw[slot]] for slot in self.slots}
+
+    def _own(self, value: Any) -> Any:
+        """A raw input; of a motion (T, D) the model's own columns of what is stored."""
+        return value[:, self._columns] if isinstance(value, Tensor) else value
 
     def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
         raw = self._raw(batch)

@@ -145,7 +145,7 @@ class TestSet:
 
 def slots_of_task(task: Task) -> dict[str, Slot]:
     """What a task's card says of its slots, as far as a prepared row can fill them."""
-    return {name: slot_of(name, kind, task.columns.get(name)) for name, kind in task.reads.items() if kind != "motion"}
+    return {name: slot_of(name, kind, task.columns.get(name)) for name, kind in task.reads.items()}
 
 
 def training_rows(test: TestSet) -> list[int]:

@@ -67,13 +67,14 @@ class BVHFolder(DataSource):
         return convert_file(item, self.representation, mirror, self.names)
 
     def items(self, source: Path, report: Report) -> list[Item]:
+        readable = io.readers()
         files = {
             path.relative_to(source).as_posix(): path
             for path in sorted(source.rglob("*"))
-            if path.suffix.lower() in io.READERS and path.is_file()
+            if path.suffix.lower() in readable and path.is_file()
         }
         if not files:
-            raise DataError(f"{self.name}: no motion file below {source}; readable: {', '.join(sorted(io.READERS))}")
+            raise DataError(f"{self.name}: no motion file below {source}; readable: {', '.join(sorted(readable))}")
         said = self._said(source, files)
         for name in sorted(set(files) - {clip for clip, _ in said}):
             report.drop(name, "no caption")

@@ -1,7 +1,9 @@
 """Motion files: :func:`load` and :func:`save` pick the reader or writer by the extension.
 
 A reader is ``read(path, *, skeleton, fps, ...) -> Clip | list[Clip]``, a writer ``write(clips, path, ...) -> Path |
-list[Path]`` (what it wrote); the tables below name them, and nothing is imported before it is needed.
+list[Path]`` (what it wrote); the tables below name them, and nothing is imported before it is needed. A package from
+outside adds to them by an entry point in the group ``motion_platform.readers`` or ``motion_platform.writers``: ``xyz =
+"module:read"``.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from motion_platform.core import registry
 from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
@@ -41,6 +44,21 @@ WRITERS = {
 }
 MOST = {".mp4": 25, ".png": 12}
 """Motions that can be told apart in one picture."""
+
+
+def readers() -> dict[str, str]:
+    """Extension -> "module:function" of everything that can be read, by plug-ins too."""
+    return _with_plugins("readers", READERS)
+
+
+def writers() -> dict[str, str]:
+    """Extension -> "module:function" of everything that can be written, by plug-ins too."""
+    return _with_plugins("writers", WRITERS)
+
+
+def _with_plugins(kind: str, own: dict[str, str]) -> dict[str, str]:
+    """Entry points are named by the extension without its dot; what this package reads stays its own."""
+    return {**{f".{name.lower()}": target for name, target, _ in registry.plugins(kind)}, **own}
 
 
 def load(
@@ -84,7 +102,7 @@ def load_all(
     path = Path(path)
     if path.is_dir():
         raise DataError(f"{path}: is a folder; give a file")
-    read = _function(READERS, path, "read")
+    read = _function(readers(), path, "read")
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -136,7 +154,7 @@ def save(
     Errors: UsageError for an unknown extension or no motion; OutputError when the file cannot be written.
     """
     path = Path(path)
-    write = _function(WRITERS, path, "written")
+    write = _function(writers(), path, "written")
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: no motion to write")
