@@ -33,14 +33,15 @@ def measure_ours(arguments: argparse.Namespace) -> dict[str, Any]:
     """Seconds from a file to conducted keypoints, weights loaded; the second time."""
     import torch
 
-    from motion_platform.pipelines import generate, music
+    from motion_platform.pipelines import generate
 
     torch.set_num_threads(arguments.threads)
     run = generate.load("music_to_conductor", arguments.model)
 
     def conduct(seed: int) -> float:
         start = time.perf_counter()
-        clip = music.conduct(run, [arguments.music], seconds=SECONDS, seed=seed)[0]
+        given, count = generate.inputs_of(run, music=[arguments.music])
+        clip = generate.make(run, given, count=count, seconds=[SECONDS], seed=seed)[0]
         seconds = time.perf_counter() - start
         if len(clip) != round(SECONDS * clip.fps):
             raise SystemExit(f"{arguments.music}: gives {len(clip)} frames; a minute of music is needed")

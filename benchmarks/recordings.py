@@ -109,7 +109,7 @@ def main() -> None:
     from motion_platform.core.errors import MotionPlatformError
     from motion_platform.encoders import librosa_beats
     from motion_platform.encoders.music_beats import MusicBeats
-    from motion_platform.pipelines import generate, music
+    from motion_platform.pipelines import generate
 
     paths = sorted(path for path in Path(arguments.music).rglob("*") if path.suffix.lower() in SUFFIXES)
     paths = paths[: arguments.first]
@@ -132,7 +132,9 @@ def main() -> None:
         beats = {"librosa": np.asarray(librosa_beats.track(strength)), "beat_tracker": ears.track(audio).times}
         beats = {who: times[times < arguments.seconds] for who, times in beats.items()} | told[path]
         for name, run in runs.items():
-            clip = music.conduct(run, [path], seconds=arguments.seconds)[0]
+            given, count = generate.inputs_of(run, music=[path])
+            cut = [] if arguments.seconds is None else [arguments.seconds]
+            clip = generate.make(run, given, count=count, seconds=cut)[0]
             values = movement(clip.joints, clip.fps)
             values["sdp"] = 100 * values["spread"] / real["spread"]
             wrist = clip.skeleton.index("right_wrist")

@@ -25,13 +25,9 @@ ALLOWED = {
     ("pipelines/generate.py", "music"),
     ("pipelines/pipeline.py", "music"),
     ("pipelines/texts.py", "music"),
-    ("pipelines/music.py", "music"),
-    ("pipelines/music.py", "conduct"),
     ("data/slots.py", "music"),
     # kinds of data, a base class each
     ("data/speech.py", "speech"),
-    # the module of a representation, not the space of that name
-    ("data/source.py", "guo"),
     # weights of others that can be fetched by name
     ("core/weight_files.py", "speech"),
     # what papers print of their systems, and what only one kind of model can do
@@ -40,9 +36,6 @@ ALLOWED = {
     ("pipelines/tokens.py", "vqvae"),
     # who is asked where a model tracks no beats itself
     ("pipelines/events.py", "librosa_beats"),
-    # a word of the protocol: what a metric needs of a space (core/contracts.py, Needs)
-    ("core/contracts.py", "recogniser"),
-    ("evaluation/judges.py", "recogniser"),
 }
 
 

@@ -30,7 +30,6 @@ from motion_platform.motion import io, retarget
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.reference_pose import starts_with_reference_pose, without_reference_pose
 from motion_platform.motion.representations import get_representation
-from motion_platform.motion.representations.guo import canonical
 from motion_platform.texts.sides import swap_labels, swap_sides
 
 MIN_FRAMES = 10
@@ -244,7 +243,7 @@ def convert_file(item: Item, representation: str, mirror: bool, names: str | Non
                     f"{item.path}: has {len(clip)} frames at {chosen.fps:g} fps; the part starts at {start}"
                 )
             clip = clip.with_(joints=clip.joints[start : item.end])
-        clip = clip.with_(joints=canonical(clip.joints))
+        clip = clip.with_(joints=retarget.canonical(clip.joints))
         content = item.words.labels.get("content", "")
         against = contradicts(clip.joints, content) if item.told_sides else None
         result.side_checked = True

@@ -26,7 +26,7 @@ READS: dict[str | None, tuple[str, ...]] = {
     "space": ("motion",),
     "truth": ("motion", "truth"),
     "text": ("motion", "text"),
-    "recogniser": ("labels",),
+    "labels": ("labels",),
     "sync": ("sync",),
     "beats": ("beats",),
     None: (),
@@ -150,7 +150,7 @@ class Judges:
                 f"metric {metric.name}: space {space or 'itself'} does not embed what a motion is made from"
             )
         for needed, can, what in (
-            ("recogniser", "classify", "does not classify"),
+            ("labels", "classify", "does not classify"),
             ("sync", "sync_scores", "does not compare motion with sound"),
             ("beats", "track", "does not track beats"),
         ):

@@ -21,7 +21,7 @@ class Recognition(Metric):
     name = "recognition"
     unit = "ratio"
     higher_is_better = True
-    needs = "recogniser"
+    needs = "labels"
 
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
         """Errors: DataError without labels, without a recogniser, or for a NaN in the prediction."""

@@ -26,10 +26,16 @@ from motion_platform.generators.conducting.rest import at_rest
 from motion_platform.model.conditioning import Conditioning
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.model.run import Run
-from motion_platform.pipelines import events, generate, music, texts
+from motion_platform.pipelines import events, generate, texts
 
 RATE = 22_050
 EVENTS_OF = events.events_of
+
+
+def conduct(run, music, styles=(), *, seconds=None, **more):
+    """Clips for each recording, of so many seconds, by the one way from inputs to motion."""
+    given, count = generate.inputs_of(run, music=music, styles=styles)
+    return generate.make(run, given, count=count, seconds=[] if seconds is None else [seconds], **more)
 
 
 # x and y of the 13 keypoints, in hundredths of the frame
@@ -149,7 +155,7 @@ def recording(tmp_path: Path) -> Callable[..., Path]:
 def test_a_clip_lasts_as_long_as_its_recording_and_carries_it(run: Run, recording: Callable[..., Path]) -> None:
     path = recording(clicks(8.02, 44_100), 44_100)
     told = []
-    clips = music.conduct(run, [path], ["calm"], samples=2, progress=lambda *what: told.append(what))
+    clips = conduct(run, [path], ["calm"], samples=2, progress=lambda *what: told.append(what))
     assert [len(clip) for clip in clips] == [240, 240]
     assert [clip.audio for clip in clips] == [path, path]
     assert [clip.name for clip in clips] == ["piece_001", "piece_002"]
@@ -163,19 +169,19 @@ def test_a_clip_lasts_as_long_as_its_recording_and_carries_it(run: Run, recordin
     off = np.abs(beats[:, None] - np.arange(0, 8.1, 0.5)).min(1)
     assert len(beats) >= 12
     assert np.median(off) < 0.04
-    again = music.conduct(run, [path], ["calm"], samples=1)[0]
+    again = conduct(run, [path], ["calm"], samples=1)[0]
     assert np.array_equal(again.joints, clips[0].joints)  # not a matter of what else is made
 
 
 def test_music_may_be_cut_and_gestures_sized(run: Run, recording: Callable[..., Path]) -> None:
     path = recording(clicks(4))
-    usual = music.conduct(run, [path], seconds=2)[0]
+    usual = conduct(run, [path], seconds=2)[0]
     assert len(usual) == 60
-    large = music.conduct(run, [path], seconds=2, sampling=Sampling(amplitude=2.0))[0]
+    large = conduct(run, [path], seconds=2, sampling=Sampling(amplitude=2.0))[0]
     wrist = usual.skeleton.index("right_wrist")
     assert np.allclose(np.ptp(large.joints[:, wrist], 0), 2 * np.ptp(usual.joints[:, wrist], 0), atol=1e-5)
     with pytest.raises(UsageError, match=r"--seconds: got 0; allowed: 0\.1 to 7200"):
-        music.conduct(run, [path], seconds=0)
+        conduct(run, [path], seconds=0)
 
 
 def test_cut_music_is_heard_past_the_cut(
@@ -185,7 +191,7 @@ def test_cut_music_is_heard_past_the_cut(
     monkeypatch.setattr(listening, "BEYOND", 3.0)
     monkeypatch.setattr(Waver, "finished", lambda self, motion, raw: heard.append(raw["music"][0].seconds) or motion)
     for seconds, listened in ((2.0, 5.0), (6.5, 8.0), (9.0, 8.0), (None, 8.0)):
-        clip = music.conduct(run, [path], seconds=seconds)[0]
+        clip = conduct(run, [path], seconds=seconds)[0]
         lasting = min(seconds or 8, 8)
         assert calls[-1] == (1, 30 * lasting)
         assert heard[-1] == listened
@@ -197,12 +203,12 @@ def test_long_music_is_made_a_sample_at_a_time(
     run: Run, recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = recording(clicks(4))
-    together = music.conduct(run, [path], samples=3)
+    together = conduct(run, [path], samples=3)
     monkeypatch.setattr(generate, "FRAMES_AT_ONCE", 250)
     monkeypatch.setattr(listening, "STREAMED", 1.0)
     calls = run.model.trainable.calls
     calls.clear()
-    parts = music.conduct(run, [path], samples=3)
+    parts = conduct(run, [path], samples=3)
     assert calls == [(2, 120), (1, 120)]
     for one, other in zip(together, parts, strict=True):
         assert np.array_equal(one.joints, other.joints)
@@ -213,12 +219,12 @@ def test_long_music_is_made_a_sample_at_a_time(
 
 
 def test_silence_is_a_conductor_at_rest(run: Run, recording: Callable[..., Path]) -> None:
-    clip = music.conduct(run, [recording(np.zeros(5 * RATE, np.float32))])[0]
+    clip = conduct(run, [recording(np.zeros(5 * RATE, np.float32))])[0]
     assert np.ptp(clip.joints, axis=0).max() < 1e-6
     assert len(EVENTS_OF(run, Audio(5.0, np.zeros(5 * RATE, np.float32), RATE))["beats"]) == 0
     sound = clicks(12)
     sound[4 * RATE : 9 * RATE] = 0
-    clip = music.conduct(run, [recording(sound)])[0]
+    clip = conduct(run, [recording(sound)])[0]
     step = np.abs(np.diff(clip.joints[:, clip.skeleton.index("right_wrist")], axis=0)).max(1)
     assert step[160:230].max() < 1e-6  # in the middle of the pause
     assert step[:110].min() > 1e-3
@@ -249,7 +255,7 @@ def test_odd_recordings_are_conducted_and_can_be_seen_and_heard(
     from motion_platform.motion.render import sound
 
     path = recording(samples, rate)
-    clip = music.conduct(run, [path])[0]
+    clip = conduct(run, [path])[0]
     assert len(clip) == round(30 * len(samples) / rate)
     assert np.isfinite(clip.joints).all()
     assert len(sound.mp3(path, clip.seconds)) > 5000
@@ -262,7 +268,7 @@ def test_a_truncated_recording_is_conducted_as_far_as_it_goes(
 ) -> None:
     path = recording(clicks(6), name=name)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    clip = music.conduct(run, [path])[0]
+    clip = conduct(run, [path])[0]
     assert 60 < len(clip) <= 180
     assert np.isfinite(clip.joints).all()
 
@@ -280,11 +286,11 @@ def test_a_truncated_recording_is_conducted_as_far_as_it_goes(
 def test_what_is_no_recording_is_one_line(run: Run, tmp_path: Path, content: bytes, name: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(MotionPlatformError) as caught:
-        music.conduct(run, [tmp_path / name])
+        conduct(run, [tmp_path / name])
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(DataError):
-        music.conduct(run, [tmp_path / "nowhere.wav"])
+        conduct(run, [tmp_path / "nowhere.wav"])
 
 
 def test_a_recording_fills_every_slot_that_listens(run: Run) -> None:
@@ -297,15 +303,15 @@ def test_a_recording_fills_every_slot_that_listens(run: Run) -> None:
 def test_slots_that_are_not_there_are_named(recording: Callable[..., Path]) -> None:
     path = recording(clicks(1))
     with pytest.raises(UnknownName, match=r"--style: unknown style 'cal'; did you mean 'calm'\?"):
-        music.conduct(conductor(), [path], ["cal"])
+        conduct(conductor(), [path], ["cal"])
     with pytest.raises(UsageError, match="--style: model waver was trained without the slot 'style'"):
-        music.conduct(conductor(("music",)), [path], ["calm"])
+        conduct(conductor(("music",)), [path], ["calm"])
     with pytest.raises(UsageError, match="--style: got 2 values for 1 recordings"):
-        music.conduct(conductor(), [path], ["calm", "wild"])
+        conduct(conductor(), [path], ["calm", "wild"])
     run = conductor()
     run.task = run.task.model_copy(update={"reads": {"text": "text"}})
     with pytest.raises(UsageError, match="--music: task music_to_conductor has no slot that reads audio"):
-        music.conduct(run, [path])
+        conduct(run, [path])
 
 
 def test_the_command_writes_every_format(
