@@ -198,7 +198,7 @@ class Metric(ABC):
     name, unit; higher_is_better (None: the nearer to the number of real motion, the better).
     needs: what it reads of a space, or None for a metric that looks at motions or words themselves: "space" the
     embeddings of the predictions, "truth" those of the real motions as well, "text" those of the captions as well,
-    "labels" those that are seen in the motions. judges: what the prediction is, motions, sentences or numbers of frames.
+    "labels" those seen in the motions. judges: what the prediction is, motions, sentences or numbers of frames.
     generations: how many predictions it wants of every clip (their ids are made by :func:`generation_id`). clips: from
     how many clips at most (None: all of the split). What depends on chance takes a setting ``seed``, which the protocol
     gives (another one in every repeat).
