@@ -202,6 +202,7 @@ def test_tokenizer_and_space(motion, data: Path, tmp_path: Path) -> None:
     assert "frechet" in table
 
 
+@pytest.mark.slow  # librosa compiles itself to find the beats of the sound
 def test_audio_encoder(motion, tmp_path: Path) -> None:
     streams = {"samples": (900.0, 1)}
     out = tmp_path / "takes"
