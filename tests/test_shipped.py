@@ -17,7 +17,7 @@ from motion_platform.metrics.beat_f_measure import best_level, f_measure, shifte
 from motion_platform.metrics.ictus import ictuses
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.motion import io
-from motion_platform.pipelines import caption, generate, music
+from motion_platform.pipelines import caption, generate
 
 NAMES = weight_files.shipped()
 BASE = "smollm2-135m"
@@ -85,7 +85,9 @@ def test_the_language_model_speaks_and_moves() -> None:
 
 def test_the_conductor_beats_a_piece_that_it_never_heard() -> None:
     folder = sample.sample_root() / "music"
-    clip = music.conduct(generate.load("music_to_conductor", None), [folder / "mozart_k130_andantino.ogg"])[0]
+    run = generate.load("music_to_conductor", None)
+    given, count = generate.inputs_of(run, music=[folder / "mozart_k130_andantino.ogg"])
+    clip = generate.make(run, given, count=count)[0]
     truth = np.loadtxt(folder / "mozart_k130_andantino_beats.csv", delimiter=",", skiprows=1)
     beats = truth[:, 0]
     found = ictuses(clip.joints[:, clip.skeleton.index("right_wrist"), 1], clip.fps)
