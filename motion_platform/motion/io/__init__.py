@@ -24,6 +24,8 @@ READERS = {
     ".amc": "motion_platform.motion.io.amc:read",
     ".npz": "motion_platform.motion.io.npz:read",
     ".npy": "motion_platform.motion.io.npy:read",
+    ".pt": "motion_platform.motion.io.saved:read_tensors",
+    ".pkl": "motion_platform.motion.io.saved:read_pickle",
     ".glb": "motion_platform.motion.io.read_glb:read",
     ".vrm": "motion_platform.motion.io.read_glb:read",
     ".vrma": "motion_platform.motion.io.read_glb:read",
@@ -91,13 +93,14 @@ def load_all(
     asf: str | Path | None = None,
     body: str | Path | None = None,
 ) -> list[Clip]:
-    """Read every motion of a file (.bvh, .amc, .npz of ours or of AMASS, .npy of HumanML3D or KIT-ML, .glb, .vrm,
-    .vrma).
+    """Read every motion of a file (.bvh, .amc, .npz of ours, AMASS or kimodo, .npy of HumanML3D or KIT-ML, .pt of
+    GVHMR, .glb, .vrm, .vrma).
 
     Options overrule what the file says or what is guessed; one that its format does not have is refused. ``skeleton``:
     a skeleton or the name of one with the file's joints. ``fps``: frames a second. ``units``: m, cm, mm, inch, cmu
-    (.bvh, .amc, .npy). ``up``: y, z (.bvh, .amc, AMASS). ``asf``: the skeleton file of an .amc. ``body``: rest joints
-    for AMASS. Errors: UsageError for an unknown extension or option; DataError for a missing, empty or broken file.
+    (.bvh, .amc, .npy). ``up``: y, z (.bvh, .amc, SMPL's parameters). ``asf``: the skeleton file of an .amc. ``body``:
+    rest joints for SMPL's parameters. Errors: UsageError for an unknown extension or option; DataError for a missing,
+    empty or broken file.
     """
     path = Path(path)
     if path.is_dir():

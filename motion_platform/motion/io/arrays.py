@@ -34,7 +34,7 @@ def load_array(path: Path) -> np.ndarray:
             raise DataError(
                 f"{path}: is a pickled Python object, as MDM writes its results.npy; unpickling could run code, so it "
                 "is not read. If you trust it, in Python: d = numpy.load('results.npy', allow_pickle=True).item(); "
-                "numpy.save('motion.npy', d['motion'][0].transpose(2, 0, 1))"
+                "numpy.save('motions.npy', d['motion'].transpose(0, 3, 1, 2))"
             ) from error
         raise DataError(f"{path}: no readable .npy array: {_one_line(error)}") from error
     raise DataError(f"{path}: no .npy array of at most {MAX_BYTES >> 30} GiB")

@@ -1,4 +1,5 @@
-"""HumanML3D and KIT-ML .npy files, told apart by shape: joints (T, 22|21, 3) or features (T, 263|67|251)."""
+"""HumanML3D and KIT-ML .npy files, told apart by shape: joints (T, 22|21, 3) or features (T, 263|67|251); several
+motions of one length as joints (N, T, 22|21, 3)."""
 
 from __future__ import annotations
 
@@ -20,14 +21,22 @@ JOINTS = {22: ("humanml3d", 20.0), 21: ("kit", 12.5)}
 
 def read(
     path: str | Path, *, skeleton: Skeleton | None = None, fps: float | None = None, units: str | None = None
-) -> Clip:
-    """Read joints or raw (not normalised) features; features become joints by the representation's own decoder.
+) -> Clip | list[Clip]:
+    """Read joints or raw (not normalised) features; features become joints by the representation's own decoder. Joints
+    (N, T, J, 3) are N motions.
 
     ``skeleton``: of joints with another count. ``fps``: else 20 (HumanML3D) or 12.5 (KIT-ML). ``units``: of joints;
     else metres, and for KIT-ML millimetres of its one-metre person where the numbers say so. Errors: DataError.
     """
     path = Path(path)
     array = arrays.real(arrays.load_array(path), str(path))
+    if array.ndim == 4 and 1 <= len(array) <= MAX_FRAMES:
+        several = [_one(path, motion, skeleton, fps, units) for motion in array]
+        return [clip.with_(name=f"{path.stem}_{i}") for i, clip in enumerate(several, 1)]
+    return _one(path, array, skeleton, fps, units)
+
+
+def _one(path: Path, array: np.ndarray, skeleton: Skeleton | None, fps: float | None, units: str | None) -> Clip:
     if array.ndim not in (2, 3) or len(array) == 0 or len(array) > MAX_FRAMES:
         raise DataError(f"{path}: has shape {array.shape}; {_allowed(skeleton)}")
     if not np.isfinite(array).all():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from motion_platform.core.errors import DataError
+from motion_platform.motion import io
 from motion_platform.motion.io import npy
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
@@ -86,3 +87,29 @@ def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{}]), allow_pickle=True)
     with pytest.raises(DataError, match="pickled Python object"):
         npy.read(tmp_path / "a.npy")
+
+
+def test_several_motions_of_one_length_are_several_clips(tmp_path: Path) -> None:
+    """(N, T, 22, 3), as generators save their samples, and as the line makes it that is said of MDM's results."""
+    made = np.stack([joints("humanml3d"), joints("humanml3d")[::-1] + np.array([1, 0, 0])])
+    np.save(tmp_path / "samples.npy", made.astype(np.float32))
+    first, second = io.load_all(tmp_path / "samples.npy")
+    np.testing.assert_allclose(first.joints, made[0], atol=1e-5)
+    np.testing.assert_allclose(second.joints, made[1], atol=1e-5)
+    assert (first.name, second.name) == ("samples_1", "samples_2")
+    with pytest.raises(DataError, match=r"has shape \(30, 23, 3\)"):
+        read(tmp_path, np.zeros((2, 30, 23, 3)))
+    with pytest.raises(DataError, match="has shape"):
+        read(tmp_path, np.zeros((0, 30, 22, 3)))
+
+
+def test_the_line_that_is_said_of_a_pickled_result_makes_it_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = np.stack([joints("humanml3d"), joints("humanml3d")])
+    np.save("results.npy", {"motion": made.transpose(0, 2, 3, 1), "text": ["a", "b"]}, allow_pickle=True)
+    with pytest.raises(DataError, match="is a pickled Python object, as MDM writes") as caught:
+        io.load("results.npy")
+    exec(str(caught.value).partition("in Python: ")[2], {"numpy": np})
+    np.testing.assert_allclose(io.load_all("motions.npy")[1].joints, made[1], atol=1e-5)

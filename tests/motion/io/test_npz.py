@@ -149,11 +149,11 @@ def test_amass_stands_upright_and_keeps_its_left(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"poses": np.zeros((5, 60))}, "poses have shape"),
+        ({"poses": np.zeros((5, 60))}, "has poses .5, 60."),
         ({"trans": np.zeros((4, 3))}, "trans has shape"),
         ({"poses": np.full((5, 156), np.nan)}, "NaN"),
         ({"poses": np.zeros((0, 156)), "trans": np.zeros((0, 3))}, "has 0 frames"),
-        ({"mocap_framerate": None}, "give fps="),
+        ({"mocap_framerate": None}, "no single frame rate"),
         ({"mocap_framerate": np.array(-5.0)}, "fps is -5"),
         ({"mocap_framerate": np.array("fast")}, "not real numbers"),
         ({"poses": None}, "neither our .npz .* nor AMASS"),
@@ -172,5 +172,5 @@ def test_a_body_must_be_one(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="rest joints"):
             npz.read(path, body=tmp_path / body)
     npz.write(clip(), tmp_path / "ours.npz")
-    with pytest.raises(UsageError, match="for AMASS"):
+    with pytest.raises(UsageError, match="for parameters of SMPL"):
         npz.read(tmp_path / "ours.npz", body=tmp_path / "b.npy")

@@ -1,0 +1,327 @@
+"""Small faults put into the code on purpose: do the tests notice? The share that they notice is the mutation score.
+
+    python -m benchmarks.mutation --room metrics --count 60 --out results/mutation.json
+
+Faults are drawn with a seed from all places of a room where an operator applies: comparisons turned round or moved by
+their border, + and - (* and /) exchanged, ``and`` and ``or``, ``not`` left out, True and False, numbers, signs,
+conditions, and statements left out. A fault in a text that only people read (messages of errors, docstrings,
+annotations) is none. Nothing on disk is touched: each fault runs in a process of its own, which loads the changed
+module from memory and then runs the tests nearest to it (``nearest_tests``): the module's mirror, the contract of its
+room, and those that import it or an importer of it, without what is marked slow. A fault counts as noticed when a test
+fails or runs six times as long as without.
+
+``--known FILE`` names faults that change nothing that can be seen, each with why; they do not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import importlib
+import importlib.abc
+import importlib.util
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("core", "data", "metrics", "motion", "nn")
+PRELOADED = ("numpy", "torch", "scipy.stats", "yaml", "pydantic", "omegaconf", "pytest", "hypothesis", "transformers",
+             "datasets", "einops", "safetensors.torch", "matplotlib.figure", "PIL.Image", "soundfile")  # fmt: skip
+MOST_TESTS = 4
+FAR = ("benchmarks", "cli", "studio", "pipelines", "evaluation", "training", "published", "planners", "model")
+"""Rooms of tests that run whole commands or models: they count only where a test is a module's own or imports it."""
+BORDER = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
+OPPOSITE = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+            ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is}  # fmt: skip
+EXCHANGED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+             ast.Mod: ast.Mult}  # fmt: skip
+NEGLIGIBLE = 1e-5
+"""Numbers below it guard a division; another such number is no fault."""
+SAYS_NOTHING = {"strict", "encoding", "exist_ok", "missing_ok", "parents", "sort_keys", "indent", "stacklevel"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One change: the module, the place (a number in the order of :func:`sites`), and what was done to it."""
+
+    path: str
+    place: int
+    line: int
+    operator: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.operator}: {self.before} -> {self.after}"
+
+
+def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """(operator, the changed node) for every fault that can be made of one node."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        kind = type(node.ops[0])
+        for operator, table in (("border", BORDER), ("opposite", OPPOSITE)):
+            if kind in table:
+                yield operator, ast.Compare(node.left, [table[kind]()], node.comparators)
+    elif isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in EXCHANGED and not _is_text(node):
+        changed = copy.copy(node)
+        changed.op = EXCHANGED[type(node.op)]()
+        yield "arithmetic", changed
+    elif isinstance(node, ast.BoolOp):
+        yield "and/or", ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
+        yield "not" if isinstance(node.op, ast.Not) else "sign", node.operand
+    elif isinstance(node, ast.Constant):
+        yield from _constants(node)
+    elif isinstance(node, ast.If | ast.IfExp | ast.While) and not isinstance(node.test, ast.Compare):
+        changed = copy.copy(node)
+        changed.test = ast.UnaryOp(ast.Not(), node.test)
+        yield "condition", changed
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield "statement", ast.Pass()
+
+
+def _constants(node: ast.Constant) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(node.value, bool):
+        yield "true/false", ast.Constant(not node.value)
+    elif isinstance(node.value, int):
+        yield "number", ast.Constant(node.value + 1)
+    elif isinstance(node.value, float) and (node.value == 0 or abs(node.value) >= NEGLIGIBLE):
+        yield "number", ast.Constant(node.value * 1.5 or 1.0)
+
+
+def _is_text(node: ast.BinOp | ast.AugAssign) -> bool:
+    parts = (node.left, node.right) if isinstance(node, ast.BinOp) else (node.value,)
+    return any(isinstance(p, ast.JoinedStr) or isinstance(getattr(p, "value", None), str) for p in parts)
+
+
+def sites(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
+    """(parent, field, index or None) of every node in which a fault could be seen, in a fixed order."""
+    for field, value in ast.iter_fields(tree):
+        if field in ("annotation", "returns", "decorator_list", "type_params"):
+            continue
+        for index, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if not isinstance(node, ast.AST) or isinstance(node, ast.Raise | ast.JoinedStr | ast.Assert | ast.Import):
+                continue
+            if isinstance(node, ast.ImportFrom) or (isinstance(node, ast.keyword) and node.arg in SAYS_NOTHING):
+                continue
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                continue
+            yield tree, field, index
+            yield from sites(node)
+
+
+def faults_of(path: str) -> list[Fault]:
+    """Every fault that can be put into a module."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    found = []
+    for place, (parent, field, index) in enumerate(sites(tree)):
+        node = _get(parent, field, index)
+        for operator, changed in changes(node):
+            before, after = (" ".join(ast.unparse(n).split("\n")[0].split())[:80] for n in (node, changed))
+            found.append(Fault(path, place, getattr(node, "lineno", 0), operator, before, after))
+    return found
+
+
+def changed_source(fault: Fault) -> str:
+    """The module's source with the fault in it."""
+    tree = ast.parse((ROOT / fault.path).read_text(encoding="utf-8"))
+    parent, field, index = next(site for place, site in enumerate(sites(tree)) if place == fault.place)
+    node = _get(parent, field, index)
+    changed = ast.copy_location(dict(changes(node))[fault.operator], node)
+    if index is None:
+        setattr(parent, field, changed)
+    else:
+        getattr(parent, field)[index] = changed
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def _get(parent: ast.AST, field: str, index: int | None) -> ast.AST:
+    value = getattr(parent, field)
+    return value if index is None else value[index]
+
+
+def module_of(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+@cache
+def imports_of(path: Path) -> frozenset[str]:
+    """Dotted names of the package that a file imports, also inside functions; a name in a string counts, too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("motion_platform.")
+        ):
+            found.add(node.value.partition(":")[0])
+    return frozenset(found)
+
+
+@cache
+def nearest_tests(path: str) -> tuple[str, ...]:
+    """The test files for a module, nearest first, at most ``MOST_TESTS``."""
+    module = Path(path).relative_to("motion_platform")
+    room = ROOT / "tests" / module.parts[0]
+    mirror = ROOT / "tests" / module.parent / f"test_{module.name}"
+    order = [mirror]
+    tests = sorted((ROOT / "tests").rglob("test_*.py"))
+    sources = sorted((ROOT / "motion_platform").rglob("*.py"))
+    wanted = {module_of(path)}
+    for distance in range(3):
+        near = [test for test in tests if imports_of(test) & wanted and not (distance and _is_far(test))]
+        order += sorted(near, key=lambda test: (mirror.parent not in test.parents, room not in test.parents, str(test)))
+        order += [folder / "test_contract.py" for folder in (mirror.parent, room)] if distance == 0 else []
+        wanted = {module_of(str(s.relative_to(ROOT))) for s in sources if imports_of(s) & wanted}
+    if not mirror.is_file():
+        order += sorted(mirror.parent.glob("test_*.py"))
+    kept = [test for test in dict.fromkeys(order) if test.is_file()]
+    return tuple(str(test.relative_to(ROOT)) for test in kept[:MOST_TESTS])
+
+
+def _is_far(test: Path) -> bool:
+    first = test.relative_to(ROOT / "tests").parts[0]
+    return first in FAR or first == test.name
+
+
+class _Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+    """Loads one module from memory."""
+
+    def __init__(self, path: str, source: str) -> None:
+        self.name, self.path, self.source = module_of(path), str(ROOT / path), source
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None):
+        if name != self.name:
+            return None
+        return importlib.util.spec_from_file_location(
+            name, self.path, loader=self,
+            submodule_search_locations=[str(Path(self.path).parent)] if self.path.endswith("__init__.py") else None,
+        )  # fmt: skip
+
+    def get_filename(self, _name: str) -> str:
+        return self.path
+
+    def get_data(self, _path: str) -> bytes:
+        return self.source.encode()
+
+    def path_stats(self, path: str):
+        raise OSError(path)  # no compiled file is read or written
+
+    def set_data(self, path: str, data: bytes) -> None:
+        pass
+
+
+def run_tests(test: str, changed: tuple[str, str] | None, seconds: float) -> tuple[str, float]:
+    """("passed", "failed" or "timeout", seconds) of pytest in a process of its own, with a module changed."""
+    start = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        _run_child(test, changed)
+    while time.monotonic() - start < seconds:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            outcome = "passed" if os.waitstatus_to_exitcode(status) == 0 else "failed"
+            return outcome, time.monotonic() - start
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "timeout", time.monotonic() - start
+
+
+def _run_child(test: str, changed: tuple[str, str] | None) -> None:
+    code = 3
+    try:
+        os.setpgid(0, 0)
+        log = os.open(os.environ.get("MUTATION_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        if changed is not None:
+            sys.meta_path.insert(0, _Changed(*changed))
+        import pytest
+
+        options = ["-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-q", "--no-header", "--tb=short"]
+        code = int(pytest.main([*options, "-x", "-m", "not slow and not gpu and not network", test]))
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def draw(room: str, count: int, seed: int) -> list[Fault]:
+    """``count`` faults of a room, each place as likely as any other."""
+    paths = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "motion_platform" / room).rglob("*.py"))
+    every = [fault for path in paths for fault in faults_of(path)]
+    random.Random(f"{seed} {room}").shuffle(every)  # of a larger count the first ones are the same
+    return every[:count]
+
+
+def judge(path: str, source: str, tests: Sequence[str], usual: dict[str, float]) -> str:
+    """What the tests, one after another, say to a module's changed source: "killed", "timeout" or "survived".
+    ``usual``: seconds of each without a fault, filled in here. SystemExit where one fails without any."""
+    for test in tests:
+        if test not in usual:
+            outcome, usual[test] = run_tests(test, None, 900)
+            if outcome != "passed":
+                raise SystemExit(f"without any fault: {outcome}: {test}")
+        outcome, _ = run_tests(test, (path, source), 20 + 6 * usual[test])
+        if outcome != "passed":
+            return "killed" if outcome == "failed" else outcome
+    return "survived"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--room", choices=ROOMS, action="append", help="all when left out")
+    parser.add_argument("--count", type=int, default=50, help="faults a room")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--known", type=Path, default=ROOT / "benchmarks" / "mutation_known.txt")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after; --out goes on where it was")
+    parser.add_argument("--again", action="store_true", help="of --out, run those that survived once more")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    for name in PRELOADED:
+        importlib.import_module(name)
+    results: dict[str, dict] = json.loads(args.out.read_text()) if args.out.is_file() else {}
+    usual: dict[str, float] = {}
+    start = time.monotonic()
+    for room in args.room or ROOMS:
+        for fault in draw(room, args.count, args.seed):
+            before = results.get(str(fault), {}).get("outcome")
+            if before in ("killed", "timeout") or (before == "survived" and not args.again):
+                continue
+            if time.monotonic() - start > 60 * args.minutes:
+                break
+            outcome = judge(fault.path, changed_source(fault), nearest_tests(fault.path), usual)
+            results[str(fault)] = {"room": room, "outcome": outcome, **asdict(fault)}
+            args.out.parent.mkdir(parents=True, exist_ok=True)
+            args.out.write_text(json.dumps(results, indent=1))
+            print(f"{outcome:9} {fault}", flush=True)
+    return report(results, args.known)
+
+
+def report(results: dict[str, dict], known: Path) -> int:
+    """Print the score of every room; 1 where one is below 95 %."""
+    lines = known.read_text(encoding="utf-8").splitlines() if known.is_file() else []
+    unseen = {line.partition(" # ")[0].strip() for line in lines}
+    worst = 1.0
+    for room in ROOMS:
+        mine = [r["outcome"] for name, r in results.items() if r["room"] == room and name not in unseen]
+        if mine:
+            noticed = sum(outcome != "survived" for outcome in mine)
+            worst = min(worst, noticed / len(mine))
+            print(f"{room:8} {noticed:4} of {len(mine):4} noticed: {100 * noticed / len(mine):.1f} %")
+    return int(worst < 0.95)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
