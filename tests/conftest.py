@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -29,6 +30,10 @@ from motion_platform.generators.diffusion.mdm import MDM
 os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="motion-numba-")
 atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
+# Examples of properties are made on machines that are busy with something else: no clock on the wall ends them.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
+
 PLUGIN = Path(__file__).resolve().parent / "fixtures" / "plugin"
 
 
@@ -43,13 +48,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         random.Random(seed).shuffle(items)
 
 
-@pytest.fixture(autouse=True)
-def seeded(request: pytest.FixtureRequest) -> None:
-    """Every test draws the same numbers, whatever ran before: seeded by its name (MOTION_TEST_SEED adds to it)."""
-    seed = zlib.crc32(f"{os.environ.get('MOTION_TEST_SEED', '')}{request.node.nodeid}".encode())
+def seed_with(name: str) -> None:
+    """Seed every global generator by a name; MOTION_TEST_SEED gives all names other numbers."""
+    seed = zlib.crc32(f"{os.environ.get('MOTION_TEST_SEED', '')}{name}".encode())
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+@pytest.fixture(autouse=True)
+def seeded(request: pytest.FixtureRequest) -> None:
+    """Every test draws the same numbers, whatever ran before: seeded by its name."""
+    seed_with(request.node.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef, request: pytest.FixtureRequest):
+    """What several tests share draws by its own name, and takes nothing from the numbers of the test that is first to
+    need it: otherwise both would depend on the order of the tests."""
+    if fixturedef.scope == "function":
+        return (yield)
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    seed_with(f"{fixturedef.baseid}::{fixturedef.argname}")
+    try:
+        return (yield)
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.set_rng_state(before[2])
 
 
 @pytest.fixture(scope="session")

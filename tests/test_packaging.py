@@ -36,15 +36,15 @@ def installed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheels, target = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("site") / "packages"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     build = [*pip, "wheel", ".", "--no-deps", "--no-build-isolation", "-w", str(wheels)]
-    subprocess.run(build, cwd=source, check=True, timeout=120)
+    subprocess.run(build, cwd=source, check=True, timeout=900)
     wheel = next(wheels.glob("*.whl"))
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(wheel)], check=True, timeout=120)
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(wheel)], check=True, timeout=900)
     return target
 
 
 def motion(installed: Path, tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900)
 
 
 def test_an_installed_wheel_finds_its_cards_and_weights(installed: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(PLUGIN, copy, ignore=shutil.ignore_patterns("__pycache__"))  # a build leaves files behind
     pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-deps"]
     command = [*pip, "--no-build-isolation", "--target", str(target), str(copy)]
-    subprocess.run(command, check=True, timeout=120)
+    subprocess.run(command, check=True, timeout=900)
     return target
 
 
@@ -33,7 +33,7 @@ def motion(site: Path, sample_folder: Path, tmp_path: Path):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1",
                        "MOTION_CACHE": str(tmp_path / "cache")}  # fmt: skip
         command = [sys.executable, "-m", "motion_platform", *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900)
 
     return run
 

@@ -20,7 +20,7 @@ from motion_platform.evaluation import processes
 
 def work(folder, rank, world):
     (pathlib.Path(folder) / str(rank)).write_text(str(os.getpid()))
-    time.sleep(120)
+    time.sleep(1200)
 
 if __name__ == "__main__":
     processes.launch(work, (str(pathlib.Path(__file__).parent),), 2)
@@ -53,13 +53,13 @@ def test_a_killed_command_leaves_no_process_computing(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, str(script)], env=environment)
     files = [tmp_path / "0", tmp_path / "1"]
     try:
-        assert wait_for(lambda: all(f.exists() and f.read_text() for f in files), 90)
+        assert wait_for(lambda: all(f.exists() and f.read_text() for f in files), 600)
         children = [int(f.read_text()) for f in files]
         assert all(alive(child) for child in children)
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    assert wait_for(lambda: not any(alive(child) for child in children), 60)
+    assert wait_for(lambda: not any(alive(child) for child in children), 600)
 
 
 def die(rank: int, world: int) -> None:

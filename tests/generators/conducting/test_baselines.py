@@ -10,7 +10,8 @@ from motion_platform.core.seeding import NoiseSource
 from motion_platform.encoders.librosa_beats import LibrosaBeats, clock
 from motion_platform.generators.conducting.baselines import ConductorMean, ConductorNeighbour, ConductorPattern
 
-SPEC = MotionSpec("conductor", "coco_upper", 30.0, torch.rand(26), torch.full((26,), 0.05))
+MEAN = torch.rand(26, generator=torch.Generator().manual_seed(0))
+SPEC = MotionSpec("conductor", "coco_upper", 30.0, MEAN, torch.full((26,), 0.05))
 
 
 def heard(encoded):

@@ -53,7 +53,7 @@ def limb_angles(pose: np.ndarray) -> list[float]:
 @pytest.mark.parametrize("name", ANGLES)
 def test_limbs_keep_their_angles_whatever_the_joints_are_called(name: str) -> None:
     clip = to_humanml3d(io.load(CASES / name), uniform=True)
-    np.testing.assert_allclose(limb_angles(clip.joints[0]), ANGLES[name], atol=0.75)
+    np.testing.assert_allclose(limb_angles(clip.joints[0]), ANGLES[name], atol=0.06)  # the table is rounded to 0.1
 
 
 def test_a_z_up_world_over_a_y_up_rest_stands() -> None:

@@ -104,13 +104,13 @@ class Browser:
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         request = urllib.request.Request(self.base + path, method=method)
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(request, data, timeout=60) as reply:
+        with urllib.request.urlopen(request, data, timeout=900) as reply:
             return json.load(reply)["value"]
 
     def run(self, script: str) -> Any:
         return self.call("POST", "/execute/sync", {"script": script, "args": []})
 
-    def until(self, script: str, seconds: float = 60) -> Any:
+    def until(self, script: str, seconds: float = 600) -> Any:
         end = time.monotonic() + seconds
         while not (value := self.run(script)):
             assert time.monotonic() < end, script
@@ -133,7 +133,7 @@ def browser():
     try:
         for _ in range(200):
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=5).close()
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=900).close()
                 break
             except urllib.error.URLError:
                 time.sleep(0.05)
