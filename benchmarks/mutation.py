@@ -10,7 +10,8 @@ module from memory and then runs the tests nearest to it (``nearest_tests``): th
 room, and those that import it or an importer of it, without what is marked slow. A fault counts as noticed when a test
 fails or runs six times as long as without.
 
-``--known FILE`` names faults that change nothing that can be seen, each with why; they do not count.
+``--chosen`` runs the faults of ``mutation_chosen.yaml`` instead, which once went unnoticed, each against the test that
+is there for it. ``--known FILE`` names faults that change nothing that can be seen, each with why; they do not count.
 """
 
 from __future__ import annotations
@@ -32,10 +33,13 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("core", "data", "metrics", "motion", "nn")
 PRELOADED = ("numpy", "torch", "scipy.stats", "yaml", "pydantic", "omegaconf", "pytest", "hypothesis", "transformers",
              "datasets", "einops", "safetensors.torch", "matplotlib.figure", "PIL.Image", "soundfile")  # fmt: skip
+CHOSEN = ROOT / "benchmarks" / "mutation_chosen.yaml"
 MOST_TESTS = 4
 FAR = ("benchmarks", "cli", "studio", "pipelines", "evaluation", "training", "published", "planners", "model")
 """Rooms of tests that run whole commands or models: they count only where a test is a module's own or imports it."""
@@ -269,7 +273,7 @@ def judge(path: str, source: str, tests: Sequence[str], usual: dict[str, float])
     """What the tests, one after another, say to a module's changed source: "killed", "timeout" or "survived".
     ``usual``: seconds of each without a fault, filled in here. SystemExit where one fails without any."""
     for test in tests:
-        if test not in usual:
+        if test not in usual:  # it must pass as things are
             outcome, usual[test] = run_tests(test, None, 900)
             if outcome != "passed":
                 raise SystemExit(f"without any fault: {outcome}: {test}")
@@ -277,6 +281,20 @@ def judge(path: str, source: str, tests: Sequence[str], usual: dict[str, float])
         if outcome != "passed":
             return "killed" if outcome == "failed" else outcome
     return "survived"
+
+
+def run_chosen(path: Path) -> int:
+    """Put every fault of a file in and print what its own test says; 1 where one goes unnoticed or has no place."""
+    missed = 0
+    for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
+        source = (ROOT / entry["path"]).read_text(encoding="utf-8")
+        if entry["before"] not in source:
+            outcome = "not found"
+        else:
+            outcome = judge(entry["path"], source.replace(entry["before"], entry["after"]), [entry["tests"]], {})
+        missed += outcome in ("survived", "not found")
+        print(f"{outcome:9} {entry['path']}: {entry['before'].strip()}", flush=True)
+    return int(missed > 0)
 
 
 def main() -> int:
@@ -287,10 +305,13 @@ def main() -> int:
     parser.add_argument("--known", type=Path, default=ROOT / "benchmarks" / "mutation_known.txt")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after; --out goes on where it was")
     parser.add_argument("--again", action="store_true", help="of --out, run those that survived once more")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--chosen", action="store_true", help="the faults of mutation_chosen.yaml, and no others")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutation.json")
     args = parser.parse_args()
     for name in PRELOADED:
         importlib.import_module(name)
+    if args.chosen:
+        return run_chosen(CHOSEN)
     results: dict[str, dict] = json.loads(args.out.read_text()) if args.out.is_file() else {}
     usual: dict[str, float] = {}
     start = time.monotonic()

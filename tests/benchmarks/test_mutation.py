@@ -1,0 +1,84 @@
+"""Faults are put where code is, the tests nearest to it are found, and the outcome is what the tests say."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+def faults(benchmark, monkeypatch, tmp_path: Path, source: str) -> dict[str, str]:
+    """ "operator: before" -> the source with that fault."""
+    monkeypatch.setattr(benchmark, "ROOT", tmp_path)
+    (tmp_path / "m.py").write_text(source)
+    return {f"{f.operator}: {f.before}": benchmark.changed_source(f) for f in benchmark.faults_of("m.py")}
+
+
+@pytest.mark.parametrize(
+    ("source", "fault", "changed"),
+    [
+        ("x = a < b", "border: a < b", "x = a <= b"),
+        ("x = a < b", "opposite: a < b", "x = a >= b"),
+        ("x = a is None", "opposite: a is None", "x = a is not None"),
+        ("x = a + b", "arithmetic: a + b", "x = a - b"),
+        ("x += b", "arithmetic: x += b", "x -= b"),
+        ("x = a and b", "and/or: a and b", "x = a or b"),
+        ("x = not a", "not: not a", "x = a"),
+        ("x = -a", "sign: -a", "x = a"),
+        ("x = True", "true/false: True", "x = False"),
+        ("x = 3", "number: 3", "x = 4"),
+        ("x = 0.5", "number: 0.5", "x = 0.75"),
+        ("if a:\n    b()", "condition: if a:", "if not a:\n    b()"),
+        ("a.append(b)", "statement: a.append(b)", "pass"),
+    ],
+)
+def test_every_operator(benchmark, monkeypatch, tmp_path, source: str, fault: str, changed: str) -> None:
+    assert faults(benchmark, monkeypatch, tmp_path, source)[fault] == changed
+
+
+def test_what_people_read_is_no_fault(benchmark, monkeypatch, tmp_path) -> None:
+    source = '"""3."""\nx: Literal[3] = y\nif a < 1e-9:\n    raise ValueError(f"{a + b}")\nz = zip(a, b, strict=True)\n'
+    assert set(faults(benchmark, monkeypatch, tmp_path, source)) == {"border: a < 1e-09", "opposite: a < 1e-09"}
+
+
+def test_the_nearest_tests_are_the_mirror_then_those_that_import_it(benchmark) -> None:
+    tests = benchmark.nearest_tests("motion_platform/motion/io/bvh.py")
+    assert tests[0] == "tests/motion/io/test_bvh.py"
+    assert 1 < len(tests) <= benchmark.MOST_TESTS
+    every = [str(p.relative_to(benchmark.ROOT)) for room in benchmark.ROOMS
+             for p in (benchmark.ROOT / "motion_platform" / room).rglob("*.py")]  # fmt: skip
+    assert [path for path in every if not benchmark.nearest_tests(path)] == []
+
+
+def test_draws_of_a_seed_are_the_same_and_larger_ones_go_on(benchmark) -> None:
+    small, large = (benchmark.draw("nn", count, 3) for count in (5, 9))
+    assert large[:5] == small
+    assert benchmark.draw("nn", 9, 4) != large
+
+
+def test_the_chosen_faults_can_be_put_in(benchmark) -> None:
+    """Each changes code that is there; `python -m benchmarks.mutation --chosen` shows that its test notices."""
+    for fault in yaml.safe_load(benchmark.CHOSEN.read_text(encoding="utf-8")):
+        source = (benchmark.ROOT / fault["path"]).read_text(encoding="utf-8")
+        assert fault["before"] in source, fault["path"]
+        changed = ast.dump(ast.parse(source.replace(fault["before"], fault["after"])))
+        assert changed != ast.dump(ast.parse(source)), fault["path"]
+        assert (benchmark.ROOT / fault["tests"].partition("::")[0]).is_file()
+
+
+def test_a_report_counts_what_was_noticed(benchmark, tmp_path, capsys) -> None:
+    results = {f"fault {i}": {"room": "nn", "outcome": "survived" if i < 2 else "killed"} for i in range(20)}
+    assert benchmark.report(results, tmp_path / "none") == 1
+    assert "18 of   20 noticed: 90.0 %" in capsys.readouterr().out
+    (tmp_path / "known.txt").write_text("fault 0 # the same number\nfault 1 # the same\n")
+    assert benchmark.report(results, tmp_path / "known.txt") == 0
+
+
+@pytest.mark.slow
+def test_a_fault_is_noticed_and_the_file_on_disk_is_left_alone(benchmark) -> None:
+    """In processes of their own: one test passes as things are, fails with a fault, and passes again."""
+    path, test = "motion_platform/motion/intervals.py", "tests/motion/test_intervals.py"
+    source = (benchmark.ROOT / path).read_text(encoding="utf-8")
+    assert benchmark.judge(path, source, [test], {}) == "survived"
+    assert benchmark.judge(path, source.replace("[1::2]", "[0::2]"), [test], {}) == "killed"
+    assert (benchmark.ROOT / path).read_text(encoding="utf-8") == source
