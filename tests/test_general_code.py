@@ -93,3 +93,42 @@ def test_docstrings_are_sentences_without_sections(path: Path) -> None:
                 r"^\s*(?:Args|Arguments|Parameters|Returns|Raises|Yields):?\s*$|:param ", text, re.MULTILINE
             )
             assert not sections, f"{path}: {getattr(node, 'name', 'module')}: {sections[0].strip()}"
+
+
+UNPICKLED = {
+    "evaluation/processes.py": "what its own processes wrote a moment before, into a folder of their own",
+    "encoders/glove_tags.py": "an unpickler that knows lists, tables, words and numbers, and nothing else",
+}
+"""Where pickles are read, and why that is safe."""
+
+
+def unguarded(source: str) -> list[str]:
+    """Calls that may run code out of a file: loaders without their guard, and pickles."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+        loads = called.rpartition(".")[0] in ("pickle", "cPickle", "dill", "joblib", "marshal", "shelve")
+        loads = loads and called.rpartition(".")[2] in ("load", "loads", "open", "Unpickler")
+        yaml = called in ("yaml.load", "yaml.full_load", "yaml.unsafe_load", "yaml.load_all")
+        tensors = called == "torch.load" and given.get("weights_only") != "True"
+        arrays = called in ("np.load", "numpy.load") and given.get("allow_pickle") != "False"
+        if loads or yaml or tensors or arrays or called in ("eval", "exec"):
+            found.append(f"line {node.lineno}: {called}")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_file_is_opened_in_a_way_that_may_run_code(path: Path) -> None:
+    if path.relative_to(PACKAGE).as_posix() not in UNPICKLED:
+        assert unguarded(path.read_text(encoding="utf-8")) == []
+
+
+def test_the_search_finds_loaders_without_their_guard() -> None:
+    for source in ("torch.load(p)", "torch.load(p, weights_only=False)", "np.load(p)", "np.load(p, allow_pickle=True)",
+                   "pickle.loads(b)", "joblib.load(p)", "yaml.load(t)", "exec(t)"):  # fmt: skip
+        assert len(unguarded(source)) == 1, source
+    guarded = "torch.load(p, weights_only=True)\nnp.load(p, allow_pickle=False)\nyaml.safe_load(t)\npickle.dumps(x)"
+    assert unguarded(guarded) == []

@@ -79,6 +79,9 @@ def test_the_decoder_may_open_local_files_alone(tmp_path: Path, monkeypatch: pyt
         allowed, given = command.index("-protocol_whitelist"), command.index("-i")
         assert allowed < given
         assert set(command[allowed + 1].split(",")) <= {"file", "pipe"}
+        formats = command.index("-format_whitelist")
+        assert formats < given
+        assert not {"hls", "concat", "image2", "dash"} & set(command[formats + 1].split(","))
         assert command[given + 1] == f"file:{tmp_path / 'list.wav'}"
     assert commands
 

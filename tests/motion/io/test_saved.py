@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,15 @@ def test_a_damaged_one_is_a_line(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             io.load(tmp_path / "a.pt")
         assert "\n" not in str(caught.value)
+
+
+def test_what_unfolds_to_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    flat = {"global_orient": torch.zeros(4000, 3), "body_pose": torch.zeros(4000, 63), "transl": torch.ones(4000, 3)}
+    torch.save(flat, tmp_path / "whole.pt")
+    with zipfile.ZipFile(tmp_path / "whole.pt") as whole, zipfile.ZipFile(tmp_path / "small.pt", "w") as small:
+        for name in whole.namelist():
+            small.writestr(name, whole.read(name), zipfile.ZIP_DEFLATED)
+    assert (tmp_path / "small.pt").stat().st_size < 0.1 * (tmp_path / "whole.pt").stat().st_size
+    assert len(io.load(tmp_path / "whole.pt")) == 4000
+    with pytest.raises(DataError, match="is compressed, which PyTorch never does"):
+        io.load(tmp_path / "small.pt")

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from motion_platform.core.errors import DataError
+from motion_platform.core.media import FORMATS
 from motion_platform.core.schema import Audio
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import html, sound, video
@@ -134,7 +135,8 @@ def test_ffmpeg_may_open_local_files_alone(
     assert len(heard) >= 2
     for command in heard:
         given = command.index(f"file:{clip.audio}")
-        assert command[given - 3 : given] == ["-protocol_whitelist", "file", "-i"]
+        assert command[given - 5 : given] == ["-format_whitelist", FORMATS, "-protocol_whitelist", "file", "-i"]
+        assert not {"hls", "concat", "image2", "dash"} & set(FORMATS.split(","))
 
 
 def test_events_must_be_in_order(walking: Callable[..., Clip]) -> None:
