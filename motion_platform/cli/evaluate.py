@@ -91,7 +91,8 @@ def evaluate(
                 raise UsageError(f"--task: {why}")
         data = data or (run.data.folder if run.data else None)
         weights = weights_of(guidance, list(run.model.card.slots))
-        entry = engine.Entry(model=model, name=run.model.card.name, guidance=weights, lengths=lengths, **settings)
+        settings["lengths"] = lengths
+        entry = engine.Entry(model=model, name=run.model.card.name, guidance=weights, **settings)
     recipes = recipes_of(metrics, card) or list(card.metrics)
     if space is not None:
         recipes = [m.model_copy(update={"space": space}) if in_text_space(m.name) else m for m in recipes]

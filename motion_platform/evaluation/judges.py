@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -94,7 +95,8 @@ class Judges:
         writes: str = "motion",
         lenient: bool = False,
     ) -> None:
-        self.test, self.spaces = test, {}
+        self.test = test
+        self.spaces: dict[str, Any] = {}  # MotionModel, whose trainable is a Space
         self.refused: dict[str, str] = {}
         kind = {"captions": "caption", "lengths": "length"}.get(writes, "motion")
         names = [metric.name for metric in metrics]
@@ -134,18 +136,19 @@ class Judges:
             return judge
         model = self.spaces.get(space)
         if model is None:
-            model = own if space == ITSELF else load_run(space, device=device).model
-            if not isinstance(model.trainable, Space):
-                raise UsageError(f"metric {metric.name}: {space} is no space that embeds motion")
+            model = own if own is not None and space == ITSELF else load_run(space, device=device).model
+        seen = model.trainable
+        if not isinstance(seen, Space):
+            raise UsageError(f"metric {metric.name}: {space} is no space that embeds motion")
         theirs, ours = model.spec, self.test.spec
-        if theirs.skeleton != ours.skeleton and model.trainable.sees_motion:
+        if theirs.skeleton != ours.skeleton and seen.sees_motion:
             raise UsageError(
                 f"metric {metric.name}: space {space or 'itself'} sees skeleton {theirs.skeleton}, these motions have "
                 f"{ours.skeleton}; name a space of theirs: --metrics {metric.name}=SPACE"
             )
-        if "motion" in READS[needs] and not model.trainable.sees_motion:
+        if "motion" in READS[needs] and not seen.sees_motion:
             raise UsageError(f"metric {metric.name}: space {space or 'itself'} does not embed motion")
-        if needs == "text" and (not model.card.slots or not model.trainable.embeds_conditions()):
+        if needs == "text" and (not model.card.slots or not seen.embeds_conditions()):
             raise UsageError(
                 f"metric {metric.name}: space {space or 'itself'} does not embed what a motion is made from"
             )
@@ -154,7 +157,7 @@ class Judges:
             ("sync", "sync_scores", "does not compare motion with sound"),
             ("beats", "track", "does not track beats"),
         ):
-            if needs == needed and not hasattr(model.trainable, can):
+            if needs == needed and not hasattr(seen, can):
                 raise UsageError(f"metric {metric.name}: space {space or 'itself'} {what}")
         if needs in ("text", "sync", "beats") and (why := self.test.cannot_fill(list(model.card.slots))) is not None:
             raise UsageError(f"metric {metric.name}: space {space or 'itself'} reads {why}")
@@ -193,7 +196,9 @@ class Judges:
             members = [judge for judge in judges if judge.space == name]
             embeddings = seen[name] = Embeddings()
             if captions is not None:
-                parts = {"said": partial(self._see_said, name, embeddings, rows, captions)}
+                parts: dict[str, Callable[[], None]] = {
+                    "said": partial(self._see_said, name, embeddings, rows, captions)
+                }
                 reads = {"said": members}
             else:
                 said = rows if asked is None else list(asked)
