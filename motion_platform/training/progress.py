@@ -17,6 +17,11 @@ from motion_platform.model.motion_model import MotionModel
 from motion_platform.training import trackers
 
 
+def computes_bf16() -> bool:
+    """Whether PyTorch has fast kernels for bf16 on this processor: oneDNN asks for AVX-512 at least."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 - there is no public name for it
+
+
 class Reporter:
     """Averages losses on the device between two log lines, so that no step waits for the accelerator."""
 
@@ -60,6 +65,12 @@ class Reporter:
             f"training {model.card.name} ({model.card.model.name}, {trained / 1e6:.2f} M weights) on {where}: steps "
             f"{self.first} to {self.steps}, {train.batch_size} sequences a step{pieces}, precision {train.precision}"
         )
+        if train.precision == "bf16" and model.device.type == "cpu" and not computes_bf16():
+            print(
+                "note: this processor computes bf16 much slower than float32 (20 times and more); "
+                "train.precision=no is faster here",
+                flush=True,
+            )
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -19,7 +19,7 @@ from motion_platform.core.errors import ConfigError, MotionPlatformError, UsageE
 from motion_platform.data.loader import make_loader
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.model.run import load_run
-from motion_platform.training import build, train
+from motion_platform.training import build, progress, train
 from motion_platform.training import state as checkpoint
 from motion_platform.training.progress import Reporter
 
@@ -354,3 +354,23 @@ def test_an_empty_validation_split_is_found_before_training(recipe, monkeypatch:
     with pytest.raises(UsageError, match=r"validation\.split: 'val' of data set \w+ is empty"):
         train.run(made, "toy", **QUIET)
     assert not (Path(made.output) / "log.jsonl").exists()
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_slow_bf16_is_said_where_the_processor_lacks_it(
+    recipe, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, has: bool
+) -> None:
+    monkeypatch.setattr(progress, "computes_bf16", lambda: has)
+    for precision in ("bf16", "no"):
+        options = ["train.steps=1", "validation.every=0", f"train.precision={precision}"]
+        train.run(recipe(*options, output=precision), "toy", device="cpu")
+        said = "note: this processor computes bf16 much slower" in capsys.readouterr().out
+        assert said == (precision == "bf16" and not has)
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="reads the flags of a Linux processor")
+def test_bf16_needs_avx512_on_x86() -> None:
+    flags = Path("/proc/cpuinfo").read_text()
+    if "flags\t" not in flags:
+        pytest.skip("not an x86 processor")
+    assert progress.computes_bf16() <= ("avx512bw" in flags)
