@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Builds without CUDA, 3.7 GB smaller.
 TORCH_CPU ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo studio test quick lint format clean
+.PHONY: demo studio test quick lint format clean oldest kills fuzz
 
 demo: .venv/.ready
 	@mkdir -p out
@@ -28,6 +28,22 @@ QUICK := tests/audio tests/core tests/data tests/encoders tests/generators tests
 
 quick: .venv/.ready-dev
 	$(PYTEST) -m "not slow" $(QUICK)
+
+# Promises are kept by the code, not by a pin: what opens files and models of strangers, with the oldest versions that
+# pyproject.toml allows, in an environment of its own. Python 3.10 or 3.11: some of them have no wheels for later ones.
+OLDEST := tests/reliability tests/core tests/encoders tests/motion/io tests/data tests/model tests/training
+oldest:
+	$(PYTHON) -m venv .venv-oldest
+	$(PYTHON) tests/oldest_versions.py > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install --quiet -e ".[dev]" -c .venv-oldest/constraints.txt
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(OLDEST)
+
+# Three hundred kills, and a hundred thousand damaged files (docs/reliability.md): hours on two cores.
+kills: .venv/.ready-dev
+	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability/kills.py --trials 300
+
+fuzz: .venv/.ready-dev
+	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability/fuzz.py --inputs 100000 --keep out/fuzz
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check .

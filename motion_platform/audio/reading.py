@@ -22,6 +22,7 @@ import numpy as np
 
 from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.core.media import FORMATS
+from motion_platform.core.opening import check_budget
 from motion_platform.core.schema import Audio
 
 log = logging.getLogger("motion_platform")
@@ -32,6 +33,10 @@ SHORTEST = 0.1
 """Seconds; below, there is no frame of motion to be found."""
 SLOWEST, FASTEST = 1_000, 768_000
 """Sampling rates outside are those of a broken header."""
+LOUDEST = 1e5
+"""Full scale is 1; files of whole numbers that were saved as floats reach 32,768."""
+ROOM = 4
+"""Sound may become four times what other files may: an hour of speech is 7 MB of Opus and 0.3 GB of samples."""
 BLOCK = 10.0
 """Seconds read at a time."""
 
@@ -42,7 +47,12 @@ def load(path: str | Path, *, rate: int = RATE) -> Audio:
     Errors: DataError, one line, for a file that is missing, holds no sound, is shorter than ``SHORTEST`` or is not
     finite.
     """
-    samples = np.concatenate(list(blocks(path, rate=rate)))
+    held, size = [], 0
+    for piece in blocks(path, rate=rate):
+        held.append(piece)
+        size += piece.nbytes
+        check_budget(Path(path), size / ROOM, f"{size / 4 / rate / 60:.0f} minutes or more of sound")
+    samples = np.concatenate(held)
     return Audio(len(samples) / rate, samples, rate)
 
 
@@ -109,6 +119,12 @@ def check_samples(samples: np.ndarray, rate: int, where: str) -> np.ndarray:
     if not np.isfinite(samples).all():
         at = int(np.flatnonzero(~np.isfinite(samples))[0])
         raise DataError(f"{where}: the sample at {at / rate:.3f} s is not a finite number")
+    if len(samples) and float(np.abs(samples).max()) > LOUDEST:
+        at = int(np.abs(samples).argmax())
+        raise DataError(
+            f"{where}: the sample at {at / rate:.3f} s is {samples[at]:.4g}; full scale is 1, and "
+            f"beyond {LOUDEST:g} is no sound"
+        )
     return samples.astype(np.float32, copy=False)
 
 

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from motion_platform.core.errors import DataError, suggest
+from motion_platform.core.opening import read_text
 from motion_platform.core.schema import Word
 
 WORDS = ("words", "word", "maus", "ort", "ort-mau")
@@ -49,11 +50,7 @@ def words_of(path: str | Path, seconds: float | None = None, tier: str | None = 
 
 def _tiers(path: Path) -> dict[str, list[Word]]:
     """Name -> intervals, empty ones included."""
-    try:
-        raw = path.read_bytes()
-        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text: {getattr(error, 'strerror', None) or error}") from error
+    text = read_text(path)
     head, mark, body = text.partition("TextGrid")
     if not mark or "ooTextFile" not in head:
         raise DataError(f'{path}: is no TextGrid (it does not begin with File type = "ooTextFile")')

@@ -10,6 +10,7 @@ import numpy as np
 from motion_platform.audio import text_grid
 from motion_platform.audio.listening import SILENT
 from motion_platform.core.errors import DataError
+from motion_platform.core.opening import read_text
 from motion_platform.core.schema import Audio, Word
 
 FASTEST = 8.0
@@ -31,10 +32,7 @@ def with_words(audio: Audio, said: str | Path | tuple[Word, ...]) -> Audio:
     where, text = "transcript", str(said)
     if path.suffix.lower() == ".txt":
         where = str(path)
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: cannot be read as text: {getattr(error, 'strerror', None) or error}") from error
+        text = read_text(path)
     return replace(audio, words=spread(text.split(), audio, where))
 
 

@@ -163,7 +163,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:
-        code = _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1, debug)
+        code = _fail(f"unexpected {type(error).__name__}: {str(error)[:300]} (--debug shows where)", 1, debug)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from motion_platform.core.errors import UnknownName, UsageError
+from motion_platform.core.errors import DataError, UnknownName, UsageError
+from motion_platform.core.opening import read_yaml
 
 KINDS = ("tasks", "configs", "benchmarks", "suites", "tokenizers")
 INSIDE = ("benchmarks", "suites")
@@ -99,10 +100,8 @@ def kinds_in_words(reads: Mapping[str, object]) -> str:
 
 def _values(path: Path) -> dict[str, Any] | None:
     """A card as plain YAML, not checked; None where it cannot be read."""
-    import yaml
-
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        values = read_yaml(path)
+    except DataError:
         return None
     return values if isinstance(values, dict) else {}

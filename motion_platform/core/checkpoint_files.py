@@ -6,12 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from motion_platform import __version__
 from motion_platform.core import config, weight_files
 from motion_platform.core.config import ModelFile
 from motion_platform.core.errors import WeightsError
+from motion_platform.core.opening import read_yaml
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,14 +25,11 @@ def read_card(folder: Path) -> ModelFile:
     """``model.yaml`` of a checkpoint folder. Errors: WeightsError when it is missing, malformed or of another version,
     or the weights are missing; ConfigError for a key that is wrong."""
     path = folder / CARD
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise WeightsError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    values = read_yaml(path, WeightsError)
     if not isinstance(values, dict) or values.get("format") not in READS:
         got = values.get("format") if isinstance(values, dict) else type(values).__name__
         raise WeightsError(
-            f"{path}: is of checkpoint format {got}; this version of motion-platform ({__version__}) reads "
+            f"{path}: is of checkpoint format {str(got)[:40]}; this version of motion-platform ({__version__}) reads "
             f"{' and '.join(map(str, READS))}"
         )
     if not (folder / WEIGHTS).is_file():

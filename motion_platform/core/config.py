@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from motion_platform.core import registry
 from motion_platform.core.errors import ConfigError, UnknownName, suggest
+from motion_platform.core.opening import MOST_YAML, check_plain, check_yaml, read_text, short
 
 
 class Strict(BaseModel):
@@ -170,7 +171,7 @@ class ModelFile(Strict):
     spec: dict[str, Any]
     data: dict[str, Any] = Field(default_factory=dict)
     weights: dict[str, Any] = Field(default_factory=dict)
-    step: int = 0
+    step: int = Field(default=0, ge=0)
 
     @field_validator("spec")
     @classmethod
@@ -179,6 +180,8 @@ class ModelFile(Strict):
         for key, kind in kinds.items():
             if not isinstance(spec.get(key), kind):
                 raise ValueError(f"{key} is missing or of the wrong kind")
+        if not 0 < spec["fps"] <= 240 or not 1 <= spec["dim"] <= 100_000:
+            raise ValueError(f"fps {spec['fps']:.6g}, dim {spec['dim']}; allowed: 0 to 240, 1 to 100000")
         return spec
 
 
@@ -195,23 +198,23 @@ def read_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     The length of a run in steps takes the place of one in epochs, and the other way round.
     """
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
 
     _check_overrides(overrides)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {_one_line(error)}") from error
+    text = read_text(path, ConfigError, most=MOST_YAML, wide=False)
+    check_yaml(text, str(path), ConfigError)
     try:
         loaded = OmegaConf.create(text)
         for override in overrides:
             loaded = _overridden(loaded, override, path)
         plain = OmegaConf.to_container(loaded, resolve=False)
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path}: is not a readable recipe or card: {_one_line(error)}") from error
+    except ConfigError:
+        raise
+    except Exception as error:  # OmegaConf raises a dozen classes, AssertionError among them
+        raise ConfigError(f"{path}: is not a readable recipe or card: {short(error)}") from error
     if not isinstance(plain, dict):
         raise ConfigError(f"{path}: got {type(plain).__name__}; a recipe or card is a table of key: value")
     _refuse_interpolation(plain, path, "")
+    check_plain(plain, str(path), ConfigError)
     return {str(key): value for key, value in plain.items()}
 
 
@@ -256,8 +259,8 @@ def settings_from(overrides: Sequence[str]) -> dict[str, Any]:
     _check_overrides(overrides)
     try:
         plain = OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)), resolve=False)
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
-        raise ConfigError(f"settings {' '.join(overrides)!r}: {_one_line(error)}") from error
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
+        raise ConfigError(f"settings {' '.join(overrides)!r:.200}: {short(error)}") from error
     return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
 
 
@@ -309,10 +312,6 @@ def _known(kind: str, name: str, where: str) -> None:
     entries = registry.table(kind)
     if name not in entries:
         raise UnknownName("data set" if kind == "data" else kind.rstrip("s"), name, entries, where)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def _refuse_interpolation(value: Any, path: Path, key: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from motion_platform.core import gguf
 from motion_platform.core.errors import UnknownName, WeightsError
+from motion_platform.core.files import settle
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 """Checkpoints that are part of this package, one folder each."""
@@ -121,6 +122,7 @@ def find_checkpoint(name: str | os.PathLike[str]) -> Path:
     text = os.fspath(name)
     if text in shipped():
         return SHIPPED / text
+    settle(Path(text).expanduser() / "model.yaml")
     if folder := local_folder(text, needs="model.yaml"):
         return folder
     if text.count("/") == 1:

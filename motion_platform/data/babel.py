@@ -9,7 +9,6 @@ frame_anns). Low-level text of a clip: its frame labels sorted by start and join
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from motion_platform.core.errors import DataError
+from motion_platform.core.opening import read_json
 from motion_platform.texts.sides import swap_sides
 
 FILES = ("train.json", "val.json", "extra_train.json", "extra_val.json")
@@ -56,10 +56,7 @@ def read(folder: Path) -> dict[str, list[list[TimedLabel]]]:
         raise DataError(f"babel: {folder} holds none of {', '.join(FILES)}; unpack BABEL 1.0 there")
     recordings: dict[str, list[list[TimedLabel]]] = {}
     for path in paths:
-        try:
-            records = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read as JSON: {error}") from error
+        records = read_json(path)
         if not isinstance(records, dict):
             raise DataError(f"{path}: is a {type(records).__name__}, not BABEL 1.0's table of records by id")
         for sid, record in records.items():

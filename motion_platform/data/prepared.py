@@ -24,12 +24,13 @@ import numpy as np
 import torch
 
 from motion_platform.core.errors import DataError, UnknownName, UsageError
+from motion_platform.core.opening import short
 from motion_platform.core.schema import Audio, Batch, MotionSpec, Word
+from motion_platform.data.meta import REMEDY, arrow_files, read_meta
 from motion_platform.data.slots import ALL_LABELS, SOUND, Slot, slot_of
 from motion_platform.motion.representations import get_representation
 from motion_platform.texts.joined import joined_text
 
-FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")
 SAMPLES = "samples"
 """The stream that is the recording itself: (N, 1)."""
@@ -82,24 +83,33 @@ class PreparedDataset:
         folder = Path(folder)
         if not (folder / "meta.json").is_file():
             raise DataError(f"{folder}: no prepared dataset here (no meta.json); make one with: motion data prepare")
-        try:
-            meta = json.loads((folder / "meta.json").read_text())
-            state = json.loads((folder / "state.json").read_text())
-            files = [folder / f["filename"] for f in state["_data_files"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{folder}: meta.json or state.json cannot be read ({error}); prepare again") from error
-        if meta.get("format_version") != FORMAT_VERSION:
-            raise DataError(
-                f"{folder}: format version {meta.get('format_version')!r}, this program reads {FORMAT_VERSION}; "
-                "prepare the data again"
-            )
+        meta = read_meta(folder)
         batches: list[Any] = []
-        for file in files:
+        for file in arrow_files(folder, meta):
             try:
-                batches += pa.ipc.open_stream(pa.memory_map(str(file))).read_all().to_batches()
-            except (OSError, pa.ArrowInvalid) as error:
-                raise DataError(f"{file}: cannot be read as Arrow ({error}); prepare the data again") from error
-        return cls(folder, meta, [b for b in batches if b.num_rows])
+                for batch in pa.ipc.open_stream(pa.memory_map(str(file))):
+                    batch.validate(full=True)  # a wrong offset would be followed out of the file
+                    batches.append(batch)
+            except (OSError, pa.ArrowException) as error:
+                raise DataError(f"{file}: cannot be read as Arrow ({short(error)}); {REMEDY}") from error
+        try:
+            made = cls(folder, meta, [batch for batch in batches if batch.num_rows])
+            made._check()
+        except (KeyError, ValueError, TypeError, AttributeError, LookupError, pa.ArrowException) as error:
+            raise DataError(
+                f"{folder}: does not hold the columns that meta.json says ({short(error)}); {REMEDY}"
+            ) from error
+        return made
+
+    def _check(self) -> None:
+        """ValueError where rows do not hold what they must: features of so many frames, a split, an id of their own."""
+        if len(self._row) != len(self._ids):
+            raise ValueError("an id is there twice")
+        if wrong := sorted(set(self._splits) - set(SPLITS)):
+            raise ValueError(f"split {wrong[0]!r:.40}")
+        row = np.array([len(self._raw("features", i)) for i in range(len(self))], np.int64)
+        if len(self) and ((row != self.frames * self.dim * 4).any() or self.frames.min() < 1):
+            raise ValueError(f"{self.dim} features a frame")
 
     @property
     def fingerprint(self) -> str:
@@ -331,5 +341,7 @@ class PreparedDataset:
 
 def _buffers(column: Any) -> tuple[np.ndarray, np.ndarray]:
     """(offsets, bytes) of a large_binary column, not copied."""
+    if str(column.type) != "large_binary":
+        raise ValueError(f"a column of {column.type} instead of large_binary")
     _, offsets, data = column.buffers()
     return np.frombuffer(offsets, np.int64)[column.offset :], np.frombuffer(data, np.uint8)

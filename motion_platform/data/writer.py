@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from motion_platform.core.errors import DataError, OutputError, UnknownName
+from motion_platform.core.files import put_folder, settle_folder, sweep, temporary_beside
 from motion_platform.core.schema import Word
-from motion_platform.data.prepared import FORMAT_VERSION, SPLITS
+from motion_platform.data.meta import FORMAT_VERSION, digest, sums
+from motion_platform.data.prepared import SPLITS
 from motion_platform.data.statistics import Statistics
 from motion_platform.motion.representations import get_representation
 
@@ -53,6 +54,7 @@ class PreparedWriter:
     ) -> None:
         self.out = Path(out)
         self.overwrite = overwrite
+        settle_folder(self.out)
         if self.out.exists() and not overwrite:
             raise OutputError(f"{self.out}: already exists; remove it or pass --overwrite")
         if (
@@ -84,7 +86,8 @@ class PreparedWriter:
         self._made = [place for place in self.out.parents if not place.exists()]
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
-            self.temporary = self.out.with_name(f".{self.out.name[:100]}.{uuid.uuid4().hex[:8]}.tmp")
+            sweep(self.out.parent)
+            self.temporary = temporary_beside(self.out.with_suffix(""))
             self.temporary.mkdir()
         except OSError as error:
             raise OutputError(f"{self.out}: cannot be written: {error.strerror or error}") from error
@@ -94,13 +97,7 @@ class PreparedWriter:
         try:
             self._close()
             if kind is None and self._finished:
-                old = None
-                if self.out.exists():
-                    old = self.out.with_name(f".{self.out.name[:100]}.{uuid.uuid4().hex[:8]}.old")
-                    os.replace(self.out, old)
-                os.replace(self.temporary, self.out)
-                if old is not None:
-                    shutil.rmtree(old) if old.is_dir() else old.unlink()
+                put_folder(self.temporary, self.out, replace=self.overwrite)
         except OSError as problem:
             raise OutputError(f"{self.out}: cannot be written: {problem.strerror or problem}") from problem
         finally:
@@ -210,8 +207,11 @@ class PreparedWriter:
                 "std": std.tolist(),
                 "std_per_column": per_column.tolist(),
             },
+            "files": sums(self.temporary, self._files),
             "report": dict(report or {}),
         }
+        meta = json.loads(json.dumps(meta))
+        meta["sha256"] = digest(meta)
         state: dict[str, Any] = {
             "_data_files": [{"filename": f} for f in self._files],
             "_fingerprint": uuid.uuid4().hex[:16],

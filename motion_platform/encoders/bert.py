@@ -25,7 +25,7 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file, {} when there is none. Errors: WeightsError."""
     try:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: not JSON: {error}") from error
 
 

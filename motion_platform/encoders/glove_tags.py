@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from motion_platform.core import weight_files
-from motion_platform.core.errors import WeightsError
+from motion_platform.core.errors import DataError, WeightsError
 from motion_platform.encoders import word_tags
 from motion_platform.encoders.text import TextEncoder
+from motion_platform.motion.io.arrays import mapped
 
 MAX_WORDS = 20
 """The evaluator reads so many words of a caption, and one mark before and one after them."""
@@ -54,8 +55,8 @@ def read_vectors(folder: Path, prefix: str = "our_vab") -> dict[str, np.ndarray]
         if not path.is_file():
             raise WeightsError(f"{path}: is missing; give the evaluator's glove folder with all three {prefix}_* files")
     try:
-        vectors = np.load(paths[0], allow_pickle=False)
-    except (OSError, ValueError) as error:
+        vectors = mapped(paths[0], "r")
+    except DataError as error:
         raise WeightsError(f"{paths[0]}: is not an array of vectors: {error}") from error
     words, index = read_plain_pickle(paths[1]), read_plain_pickle(paths[2])
     good = (

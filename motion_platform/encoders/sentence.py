@@ -51,11 +51,34 @@ class SentenceEncoder(TextEncoder):
         return self.network(texts, self.output, self.cut)
 
 
+def check_modules(folder: Path) -> None:
+    """WeightsError for a folder whose modules are not sentence-transformers' own.
+
+    ``modules.json`` names Python classes, and some versions import them from wherever they are, the folder among it: a
+    model from a stranger would run its code. The same holds for ``auto_map`` in config.json, of transformers.
+    """
+    from motion_platform.encoders.bert import read_json
+
+    modules = read_json(folder / "modules.json")
+    for module in modules if isinstance(modules, list) else []:
+        kind = module.get("type") if isinstance(module, dict) else module
+        if not isinstance(kind, str) or not kind.startswith("sentence_transformers."):
+            raise WeightsError(
+                f"{folder / 'modules.json'}: names the module {kind!r:.80}, which would be code from the folder; only "
+                "modules of sentence_transformers are run"
+            )
+    for path in sorted(folder.rglob("*config.json")):
+        found = read_json(path)
+        if isinstance(found, dict) and "auto_map" in found:
+            raise WeightsError(f"{path}: auto_map names Python code of the folder's own, which is never run")
+
+
 class Stack(nn.Module):
     """Any other stack of modules, run by sentence-transformers itself (its import takes seconds)."""
 
     def __init__(self, folder: Path, max_tokens: int | None) -> None:
         super().__init__()
+        check_modules(folder)
         from sentence_transformers import SentenceTransformer
 
         try:

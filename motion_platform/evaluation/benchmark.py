@@ -373,7 +373,7 @@ def cell_path(job: Job, task: Task, source: Source, plan: Plan) -> Path:
 
 def find(job: Job, task: Task, source: Source, judges: Judges, plan: Plan, say: Say) -> Row | None:
     """The kept cell, or None when there is none, when it is not whole, or when it was measured under other settings."""
-    if job.out is None or not (path := cell_path(job, task, source, plan)).is_file():
+    if job.out is None or not results.is_there(path := cell_path(job, task, source, plan)):
         return None
     try:
         header, (row,) = results.load(path)

@@ -21,6 +21,7 @@ import numpy as np
 
 from motion_platform.core import registry
 from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.opening import short
 from motion_platform.evaluation import results
 from motion_platform.evaluation.protocol import Row
 from motion_platform.metrics.sets import Rows, SetMetric
@@ -68,13 +69,25 @@ def load_row(name: str) -> Row:
     if not wanted:
         return rows[-1]
     for row in rows:
-        if row.facts["name"] == wanted:
+        if row.facts.get("name") == wanted:
             return row
-    raise UsageError(f"{path}: has no row {wanted!r}; its rows: {', '.join(row.facts['name'] for row in rows)}")
+    known = ", ".join(str(row.facts.get("name")) for row in rows)
+    raise UsageError(f"{path}: has no row {wanted!r}; its rows: {known}")
 
 
 def compare(a: Row, b: Row, *, resamples: int = 1000, set_resamples: int = 200, seed: int = 0) -> list[Difference]:
-    """All values that both rows have. Errors: DataError for rows of another task, data or choice of clips."""
+    """All values that both rows have. Errors: DataError for rows of another task, data or choice of clips, and for rows
+    that do not hold what a result does."""
+    try:
+        return _compared(a, b, resamples, set_resamples, seed)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise DataError(
+            f"compare: a row does not hold what a result does ({type(error).__name__}: {short(error)}); "
+            "measure it again"
+        ) from error
+
+
+def _compared(a: Row, b: Row, resamples: int, set_resamples: int, seed: int) -> list[Difference]:
     for key in ("task", "split"):
         if a.facts.get(key) != b.facts.get(key):
             raise DataError(f"compare: {key} is {a.facts.get(key)!r} for A and {b.facts.get(key)!r} for B")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,14 @@ from torch.nn.utils.rnn import pad_sequence
 
 from motion_platform.core.contracts import clip_of
 from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.files import settle
+from motion_platform.core.opening import read_json, read_table
 from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.evaluation.sources import Source
 from motion_platform.evaluation.testset import Item, TestSet
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.io.arrays import load_array
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.retarget import to_humanml3d
 
@@ -30,6 +32,7 @@ SHOWN = 5
 
 def is_results(folder: Path) -> bool:
     """Is this a folder of motions? A checkpoint has a model.yaml; a folder without one holds results."""
+    settle(folder / "model.yaml")
     return folder.is_dir() and not (folder / "model.yaml").is_file()
 
 
@@ -93,7 +96,7 @@ class OutsideMotions(Source):
             clip = io.load(path)  # checks everything; features are then taken as they are in the file
             name = clip.info.get("representation")
             if name is not None:
-                return np.load(path, allow_pickle=False).astype(np.float32), name
+                return load_array(path).astype(np.float32), name
         else:
             try:
                 clip = io.load(path)
@@ -142,7 +145,7 @@ def find_files(folder: Path) -> dict[str, Path]:
     for sample, path in pairs:
         if sample in found:
             raise DataError(f"{folder}: clip {sample!r} is there twice: {found[sample].name} and {path.name}")
-        if not path.is_file():
+        if not os.path.isfile(path):  # false for what can be no name, too
             raise DataError(f"{folder}: the index names {path.name} for clip {sample!r}, but there is no such file")
         found[sample] = path
     if not found:
@@ -153,15 +156,14 @@ def find_files(folder: Path) -> dict[str, Path]:
 
 
 def _index(path: Path) -> list[tuple[str, Path]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            pairs = json.loads(text, object_pairs_hook=list)  # a dictionary would hide an id that is there twice
-            pairs = [(str(sample), str(file)) for sample, file in pairs]
-        else:
-            pairs = [(row["id"], row["file"]) for row in csv.DictReader(text.splitlines())]
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: is no index (csv with the columns id and file, or json {{id: file}}): {error}"
-        ) from error
+    if path.suffix == ".json":
+        found = read_json(path, pairs=list)  # a dictionary would hide an id that is there twice
+        pairs = found if isinstance(found, list) else [found]
+    else:
+        pairs = [(row["id"], row["file"]) for _, row in read_table(path, ("id", "file"))]
+    for pair in pairs:
+        if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(e, str) and e for e in pair)):
+            raise DataError(
+                f"{path}: is no index (csv with the columns id and file, or json {{id: file}}): got {pair!r:.60}"
+            )
     return [(sample, path.parent / file) for sample, file in pairs]

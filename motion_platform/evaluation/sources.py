@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 import time
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ from motion_platform.core.tasks import Task
 from motion_platform.evaluation.low_text import LowText
 from motion_platform.evaluation.testset import Item, TestSet
 from motion_platform.model.motion_model import MotionModel
+from motion_platform.motion.io.arrays import load_arrays
 
 Kind = Literal["truth", "bound", "model", "folder"]
 Precision = Literal["fp32", "bf16"]
@@ -189,10 +189,10 @@ class ModelSource(Source):
     def _read(self, path: Path, batch: Batch) -> Motion:
         spec, lengths = self.model.spec, batch.lengths.to(self.model.device)
         try:
-            with np.load(path, allow_pickle=False) as found:
-                frames, seconds = torch.from_numpy(found["x"]), float(found["seconds"])
-                own = torch.from_numpy(found["own"]) if "own" in found else None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            found = load_arrays(path, {"x", "seconds", "own"})
+            frames, seconds = torch.from_numpy(found["x"]), float(found["seconds"])
+            own = torch.from_numpy(found["own"]) if "own" in found else None
+        except (DataError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: kept motions cannot be read ({error}); delete the file") from error
         if frames.shape != (int(lengths.sum()), spec.dim):
             raise DataError(f"{path}: kept motions have shape {tuple(frames.shape)}; delete the file")

@@ -1,7 +1,7 @@
 """Features of frozen encoders, computed once: in memory, and in a folder if there is one.
 
 A folder holds one sub-folder a fingerprint, with shards: ``<name>.npy`` (float32 tokens of many inputs, stacked) and
-``<name>.json`` (which rows belong to which input), which is written last. Several processes may write at once.
+``<name>.json`` (which rows belong to which input), written as one thing. Several processes may write at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motion_platform.core.errors import DataError, OutputError
+from motion_platform.core.errors import DataError
+from motion_platform.core.files import atomic_files, settle_all
+from motion_platform.core.opening import read_json, short
+from motion_platform.motion.io.arrays import mapped
 
 FLUSH = 8192
 """Inputs gathered in memory before a shard is written."""
@@ -43,6 +46,7 @@ class FeatureCache:
         if fingerprint not in self._memory:
             self._memory[fingerprint] = {}
             if self.folder is not None:
+                settle_all(self._place(fingerprint))
                 for index in sorted(self._place(fingerprint).glob("*.json")):
                     self._memory[fingerprint].update(read_shard(index))
         return self._memory[fingerprint]
@@ -79,22 +83,11 @@ class FeatureCache:
 
 def write_shard(folder: Path, features: dict[str, Tensor]) -> Path:
     """Write one shard; returns its index file. Errors: OutputError, and then nothing is left behind."""
-    name = uuid.uuid4().hex
-    rows, index = folder / f"{name}.npy", folder / f"{name}.json"
-    partial = [folder / f".{name}.npy.tmp", folder / f".{name}.json.tmp"]
+    index = folder / f"{uuid.uuid4().hex}.json"
     counts = [[key, len(value)] for key, value in features.items()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(partial[0], "wb") as file:
-            np.save(file, torch.cat(list(features.values())).float().cpu().numpy())
-        partial[1].write_text(json.dumps(counts), encoding="utf-8")
-        os.replace(partial[0], rows)
-        os.replace(partial[1], index)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot write the feature cache: {error.strerror or error}") from error
-    finally:
-        for path in partial:
-            path.unlink(missing_ok=True)
+    with atomic_files(index) as partial:
+        np.save(partial / f"{index.stem}.npy", torch.cat(list(features.values())).float().cpu().numpy())
+        (partial / index.name).write_text(json.dumps(counts), encoding="utf-8")
     return index
 
 
@@ -102,12 +95,14 @@ def read_shard(index: Path) -> dict[str, Tensor]:
     """Input -> tokens (n, C), mapped from the file. Errors: DataError."""
     rows = index.with_suffix(".npy")
     try:
-        counts = json.loads(index.read_text(encoding="utf-8"))
+        counts = read_json(index)
         # Copy on write, so that torch gets memory it may write to; nothing is ever written to the file.
-        stacked = torch.from_numpy(np.load(rows, mmap_mode="c", allow_pickle=False))
+        stacked = torch.from_numpy(mapped(rows, "c"))
         if stacked.ndim != 2 or stacked.dtype != torch.float32:
             raise ValueError(f"holds {tuple(stacked.shape)} {stacked.dtype}, expected (rows, C) float32")
         keys, lengths = [key for key, _ in counts], [count for _, count in counts]
+        if not all(isinstance(key, str) for key in keys) or not torch.isfinite(stacked).all():
+            raise ValueError("a key that is no text, or a number that is not finite")
         return dict(zip(keys, stacked.split(lengths), strict=True))
-    except (OSError, ValueError, TypeError, RuntimeError, EOFError) as error:
-        raise DataError(f"{rows}: damaged feature cache ({str(error).splitlines()[0]}); delete its folder") from error
+    except (DataError, OSError, ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise DataError(f"{rows}: damaged feature cache ({short(error)}); delete its folder") from error

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from motion_platform.core.errors import DataError, UsageError
-from motion_platform.core.files import write_files
+from motion_platform.core.files import atomic_path
+from motion_platform.core.opening import short
 from motion_platform.encoders.sentence import SentenceEncoder
 from motion_platform.texts.familiar import content_stems, language_of
 
@@ -128,7 +129,9 @@ def write_known(folder: Path, known: Known) -> None:
     vectors = torch.from_numpy(np.round(known.vectors * 127).astype(np.int8))
     parts = {"sentences": known.sentences, "words": known.words, "actions": known.actions}
     header = {name: json.dumps(part, ensure_ascii=False) for name, part in parts.items()}
-    write_files(folder, {FILE: save({"vectors": vectors}, {**header, "encoder": known.encoder})})
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder / FILE) as temporary:
+        temporary.write_bytes(save({"vectors": vectors}, {**header, "encoder": known.encoder}))
 
 
 def read_known(folder: Path) -> Known | None:
@@ -141,9 +144,15 @@ def read_known(folder: Path) -> Known | None:
     try:
         with safe_open(path, "np") as file:
             header: dict[str, Any] = file.metadata() or {}
-            vectors = file.get_tensor("vectors").astype(np.float32)
+            vectors = file.get_tensor("vectors")
         read = {name: json.loads(header[name]) for name in ("sentences", "words", "actions")}
-    except (OSError, KeyError, ValueError, SafetensorError) as error:
-        raise DataError(f"{path}: holds no known sentences: {' '.join(str(error).split())}") from error
+        counts = [count for name in ("words", "actions") for count in read[name].values()]
+        if not (vectors.ndim == 2 and vectors.dtype == np.int8 and len(vectors) == len(read["sentences"])):
+            raise ValueError(f"vectors {vectors.shape} of {vectors.dtype} for {len(read['sentences'])} sentences")
+        if not all(isinstance(text, str) for text in read["sentences"]) or not all(type(n) is int for n in counts):
+            raise ValueError("a sentence that is no text, or a count that is no number")
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+        raise DataError(f"{path}: holds no known sentences: {short(error)}") from error
+    vectors = vectors.astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
     return Known(tuple(read["sentences"]), vectors, read["words"], read["actions"], header.get("encoder", ""))

@@ -20,11 +20,13 @@ from motion_platform.core.checkpoint_files import CARD, FORMAT, WEIGHTS, read_ca
 from motion_platform.core.config import ModelFile, SlotRecipe
 from motion_platform.core.contracts import Encoder, Generator, Space, Trainable
 from motion_platform.core.errors import UsageError, WeightsError, suggest
-from motion_platform.core.files import write_files
+from motion_platform.core.files import atomic_files
+from motion_platform.core.opening import short
 from motion_platform.core.schema import Batch, Condition, Edit, Mixture, Motion, MotionSpec, Sampling, Spans
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.core.settings import arranged
 from motion_platform.model.conditioning import Conditioning
+from motion_platform.motion.representations import get_representation
 
 
 class MotionModel(nn.Module):
@@ -128,12 +130,18 @@ class MotionModel(nn.Module):
     def save_pretrained(self, folder: str | Path, *, dtype: str = "float32", step: int | None = None) -> Path:
         """Write ``model.yaml`` and ``model.safetensors``; ``dtype`` "float16" halves the file. Returns the folder.
 
-        Both files are complete before either is moved into place. Errors: OutputError, WeightsError (a weight that is
-        NaN or does not fit the type).
+        The two are one thing: whatever happens, the folder holds both, or what was there. Errors: OutputError,
+        WeightsError (a weight that is NaN or does not fit the type).
         """
+        folder = Path(folder)
+        with atomic_files(folder / CARD) as partial:
+            self.write_into(partial, dtype=dtype, step=step)
+        return folder
+
+    def write_into(self, folder: Path, *, dtype: str = "float32", step: int | None = None) -> None:
+        """The files of :meth:`save_pretrained` in a new folder that somebody else moves into place. Errors: its own."""
         from safetensors.torch import save
 
-        folder = Path(folder)
         kind = {"float32": torch.float32, "float16": torch.float16}[dtype]
         tensors = {}
         for name, value in self.own_state().items():
@@ -155,8 +163,8 @@ class MotionModel(nn.Module):
                 "fingerprints": {**self.conditioning.fingerprints, **self.trainable.fingerprints()},
             }
         )
-        write_files(folder, {WEIGHTS: data, CARD: config.to_yaml(self.card).encode()})
-        return folder
+        (folder / WEIGHTS).write_bytes(data)
+        (folder / CARD).write_bytes(config.to_yaml(self.card).encode())
 
     @classmethod
     def from_pretrained(cls, name: str | Path, *, device: torch.device | str = "cpu") -> MotionModel:
@@ -168,9 +176,14 @@ class MotionModel(nn.Module):
         folder = weight_files.find_checkpoint(name)
         card = read_card(folder)
         tensors = read_weights(folder, card)
+        check_sizes(card, tensors, folder)
         mean, std = tensors.pop("spec.mean"), tensors.pop("spec.std")
         words = {k: card.spec[k] for k in ("representation", "skeleton", "fps", "units")}
-        model = build(card, MotionSpec(**words, mean=mean.float(), std=std.float()), where=str(folder / CARD))
+        spec = MotionSpec(**words, mean=mean.float(), std=std.float())
+        try:
+            model = build(card, spec, where=str(folder / CARD))
+        except (RuntimeError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError) as error:
+            raise WeightsError(f"{folder / CARD}: no model can be built of this: {short(error)}") from error
         model._load(tensors, folder)  # noqa: SLF001 - of this class
         return model.to(device).eval()
 
@@ -187,6 +200,9 @@ class MotionModel(nn.Module):
                 else f"has {wrong[0]} in another shape"
             )
             raise WeightsError(f"{folder / WEIGHTS}: {what}; it is not of the model that {CARD} describes")
+        for name, value in tensors.items():
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise WeightsError(f"{folder / WEIGHTS}: {name} has a NaN or infinite number; it is damaged")
         with torch.no_grad():
             for name, value in own.items():
                 value.copy_(tensors[name])
@@ -210,6 +226,29 @@ class MotionModel(nn.Module):
             api = HfApi()
             api.create_repo(repository, private=private, exist_ok=True)
             return str(api.upload_folder(repo_id=repository, folder_path=folder))
+
+
+SIZES = ("layers", "width", "embedding", "heads", "codes", "codebooks")
+"""Settings that say how large a model is."""
+
+
+def check_sizes(card: ModelFile, tensors: Mapping[str, Tensor], folder: Path) -> None:
+    """WeightsError where the card and the weights cannot belong together, before a model is built by the card: other
+    statistics than the representation has, or a setting larger than anything in the weight file."""
+    dim = get_representation(str(card.spec["representation"])).dim
+    shapes = {tuple(tensors[name].shape) for name in ("spec.mean", "spec.std")}
+    if card.spec["dim"] != dim or shapes != {(dim,)}:
+        raise WeightsError(
+            f"{folder / CARD}: spec: dim {card.spec['dim']} and statistics {sorted(shapes)}; "
+            f"{card.spec['representation']} has {dim} numbers"
+        )
+    for name in ("spec.mean", "spec.std"):
+        if not torch.isfinite(tensors[name]).all() or (name == "spec.std" and (tensors[name] < 0).any()):
+            raise WeightsError(f"{folder / WEIGHTS}: {name} has a NaN, infinite or negative number; it is damaged")
+    largest = max(len(tensors), *(size for value in tensors.values() for size in value.shape), 64)
+    for key, value in card.model.settings.items():
+        if key in SIZES and isinstance(value, int) and value > largest:
+            raise WeightsError(f"{folder / CARD}: model.settings.{key}: got {value}; its weights are not that large")
 
 
 def build(card: ModelFile, spec: MotionSpec, *, where: str = "") -> MotionModel:

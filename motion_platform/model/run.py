@@ -10,6 +10,7 @@ from motion_platform.core import config, tasks, weight_files
 from motion_platform.core.config import DataRecipe, Recipe
 from motion_platform.core.contracts import Generator
 from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.files import settle_folder
 from motion_platform.core.tasks import Task
 from motion_platform.data.encoded import encoded_as
 from motion_platform.data.prepared import PreparedDataset
@@ -50,6 +51,7 @@ def open_data(data: DataRecipe) -> PreparedDataset:
 
         return PreparedDataset.open(sample.folder())
     path = data_folder(data.name, data.folder)
+    settle_folder(path)
     if not path.is_dir():
         raise DataError(
             f"{path}: no prepared data set {data.name} there; run: motion data prepare {data.name} --source DIR "
@@ -68,7 +70,8 @@ def find_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        torch.empty(1, device=name)
+        if torch.empty(1, device=name).is_meta:
+            raise ValueError("computes nothing")
     except Exception as error:  # torch raises several classes for a device that is not there
         raise UsageError(f"--device: {name!r} is not on this machine; use cpu or auto") from error
     return name

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from motion_platform.core.errors import ConfigError, DataError
+from motion_platform.core.opening import read_yaml
 from motion_platform.motion.skeleton import get_skeleton
 
 TARGET = "humanml3d"
@@ -75,10 +76,7 @@ def _read(names: str | Path | Mapping[str, Any]) -> dict[str, Any]:
     """A person's own table."""
     where = "names" if isinstance(names, Mapping) else str(names)
     if not isinstance(names, Mapping):
-        try:
-            names = yaml.safe_load(Path(names).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(f"{where}: no table of joint names: {' '.join(str(error).split())}") from error
+        names = read_yaml(Path(names), ConfigError)
     if not isinstance(names, Mapping) or not all(isinstance(k, str) for k in names):
         raise ConfigError(f"{where}: a table of joint names maps target joints to source joints, got {names!r:.80}")
     targets = get_skeleton(TARGET).joints

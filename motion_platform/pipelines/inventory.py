@@ -13,6 +13,7 @@ from typing import Any
 from motion_platform.core import cards, descriptions, registry, weight_files
 from motion_platform.core.catalog import CATALOG
 from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
+from motion_platform.core.files import settle, settle_folder
 from motion_platform.core.licences import licence_of
 
 
@@ -98,6 +99,8 @@ def describe(
     file's reader.
     """
     place = Path(path)
+    settle_folder(place)
+    settle(place / "model.yaml")
     if (place / "meta.json").is_file():
         return _data_set(place)
     if path in weight_files.shipped() or (place / "model.yaml").is_file():

@@ -26,6 +26,7 @@ from motion_platform.model.motion_model import MotionModel
 from motion_platform.model.run import Run, load_run
 from motion_platform.motion.bodies import features_of
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.io.arrays import load_array
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.pipelines import texts
@@ -195,9 +196,9 @@ def _kept(model: MotionModel, dataset: PreparedDataset, kind: str, make: Callabl
     path = index_path(model, dataset, kind)
     if path.is_file():
         try:
-            points = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: the index cannot be read ({error}); delete the file, it is made again") from error
+            points = load_array(path)
+        except DataError as error:
+            raise DataError(f"{error}; delete the file, the index is made again") from error
         if points.ndim == 2 and len(points) == len(dataset):
             return points
         raise DataError(f"{path}: the index has shape {points.shape}; delete the file, it is made again")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from motion_platform.core.errors import UnknownName, UsageError
+from motion_platform.core.opening import read_text
 from motion_platform.core.schema import Mixture
 from motion_platform.model.run import Run
 
@@ -83,10 +84,7 @@ class Line:
 
 def read_lines(path: Path) -> list[Line]:
     """A file of texts: one a line, a low-level text after a tab; empty lines are skipped. Errors: UsageError."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as text: {' '.join(str(error).split())}") from error
+    lines = read_text(path, UsageError).splitlines()
     found = []
     for number, line in enumerate(lines, 1):
         if line.strip():

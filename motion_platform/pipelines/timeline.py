@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ import torch
 
 from motion_platform.core.contracts import Generator
 from motion_platform.core.errors import UsageError, suggest
+from motion_platform.core.opening import read_json, read_yaml
 from motion_platform.core.plan import LANES, WHOLE_BODY, Plan, Segment
 from motion_platform.core.schedule import starts_of
 from motion_platform.core.schema import Sampling, Spans
@@ -55,13 +55,7 @@ def read_timeline(given: str | Path | Sequence[Any] | Mapping[str, Any]) -> Plan
 
 
 def _file(path: Path) -> Any:
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8")
-        found = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"{path}: cannot be read as a timeline: {' '.join(str(error).split())}") from error
+    found = (read_json if path.suffix.lower() == ".json" else read_yaml)(path, UsageError, what="a timeline")
     if not isinstance(found, (list, dict)):
         raise UsageError(f"{path}: holds no timeline; write a list of segments: - {{text: walk forward, seconds: 3}}")
     return found

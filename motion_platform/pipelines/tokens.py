@@ -17,6 +17,7 @@ from motion_platform.core.config import Component, Strict
 from motion_platform.core.contracts import MotionTokenizer
 from motion_platform.core.errors import DataError, UnknownName, UsageError, WeightsError
 from motion_platform.core.files import atomic_path
+from motion_platform.core.opening import read_json
 from motion_platform.core.schema import Motion, Tokens
 from motion_platform.model.run import Run, load_run
 from motion_platform.motion.clip import Clip
@@ -156,10 +157,7 @@ def write(path: Path, run: Run, written: Sequence[Written]) -> None:
 
 def read(path: Path) -> TokenFile:
     """Read and check a token file. Errors: DataError, ConfigError."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as tokens: {' '.join(str(error).split())[:200]}") from error
+    values = read_json(path, what="tokens")
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         got = values.get("format") if isinstance(values, dict) else type(values).__name__
         raise DataError(f"{path}: is no file of tokens (format {got!r}); this program reads {FORMAT!r}")
@@ -168,6 +166,9 @@ def read(path: Path) -> TokenFile:
         wrong = next((step for step in row.ids if len(step) != found.codebooks), None)
         if wrong is not None:
             raise DataError(f"{path}: motion {row.name!r}: got {wrong}; a step has {found.codebooks} number(s)")
+        wrong = next((step for step in row.ids if any(not 0 <= number < found.codes for number in step)), None)
+        if wrong is not None:
+            raise DataError(f"{path}: motion {row.name!r}: got {str(wrong)[:60]}; allowed: 0 to {found.codes - 1}")
         if not len(row.ids) * found.stride >= row.frames > (len(row.ids) - 1) * found.stride:
             raise DataError(
                 f"{path}: motion {row.name!r}: {row.frames} frames do not fit {len(row.ids)} steps of {found.stride}"
@@ -183,8 +184,4 @@ def of_file(found: TokenFile, run: Run, path: Path) -> list[Written]:
             f"{path}: was written by {found.tokenizer} ({found.sha256[:16]}...), this is {run.model.card.name} "
             f"({sha256[:16]}...); tokens can be read only by the tokenizer that wrote them"
         )
-    low, high = -(2**62), 2**62
-    for row in found.motions:
-        if any(not low < number < high for step in row.ids for number in step):
-            raise DataError(f"{path}: motion {row.name!r}: a number is no code; allowed: 0 to {found.codes - 1}")
     return [Written(row.name, row.frames, torch.tensor(row.ids)) for row in found.motions]

@@ -16,6 +16,7 @@ from motion_platform.core.contracts import Encoder
 from motion_platform.core.errors import ConfigError
 from motion_platform.core.files import atomic_path
 from motion_platform.core.seeding import seed_of
+from motion_platform.motion.io.arrays import load_array
 from motion_platform.planners.low_texts import Example
 
 
@@ -74,8 +75,8 @@ class Dictionary:
         key = "\n".join([self.encoder.fingerprint(), *captions])
         path = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
         if path.is_file():
-            vectors = np.load(path, allow_pickle=False)
-            if len(vectors) == len(captions):
+            vectors = load_array(path)
+            if vectors.ndim == 2 and len(vectors) == len(captions):
                 return vectors
         vectors = self.embed(captions)
         cache.mkdir(parents=True, exist_ok=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from motion_platform.core.errors import DataError
+from motion_platform.core.opening import read_text, table_of
 from motion_platform.data.prepared import PreparedDataset
 
 COLUMNS = ("caption", "low")
@@ -39,22 +39,13 @@ def read(table: str | None = None, split: str = "train") -> list[Example]:
     path = Path(table).expanduser()
     if path.is_dir():
         return _from_prepared(path, split)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"table: {path} cannot be read as text: {getattr(error, 'strerror', None) or error}") from error
-    return _from_csv(text, str(path))
+    return _from_csv(read_text(path), str(path))
 
 
 def _from_csv(text: str, where: str) -> list[Example]:
-    rows = csv.DictReader(text.splitlines())
-    for need in COLUMNS:
-        if need not in (rows.fieldnames or ()):
-            got = ", ".join(rows.fieldnames or ()) or "nothing"
-            raise DataError(f"{where}: row 1: no column {need!r}; needed: {', '.join(COLUMNS)} (got {got})")
     examples = []
-    for number, row in enumerate(rows, start=2):
-        caption, low = (" ".join((row[name] or "").split()) for name in COLUMNS)
+    for number, row in table_of(text, where, COLUMNS):
+        caption, low = (" ".join(row[name].split()) for name in COLUMNS)
         if not caption or not Example(caption, low).actions:
             raise DataError(f"{where}: row {number}: {'caption' if not caption else 'low'} is empty")
         examples.append(Example(caption, low))

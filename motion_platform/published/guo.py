@@ -9,9 +9,10 @@ import torch
 
 from motion_platform import __version__
 from motion_platform.core.config import ModelFile, ModelRecipe, SlotRecipe
-from motion_platform.core.errors import UsageError, WeightsError, suggest
+from motion_platform.core.errors import DataError, UsageError, WeightsError, suggest
 from motion_platform.core.schema import MotionSpec
 from motion_platform.model import motion_model as model
+from motion_platform.motion.io.arrays import load_array
 from motion_platform.motion.representations import get_representation
 
 REPRESENTATIONS = ("humanml3d", "kit_ml")
@@ -65,8 +66,8 @@ def import_guo(
 
 def _statistics(path: Path, dim: int) -> torch.Tensor:
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        values = load_array(path)
+    except DataError as error:
         raise WeightsError(f"{path}: is not an array of statistics: {' '.join(str(error).split())}") from error
     if values.shape != (dim,):
         raise WeightsError(f"{path}: has shape {values.shape}; the evaluator's statistics are ({dim},)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import yaml
 from motion_platform.core import config
 from motion_platform.core.config import Recipe
 from motion_platform.core.errors import OutputError, UsageError, WeightsError
-from motion_platform.core.files import atomic_path, write_files
-from motion_platform.model.motion_model import MotionModel
+from motion_platform.core.files import atomic_files, settle
+from motion_platform.model.motion_model import CARD, MotionModel
 from motion_platform.model.run import RECIPE, RESUME
 
 RESUME_FORMAT = 1
@@ -23,34 +24,44 @@ FREE_TO_CHANGE = {
 """Keys of a recipe that may differ when a run is resumed; all others would make it another run."""
 
 
-def save(model: MotionModel, folder: Path, recipe: Recipe, header: str, *, step: int) -> None:
-    """Write the model folder and its recipe (``header``: comment lines in front)."""
-    model.save_pretrained(folder, dtype=recipe.train.weights_dtype, step=step)
-    write_files(folder, {RECIPE: (header + config.to_yaml(recipe)).encode()})
+def save(
+    model: MotionModel,
+    folder: Path,
+    recipe: Recipe,
+    header: str,
+    *,
+    step: int,
+    state: dict[str, Any] | None = None,
+    averaged: AbstractContextManager[Any] | None = None,
+) -> None:
+    """Write the model folder, its recipe (``header``: comment lines in front), and ``state``, what a run goes on from.
+
+    They are one thing: whatever moment the machine dies, the folder holds all of them, or what was there. averaged: the
+    model has its averaged weights while it is entered. Errors: OutputError; WeightsError for a weight that is NaN.
+    """
+    with atomic_files(folder / CARD) as partial:
+        if state is not None:
+            _write_state(partial / RESUME, recipe, state)
+        with averaged or nullcontext():
+            model.write_into(partial, dtype=recipe.train.weights_dtype, step=step)
+        (partial / RECIPE).write_text(header + config.to_yaml(recipe), encoding="utf-8")
 
 
-def save_state(folder: Path, recipe: Recipe, state: dict[str, Any]) -> None:
-    """Write ``resume/state.pt``, whole or not at all. OutputError when the disk refuses."""
-    path = folder / RESUME
+def _write_state(path: Path, recipe: Recipe, state: dict[str, Any]) -> None:
+    path.parent.mkdir()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path.parent}: could not be written: {error.strerror or error}") from error
-    with atomic_path(path) as temporary:
-        torch.save({"format": RESUME_FORMAT, "recipe": recipe.model_dump(), **state}, temporary)
+        torch.save({"format": RESUME_FORMAT, "recipe": recipe.model_dump(), **state}, path)
+    except RuntimeError as error:  # what torch raises where the disk is full
+        raise OutputError(f"{path.name}: could not be written: {str(error).splitlines()[0][:200]}") from error
 
 
 def load_state(folder: Path, recipe: Recipe) -> dict[str, Any]:
     """Read ``resume/state.pt`` and make sure that it belongs to this recipe. Errors: UsageError, WeightsError."""
+    settle(folder / CARD)
     path = folder / RESUME
     if not path.is_file():
         raise UsageError(f"{path}: there is nothing to resume; start without --resume, or set output=FOLDER")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # truncated, or not a torch file: torch raises many classes
-        raise WeightsError(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from error
-    if not isinstance(state, dict) or state.get("format") != RESUME_FORMAT:
-        raise WeightsError(f"{path}: was written by another version; start again without --resume")
+    state = read_state(path)
     before, now = flat(state["recipe"]), flat(recipe.model_dump())
     for key in sorted(before.keys() | now.keys()):
         free = key in FREE_TO_CHANGE or key.split(".")[0] in FREE_TO_CHANGE
@@ -59,6 +70,17 @@ def load_state(folder: Path, recipe: Recipe) -> dict[str, Any]:
                 f"{path}: {key} was {before.get(key)!r} and is now {now.get(key)!r}; a resumed run keeps its recipe "
                 f"(only {', '.join(sorted(FREE_TO_CHANGE))} may change)"
             )
+    return state
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """What is in a ``state.pt``; nothing in it is run. WeightsError for what is none, or damaged."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # truncated, or not a torch file: torch raises many classes
+        raise WeightsError(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(state, dict) or state.get("format") != RESUME_FORMAT or not isinstance(state.get("recipe"), dict):
+        raise WeightsError(f"{path}: was written by another version; start again without --resume")
     return state
 
 

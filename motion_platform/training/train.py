@@ -15,6 +15,7 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from torch import nn
 
 from motion_platform.core.config import Recipe, TrainRecipe
 from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
+from motion_platform.core.files import lock_folder, settle
 from motion_platform.core.seeding import seed_everything, seed_of
 from motion_platform.data.loader import Loader, make_loader
 from motion_platform.data.slots import SOUND, Slot, slots_of
@@ -69,6 +71,26 @@ def run(
     AcceleratorState._reset_state()  # noqa: SLF001 - accelerate would refuse a second run of this process with another precision
     names = trackers.chosen(train.log_with)
     accelerator = trackers.accelerator_for(output, names, precision=train.precision, cpu=device == "cpu")
+    with lock_folder(output, "trains") if accelerator.is_main_process else contextlib.nullcontext():
+        if accelerator.is_main_process and not (resume or overwrite):
+            check_fresh(output)  # another process may have ended meanwhile
+        return _run(recipe, name, output, accelerator, names, header, resume, overwrite, quiet, again)
+
+
+def _run(
+    recipe: Recipe,
+    name: str,
+    output: Path,
+    accelerator: Accelerator,
+    names: list[str],
+    header: str,
+    resume: bool,
+    overwrite: bool,
+    quiet: bool,
+    again: str,
+) -> Path:
+    """The same in a folder that is this process's own."""
+    train = recipe.train
     rank, world = accelerator.process_index, accelerator.num_processes
     micro = micro_batches(train, world)
     state = checkpoint.load_state(output, recipe) if resume else None
@@ -120,12 +142,12 @@ def run(
 
     def save() -> None:
         accelerator.wait_for_everyone()
-        refuse_nan(built.model, step)
+        state = {**snapshot(step, built.model, ema, optimiser, accelerator), "prepared": prepared}
+        refuse_nan(state, step)
         if accelerator.is_main_process:
-            now = snapshot(step, built.model, ema, optimiser, accelerator)
-            checkpoint.save_state(output, written, {**now, "prepared": prepared})
-            with ema.applied(built.model):
-                checkpoint.save(built.model, output, written, header, step=step)
+            checkpoint.save(
+                built.model, output, written, header, step=step, state=state, averaged=ema.applied(built.model)
+            )
         accelerator.wait_for_everyone()
 
     if overwrite and not resume:
@@ -169,14 +191,25 @@ def slots_to_fill(built: Run, recipe: Recipe, name: str) -> dict[str, Slot]:
     return slots
 
 
-def refuse_nan(model: MotionModel, step: int) -> None:
-    """MotionPlatformError for a weight that is not finite, before anything is saved that a run could resume from."""
-    for name, value in model.own_state().items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise MotionPlatformError(
-                f"step {step}: weight {name} is not finite; nothing was saved, the state of the last save stands; "
-                "lower train.learning_rate, or use train.precision=no"
-            )
+def refuse_nan(state: Mapping[str, Any], step: int) -> None:
+    """MotionPlatformError for a number that is not finite in weights, their averages or the optimiser's state, before
+    anything is saved that a run could resume from."""
+    for what, parts in (("weight", "model"), ("averaged weight", "ema"), ("state of the optimiser", "optimiser")):
+        for name, value in tensors_in(state[parts]):
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise MotionPlatformError(
+                    f"step {step}: {what} {name} is not finite; nothing was saved, the state of the last save stands; "
+                    "lower train.learning_rate, or use train.precision=no"
+                )
+
+
+def tensors_in(values: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """(dotted name, tensor) of everything in nested tables and lists."""
+    if isinstance(values, torch.Tensor):
+        yield name, values
+    items = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    for key, value in items:
+        yield from tensors_in(value, f"{name}.{key}" if name else str(key))
 
 
 def check_request(train: TrainRecipe, output: Path, device: str | None, *, fresh: bool) -> None:
@@ -184,7 +217,14 @@ def check_request(train: TrainRecipe, output: Path, device: str | None, *, fresh
     check_output(output)
     if train.precision == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
         raise UsageError("train.precision: got 'fp16', which needs a GPU; allowed here: bf16, no")
-    if fresh and ((output / CARD).exists() or (output / checkpoint.RESUME).exists()):
+    settle(output / CARD)
+    if fresh:
+        check_fresh(output)
+
+
+def check_fresh(output: Path) -> None:
+    """UsageError for a folder that holds a run."""
+    if (output / CARD).exists() or (output / checkpoint.RESUME).exists():
         raise UsageError(f"{output}: holds a run already; use --resume, --overwrite, or output=ANOTHER_FOLDER")
 
 

@@ -1,10 +1,26 @@
 import errno
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from motion_platform.core.errors import DataError, OutputError, UsageError
-from motion_platform.core.files import atomic_folder, atomic_path, check_folders, check_formats, numbered
+from motion_platform.core.files import (
+    atomic_files,
+    atomic_folder,
+    atomic_path,
+    check_folders,
+    check_formats,
+    lock_folder,
+    numbered,
+    settle,
+    settle_folder,
+    sweep,
+    temporary_beside,
+)
 
 
 def test_moves_the_finished_file_and_keeps_the_extension(tmp_path: Path) -> None:
@@ -86,3 +102,122 @@ def test_a_folder_is_whole_or_what_was_there_stays(tmp_path: Path) -> None:
 def test_several_files_are_numbered() -> None:
     assert numbered("walk.mp4", 1) == [Path("walk.mp4")]
     assert numbered("walk.mp4", 2) == [Path("walk_1.mp4"), Path("walk_2.mp4")]
+
+
+def write_pair(folder: Path, number: int) -> None:
+    with atomic_files(folder / "head.json") as partial:
+        (partial / "sub").mkdir()
+        (partial / "sub" / "body.bin").write_bytes(bytes([number]) * 1000)
+        (partial / "head.json").write_text(str(number))
+
+
+def pair(folder: Path) -> tuple[str, int, int]:
+    body = (folder / "sub" / "body.bin").read_bytes()
+    return (folder / "head.json").read_text(), body[0], len(body)
+
+
+def killed_at(k: int, monkeypatch: pytest.MonkeyPatch, work) -> bool:
+    """Whether ``work`` came as far as its k-th move, where nothing more of it is done, not even a clean-up."""
+    calls = iter(range(k))
+
+    class Killed(BaseException):
+        pass
+
+    def move(source, target, real=os.replace):
+        if next(calls, None) is None:
+            raise Killed
+        real(source, target)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "replace", move)
+        context.setattr(os, "rename", move)
+        context.setattr(shutil, "rmtree", lambda *_, **__: None)
+        try:
+            work()
+        except Killed:
+            return True
+    return False
+
+
+def test_files_that_are_one_thing_are_the_old_or_the_new_whenever_the_process_dies(tmp_path: Path, monkeypatch) -> None:
+    seen = set()
+    for k in range(10):
+        folder = tmp_path / str(k)
+        write_pair(folder, 1)
+        died = killed_at(k, monkeypatch, lambda: write_pair(folder, 2))  # noqa: B023
+        settle(folder / "head.json")
+        now = pair(folder)
+        assert now in {("1", 1, 1000), ("2", 2, 1000)}
+        seen.add((died, now[0]))
+        write_pair(folder, 3)
+        assert pair(folder) == ("3", 3, 1000)
+        assert not (folder / ".head.json.commit").exists()
+    assert seen == {(True, "1"), (True, "2"), (False, "2")}, "every case was met"
+
+
+def test_a_folder_that_replaces_another_is_the_old_or_the_new_whenever_the_process_dies(
+    tmp_path: Path, monkeypatch
+) -> None:
+    def write(folder: Path, number: int) -> None:
+        with atomic_folder(folder) as partial:
+            (partial / "a").write_text(str(number))
+
+    seen = set()
+    for k in range(6):
+        folder = tmp_path / str(k) / "set"
+        write(folder, 1)
+        died = killed_at(k, monkeypatch, lambda: write(folder, 2))  # noqa: B023
+        settle_folder(folder)
+        seen.add((died, (folder / "a").read_text()))
+    assert seen == {(True, "1"), (True, "2"), (False, "2")}
+
+
+def test_what_a_dead_process_left_is_taken_away_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    living = temporary_beside(tmp_path / "a.npz")
+    mine = f"-{os.getpid():x}-"
+    assert mine in living.name
+    left = tmp_path / living.name.replace(mine, f"-{int(dead.stdout):x}-")
+    far = tmp_path / living.name.replace(living.name.split(".")[2].split("-")[0] + "-", "0000-")
+    for place in (living, far):
+        place.write_text("")
+    left.mkdir()
+    (left / "big").write_text("")
+    stranger = tmp_path / ".notes.tmp"
+    stranger.write_text("")
+    sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([living, far, stranger])
+    os.utime(far, (0, 0))
+    sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([living, stranger])
+
+
+def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from motion_platform.core.files import lock_folder\n"
+        "with lock_folder(pathlib.Path(sys.argv[1]), 'trains'): print('in', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout.readline() == "in\n"
+    with pytest.raises(UsageError, match="another process trains here"), lock_folder(tmp_path / "run", "trains"):
+        pass
+    other.kill()  # no chance to clean up: the lock ends with the process
+    other.wait()
+    with lock_folder(tmp_path / "run", "trains"):
+        (tmp_path / "run" / "made").write_text("")
+    with lock_folder(tmp_path / "new", "trains"):
+        pass
+    assert not (tmp_path / "new").exists(), "a folder that nothing was written into is not left"
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="name too long"), atomic_path(tmp_path / ("a" * 300 + ".bvh")) as temporary:
+        temporary.write_text("")
+
+
+def test_the_place_where_one_stands_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settle_folder(Path("."))
+    settle(Path("x" * 300) / "model.yaml")

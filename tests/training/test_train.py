@@ -17,6 +17,7 @@ from torch import nn
 
 from motion_platform.core.errors import ConfigError, MotionPlatformError, UsageError, WeightsError
 from motion_platform.data.loader import make_loader
+from motion_platform.data.meta import digest
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.model.run import load_run
 from motion_platform.training import build, progress, train
@@ -124,6 +125,9 @@ def test_two_processes_give_the_gradients_and_the_validation_of_one(toy_data: Pa
     metrics, others = (json.loads(line) for line in logs)
     assert "validation/foot_skating" in metrics
     assert metrics == pytest.approx(others, rel=1e-4)
+    lines = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("one", "two")]
+    one_loss, two_loss = (next(json.loads(line)["loss"] for line in log if '"loss"' in line) for log in lines)
+    assert one_loss == pytest.approx(two_loss, rel=1e-4), "the loss of all processes is logged"
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(toy_data: Path, tmp_path: Path) -> None:
@@ -325,7 +329,8 @@ def test_a_run_is_not_resumed_over_other_data(recipe, toy_data: Path) -> None:
     meta = toy_data / "meta.json"
     before = meta.read_text()
     try:
-        meta.write_text(before.replace('"name": "toy"', '"name": "toy2"'))
+        changed = json.loads(before) | {"name": "toy2"}
+        meta.write_text(json.dumps(changed | {"sha256": digest(changed)}))
         with pytest.raises(UsageError, match="is not what this run began with"):
             train.run(recipe("train.steps=2", base="smoke/recogniser"), "rec", resume=True, **QUIET)
     finally:

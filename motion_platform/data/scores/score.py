@@ -10,10 +10,12 @@ import importlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from motion_platform.core.errors import DataError, OutputError
+from motion_platform.core.opening import short
 
 FAST = 165.0
 """Beats a minute above which a bar is given fewer beats: 3/4 at 180 in one, 4/4 at 180 in two."""
@@ -21,6 +23,12 @@ SLOW = 50.0
 """Beats a minute below which two beats are divided: 2/4 at 40 in four, 6/8 at 30 dotted quarters in six."""
 LONGEST = 4 * 3600.0
 """Quarter notes; a longer file has a broken header."""
+LARGEST, MOST_SECONDS = 8 << 20, 4 * 3600.0
+"""Bytes of a file, and how long it may last: a megabyte of events takes a hundred as objects."""
+LEAST_TEMPO, MOST_TEMPO = 4.0, 1500.0
+"""Quarters a minute; what is beyond was not written by anybody."""
+LONGEST_BAR, SHORTEST_BEAT = 64, 64
+"""Of a time signature: numerator and denominator."""
 PERCUSSION = 9
 """The channel of General MIDI's percussion, counted from 0."""
 
@@ -50,6 +58,12 @@ class Score:
         """When the last note ends."""
         return float((self.onset + self.duration).max())
 
+    @property
+    def seconds(self) -> float:
+        """How long it lasts as written."""
+        edges = np.minimum([*(at for at, _ in self.tempo), self.end], self.end)
+        return float(np.sum(np.diff(edges) * 60 / np.array([rate for _, rate in self.tempo])))
+
     def tempo_at(self, position: np.ndarray) -> np.ndarray:
         """Quarters a minute as written."""
         starts, values = np.array(self.tempo).T
@@ -70,13 +84,8 @@ class Grid:
 def read(path: str | Path) -> Score:
     """Read a MIDI file. A part is what one track plays on one channel. Errors: DataError for a file that is no MIDI, or
     has no notes, or counts time in film frames."""
-    mido = library("mido")
     path = Path(path)
-    try:
-        raw = mido.MidiFile(str(path), clip=True)
-        tracks = list(raw.tracks)
-    except (OSError, EOFError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
-        raise DataError(f"{path}: cannot be read as MIDI ({error or type(error).__name__})") from error
+    raw, tracks = _open(path)
     quarter = float(raw.ticks_per_beat)
     notes: list[tuple[int, int, int, int, int]] = []
     parts: dict[tuple[int, int], int] = {}
@@ -89,9 +98,9 @@ def read(path: str | Path) -> Score:
         for message in track:
             now += message.time
             if message.type == "set_tempo" and message.tempo > 0:
-                tempo.append((now / quarter, 60e6 / message.tempo))
+                tempo.append((now, 60e6 / message.tempo))
             elif message.type == "time_signature" and message.numerator > 0:
-                meter.append((now / quarter, message.numerator, message.denominator))
+                meter.append((now, message.numerator, message.denominator))
             elif message.type == "program_change":
                 chosen[message.channel] = message.program
             elif message.type in ("note_on", "note_off"):
@@ -106,8 +115,12 @@ def read(path: str | Path) -> Score:
                     sounding[key] = now, message.velocity
     if not notes or quarter <= 0:
         raise DataError(f"{path}: has no notes" if quarter > 0 else f"{path}: counts film frames, not quarter notes")
+    if max(note[0] + note[1] for note in notes) > 2**53:
+        raise DataError(f"{path}: a note lies beyond any end")
+    _check_times(path, tempo, meter, quarter)
     columns = np.array(sorted(notes, key=lambda note: (note[0], note[4], note[2])), np.int64).T
-    tempo, meter = _in_force(tempo), _in_force(meter)
+    tempo = [(at / quarter, rate) for at, rate in _in_force(tempo)]
+    meter = [(at / quarter, *rest) for at, *rest in _in_force(meter)]
     score = Score(
         path.stem,
         columns[0] / quarter,
@@ -122,7 +135,39 @@ def read(path: str | Path) -> Score:
     )
     if not score.end < LONGEST:
         raise DataError(f"{path}: is {score.end:.0f} quarter notes long; at most {LONGEST:.0f} are read")
+    if (seconds := score.seconds) > MOST_SECONDS:
+        raise DataError(f"{path}: lasts {seconds / 3600:.1f} hours; at most {MOST_SECONDS / 3600:g} are read")
     return score
+
+
+def _open(path: Path) -> tuple[Any, list[Any]]:
+    """mido's file, and its tracks. DataError for whatever mido stumbles over."""
+    mido = library("mido")
+    try:
+        if (size := path.stat().st_size) > LARGEST:
+            raise DataError(f"{path}: is {size / 1e6:.0f} MB of MIDI; at most {LARGEST / 1e6:.0f} MB are read")
+        raw = mido.MidiFile(str(path), clip=True)
+        return raw, list(raw.tracks)
+    except DataError:
+        raise
+    except Exception as error:  # mido raises a dozen classes for damaged bytes
+        raise DataError(f"{path}: cannot be read as MIDI ({short(error)})") from error
+
+
+def _check_times(path: Path, tempo: list[tuple], meter: list[tuple], quarter: float) -> None:
+    """DataError for a tempo or a time signature that nobody has written. quarter: ticks."""
+    for at, rate in tempo:
+        if not LEAST_TEMPO <= rate <= MOST_TEMPO:
+            raise DataError(
+                f"{path}: {rate:.4g} quarters a minute at quarter {at / quarter:.0f}; allowed: {LEAST_TEMPO:g} to "
+                f"{MOST_TEMPO:g}"
+            )
+    for at, numerator, denominator in meter:
+        if numerator > LONGEST_BAR or denominator > SHORTEST_BEAT:
+            raise DataError(
+                f"{path}: time signature {numerator}/{str(denominator)[:20]} at quarter {at / quarter:.0f}; at most "
+                f"{LONGEST_BAR} beats, of at least 1/{SHORTEST_BEAT}"
+            )
 
 
 def _in_force(changes: list[tuple]) -> list[tuple]:

@@ -17,6 +17,8 @@ from motion_platform.data.scores.performance import Performance
 from motion_platform.data.scores.score import PERCUSSION, Score, library
 
 RATE = 22050
+MOST_SECONDS = 1800.0
+"""Of one rendering, which is made whole: half an hour takes half a gigabyte."""
 """Samples a second: what the front end hears."""
 STRINGS = (48, 49, 50, 44)
 """General MIDI programs, counted from 0: string ensembles, and tremolo."""
@@ -99,6 +101,11 @@ def play(
     """(n,) float64 at ``RATE``, mono: the instruments alone. shift: semitones for all but percussion."""
     from scipy import signal
 
+    if (seconds := float((performance.onset + performance.duration).max())) > MOST_SECONDS:
+        raise DataError(
+            f"{score.name}: would be rendered for {seconds / 60:.0f} minutes; at most {MOST_SECONDS / 60:g} fit into "
+            "memory; give a length (longest=SECONDS)"
+        )
     player = library("midirenderer")
     instruments = find_soundfont(font).read_bytes()
     heard = player.render_wave_from(instruments, _midi(score, performance, programs, shift))

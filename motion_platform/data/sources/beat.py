@@ -23,6 +23,7 @@ from motion_platform.data.speech import SpeechSource, finite
 from motion_platform.data.splits import stratified
 from motion_platform.motion import bodies
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.io.arrays import load_arrays, real
 from motion_platform.motion.io.euler import axis_angle_to_quaternion, forward_kinematics
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
@@ -154,10 +155,10 @@ def read_smplx(path: str | Path) -> Clip:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            poses, trans = np.asarray(file["poses"], np.float64), np.asarray(file["trans"], np.float64)
-            fps = float(file["mocap_frame_rate"]) if "mocap_frame_rate" in file else 30.0
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        file = load_arrays(path, {"poses", "trans", "mocap_frame_rate"})
+        poses, trans = (real(file[name], f"{path}: {name}") for name in ("poses", "trans"))
+        fps = float(file["mocap_frame_rate"]) if "mocap_frame_rate" in file else 30.0
+    except (DataError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: is no BEAT2 file (.npz with poses and trans): {error}") from error
     if poses.ndim != 2 or poses.shape[1] != 3 * SMPLX_JOINTS or trans.shape != (len(poses), 3):
         raise DataError(

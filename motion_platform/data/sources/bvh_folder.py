@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from motion_platform.core.errors import DataError, UnknownName
+from motion_platform.core.opening import read_json, read_table, read_text
 from motion_platform.data.prepared import SPLITS
 from motion_platform.data.report import Report
 from motion_platform.data.source import Converted, DataSource, Item, Words, convert_file
@@ -119,8 +118,7 @@ class BVHFolder(DataSource):
             path = next((p for p in (source / "captions.csv", source / "captions.json") if p.is_file()), source)
         if path == source:
             return _beside(files)
-        text = _text(path)
-        return _from_json(path, text, files) if path.suffix.lower() == ".json" else _from_csv(path, text, files)
+        return _from_json(path, files) if path.suffix.lower() == ".json" else _from_csv(path, files)
 
 
 def _in_order(entry: tuple[tuple[str, tuple[int, int | None]], _Said]) -> tuple[str, int, float]:
@@ -129,44 +127,25 @@ def _in_order(entry: tuple[tuple[str, tuple[int, int | None]], _Said]) -> tuple[
     return name, start, math.inf if end is None else end
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 text: {getattr(error, 'strerror', None) or error}") from error
-
-
 def _beside(files: Mapping[str, Path]) -> dict[tuple[str, tuple[int, int | None]], _Said]:
     said: dict[tuple[str, tuple[int, int | None]], _Said] = {}
     for name, path in files.items():
         text = path.with_suffix(".txt")
         if text.is_file():
-            lines = [line.split("#")[0].strip() for line in _text(text).splitlines()]
+            lines = [line.split("#")[0].strip() for line in read_text(text).splitlines()]
             if any(lines):
                 said[name, (0, None)] = _Said(high=[line for line in lines if line])
     return said
 
 
-def _from_csv(path: Path, text: str, files: Mapping[str, Path]) -> dict[tuple[str, tuple[int, int | None]], _Said]:
-    rows = csv.DictReader(text.splitlines())
-    header = [name.strip() for name in rows.fieldnames or ()]
-    rows.fieldnames = header
-    for need in ("file", "caption"):
-        if need not in header:
-            raise DataError(
-                f"{path}: row 1: no column {need!r}; columns: {', '.join(COLUMNS)} (got {', '.join(header)})"
-            )
-    for name in header:
-        if name not in COLUMNS:
-            raise UnknownName("column", name, COLUMNS, f"{path}: row 1")
+def _from_csv(path: Path, files: Mapping[str, Path]) -> dict[tuple[str, tuple[int, int | None]], _Said]:
+    rows = read_table(path, ("file", "caption"))
+    for column in rows[0][1] if rows else ():
+        if column not in COLUMNS:
+            raise UnknownName("column", column, COLUMNS, f"{path}: row 1")
     said: dict[tuple[str, tuple[int, int | None]], _Said] = {}
-    for number, row in enumerate(rows, start=2):
+    for number, cell in rows:
         where = f"{path}: row {number}"
-        if None in row:
-            raise DataError(f"{where}: has more fields than the header; put a caption with a comma in double quotes")
-        cell = {key: (value or "").strip() for key, value in row.items()}
-        if not any(cell.values()):
-            continue
         name = _file(cell["file"], files, where)
         if not cell["caption"]:
             raise DataError(f"{where}: the caption of {name!r} is empty")
@@ -181,11 +160,8 @@ def _from_csv(path: Path, text: str, files: Mapping[str, Path]) -> dict[tuple[st
     return said
 
 
-def _from_json(path: Path, text: str, files: Mapping[str, Path]) -> dict[tuple[str, tuple[int, int | None]], _Said]:
-    try:
-        table = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{path}: is not JSON: {error}") from error
+def _from_json(path: Path, files: Mapping[str, Path]) -> dict[tuple[str, tuple[int, int | None]], _Said]:
+    table = read_json(path)
     if not isinstance(table, dict):
         raise DataError(f"{path}: must map a file to its captions, got a {type(table).__name__}")
     said = {}

@@ -14,6 +14,7 @@ import numpy as np
 from motion_platform.core.errors import DataError
 from motion_platform.data.report import Report
 from motion_platform.data.source import Converted, DataSource, Item, Row, Words
+from motion_platform.motion.io.arrays import load_array
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.representations.conductor import Conductor
 
@@ -60,11 +61,11 @@ class ConductorMotion100(DataSource):
 def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The array of a file. DataError when it is missing, no array, of another shape, or not finite."""
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = load_array(path)
+    except DataError as error:
         raise DataError(f"{path}: cannot be read as an array ({error})") from error
-    if not isinstance(array, np.ndarray) or array.shape != shape:
-        raise DataError(f"{path}: has shape {getattr(array, 'shape', None)}, not {shape}")
+    if array.shape != shape:
+        raise DataError(f"{path}: has shape {array.shape}, not {shape}")
     if array.dtype.kind not in "fiu":
         raise DataError(f"{path}: holds {array.dtype}, not numbers")
     if not np.isfinite(array).all():

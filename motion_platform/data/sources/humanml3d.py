@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,10 +11,12 @@ from typing import Literal
 import numpy as np
 
 from motion_platform.core.errors import DataError
+from motion_platform.core.opening import read_text
 from motion_platform.data import babel as babel_labels
 from motion_platform.data.babel import TimedLabel
 from motion_platform.data.report import Report
 from motion_platform.data.source import Converted, DataSource, Item, Row, Words
+from motion_platform.motion.io.arrays import load_array
 from motion_platform.motion.representations import get_representation
 from motion_platform.texts.sides import swap_sides
 
@@ -28,6 +31,10 @@ class DualTextItem(Item):
 
     labels: tuple[TimedLabel, ...] = ()
     repeat: bool = False
+
+
+LARGEST = 1e4
+"""Of a feature: metres, metres a second and entries of rotation matrices are far below."""
 
 
 class HumanML3DFolder(DataSource):
@@ -74,7 +81,7 @@ class HumanML3DFolder(DataSource):
             listing = source / f"{split}.txt"
             if not listing.is_file():
                 raise DataError(f"{self.name}: {listing} is missing")
-            ids = listing.read_text(encoding="utf-8").split()
+            ids = read_text(listing).split()
             if split == "train":
                 report.notes.append(f"train.txt lists {len(ids)} clips (the official release: {self.expected_train})")
             for id in ids:
@@ -82,7 +89,7 @@ class HumanML3DFolder(DataSource):
                     report.drop(id, f"listed twice: in {items[id].split}.txt and in {split}.txt")
                     continue
                 path = source / "new_joint_vecs" / f"{id}.npy"
-                if not path.is_file():
+                if not os.path.isfile(path):  # false for what can be no name, too
                     report.drop(id, "listed, but new_joint_vecs has no file for it")
                     continue
                 items[id] = DualTextItem(
@@ -118,15 +125,17 @@ class HumanML3DFolder(DataSource):
             return result
         path = Path(item.path)
         try:
-            features = np.load(path, allow_pickle=False)
+            features = load_array(path)
             self._check(features, path)
             if not np.isfinite(features).all():
                 result.nan, result.dropped = True, "NaN or infinite features"
                 return result
+            if (largest := float(np.abs(features).max(initial=0))) > LARGEST:
+                raise DataError(f"{path}: a feature of {largest:.4g}; no motion has one beyond {LARGEST:g}")
             folder = path.parent.parent
             parts = self._captions(folder / "texts" / f"{item.id}.txt", result)
             written = _written(folder, item.id)
-        except (DataError, OSError, ValueError, EOFError) as error:
+        except (DataError, OSError, ValueError) as error:
             result.error = str(error).splitlines()[0] if str(error) else type(error).__name__
             return result
         for (start, stop), captions in parts.items():
@@ -175,7 +184,7 @@ class HumanML3DFolder(DataSource):
         whole clip. Bad lines become remarks."""
         fps = get_representation(self.representation).fps
         parts: dict[tuple[int, int], list[tuple[str, str]]] = {}
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(read_text(path).splitlines(), start=1):
             if not line.strip():
                 continue
             fields = line.strip().split("#")
@@ -197,7 +206,7 @@ def _written(folder: Path, id: str) -> tuple[str, ...]:
         own, other = folder / name / f"{id}.txt", folder / name / f"{id.removeprefix('M')}.txt"
         path = own if own.is_file() else other
         if path.is_file():
-            lines = path.read_text(encoding="utf-8").strip().splitlines()
+            lines = read_text(path).strip().splitlines()
             text = lines[0].strip() if lines else ""
             if text and text != "None":
                 found.append(text if path == own else swap_sides(text))

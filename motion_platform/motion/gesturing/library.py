@@ -20,6 +20,7 @@ import numpy as np
 
 from motion_platform.core.errors import DataError
 from motion_platform.core.files import atomic_path
+from motion_platform.motion.io.arrays import load_arrays
 from motion_platform.motion.io.euler import axis_angle_to_quaternion, quaternion_multiply, unroll
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
@@ -165,14 +166,17 @@ def load(path: str | Path) -> Library:
     """Read what :meth:`Library.save` wrote. Errors: DataError, one line, for anything else."""
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            head = json.loads(str(file["head"]))
-            gestures = []
-            for i, g in enumerate(head["gestures"]):
-                turned = _unpack(file[f"gesture_{i:03d}"])
-                gestures.append(Gesture(g["name"], g["kind"], tuple(g["hands"]), tuple(g["times"]), turned, g["fps"]))
-            return Library(tuple(gestures), _unpack(file["idle"]), head["idle_fps"], head["licence"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        file = load_arrays(path)
+        head = json.loads(str(file["head"]))
+        gestures = []
+        for i, g in enumerate(head["gestures"]):
+            turned, fps = _unpack(file[f"gesture_{i:03d}"]), float(g["fps"])
+            times = tuple(float(time) for time in g["times"])
+            if not (0 < fps <= 1000 and np.isfinite(times).all() and np.isfinite(turned).all()):
+                raise ValueError(f"gesture {i}: a number is not finite, or {fps:g} frames a second")
+            gestures.append(Gesture(str(g["name"]), str(g["kind"]), tuple(g["hands"]), times, turned, fps))
+        return Library(tuple(gestures), _unpack(file["idle"]), float(head["idle_fps"]), str(head["licence"]))
+    except (DataError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise DataError(f"{path}: is no library of gestures: {' '.join(str(error).split())[:120]}") from error
 
 
@@ -204,6 +208,8 @@ def _pack(rotations: np.ndarray) -> np.ndarray:
 
 
 def _unpack(packed: np.ndarray) -> np.ndarray:
+    if packed.ndim != 3 or packed.dtype.kind not in "iu" or packed.shape[2] != 3 or not packed.size:
+        raise ValueError(f"rotations of shape {packed.shape} ({packed.dtype}), not whole numbers (T, J, 3)")
     whole = np.cumsum(packed, axis=0, dtype=np.int16)
     return unroll(axis_angle_to_quaternion(whole.astype(np.float64) / STEPS))
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from motion_platform.core import registry
 from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.motion.clip import Clip
@@ -44,6 +46,8 @@ WRITERS = {
     ".mp4": "motion_platform.motion.render.video:write",
     ".png": "motion_platform.motion.render.filmstrip:write",
 }
+FARTHEST, LONGEST_BONE = 1e4, 10.0
+"""Metres."""
 MOST = {".mp4": 25, ".png": 12}
 """Motions that can be told apart in one picture."""
 
@@ -126,7 +130,21 @@ def load_all(
         found = read(path, **{option: value for option, value in given.items() if option in taken})
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return [_warned(clip) for clip in (found if isinstance(found, list) else [found])]
+    clips = found if isinstance(found, list) else [found]
+    for clip in clips:
+        _check_size(path, clip)
+    return [_warned(clip) for clip in clips]
+
+
+def _check_size(path: Path, clip: Clip) -> None:
+    """DataError for what no motion is, whatever its unit: places beyond ``FARTHEST``, bones beyond ``LONGEST_BONE``."""
+    far = float(np.abs(clip.joints).max())
+    bones = [(p, j) for p, j in clip.skeleton.bones if p > 0]  # a root may stay where it was while its child walks
+    lengths = [np.linalg.norm(clip.joints[:, j] - clip.joints[:, p], axis=-1).max() for p, j in bones]
+    longest = float(max(lengths, default=0.0))
+    if far > FARTHEST or longest > LONGEST_BONE:
+        what = f"a joint is {far:.4g} m away" if far > FARTHEST else f"a bone is {longest:.4g} m long"
+        raise DataError(f"{path}: {what}; the file is damaged, or in another unit: --units UNIT (units= in Python)")
 
 
 def _warned(clip: Clip) -> Clip:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from motion_platform.core.errors import DataError
+from motion_platform.core.opening import check_budget
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io import units as unit
 from motion_platform.motion.io.euler import euler_to_quaternion, forward_kinematics, quaternion_multiply, unroll
@@ -25,6 +26,7 @@ ASSUMED_FPS = 120.0
 """The frame rate of the CMU database. AMC files do not say theirs; ``info["fps_assumed"]`` tells when this was used."""
 DOFS = {f"{kind}{axis}": (kind, k) for k, axis in enumerate("xyz") for kind in ("r", "t")}
 MAX_BONES = 1000
+BYTES_A_POSITION = 112
 
 
 @dataclass
@@ -267,6 +269,7 @@ def _clip(
     ends = np.stack([bone.direction * bone.length for bone in body.bones.values()])
     offsets = np.stack([ends[p] if p >= 0 else np.zeros(3) for p in parents])  # a bone starts where its parent ends
     frames = len(values["root"])
+    check_budget(path, frames * len(names) * BYTES_A_POSITION, f"{frames} frames of {len(names)} bones")
     rotations = np.tile([0.0, 0.0, 0.0, 1.0], (frames, len(names), 1))
     positions = np.tile(offsets, (frames, 1, 1))
     positions[:, 0] = body.start

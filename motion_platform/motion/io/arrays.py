@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from motion_platform.core.errors import DataError
-from motion_platform.motion.io.text import check_pointer
-
-MAX_BYTES = 4 << 30
+from motion_platform.core.opening import check_budget, check_pointer, short
 
 
 def check_head(path: Path) -> None:
@@ -23,12 +24,10 @@ def check_head(path: Path) -> None:
 
 
 def load_array(path: Path) -> np.ndarray:
-    """The array of an .npy file, numeric or text. DataError when it is broken, pickled or huge."""
+    """The array of an .npy file, numeric or text. DataError when it is broken, pickled, or more than the file holds."""
     check_head(path)
     try:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
-        if isinstance(array, np.ndarray) and array.nbytes <= MAX_BYTES:
-            return np.array(array)
     except Exception as error:  # numpy, zipfile and ast raise a dozen different ones for broken bytes
         if "Python objects" in str(error):
             raise DataError(
@@ -36,25 +35,51 @@ def load_array(path: Path) -> np.ndarray:
                 "is not read. If you trust it, in Python: d = numpy.load('results.npy', allow_pickle=True).item(); "
                 "numpy.save('motions.npy', d['motion'].transpose(0, 3, 1, 2))"
             ) from error
-        raise DataError(f"{path}: no readable .npy array: {_one_line(error)}") from error
-    raise DataError(f"{path}: no .npy array of at most {MAX_BYTES >> 30} GiB")
+        raise DataError(f"{path}: no readable .npy array: {short(error)}") from error
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{path}: is no .npy array")
+    check_budget(path, array.size * max(8, array.itemsize), f"an array {array.shape}")
+    return np.array(array)
 
 
-def load_arrays(path: Path, wanted: set[str] | None = None) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file, only those ``wanted`` where given. DataError when it is broken or huge."""
+def mapped(path: Path, mode: Literal["r", "c"]) -> np.ndarray:
+    """The array of an .npy file, mapped from it ("c": copy on write). DataError when it is broken or pickled."""
+    check_head(path)
+    try:
+        array = np.load(path, allow_pickle=False, mmap_mode=mode)
+    except Exception as error:  # as above
+        raise DataError(f"{path}: no readable .npy array: {short(error)}") from error
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{path}: is no .npy array")
+    return array
+
+
+def load_arrays(path: Path, wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file, only those ``wanted`` where given: no other is unpacked. DataError when it is broken,
+    or more than the file can honestly hold."""
     check_head(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if wanted is None or m.filename.removesuffix(".npy") in wanted]
-            size = sum(member.file_size for member in members)
-            if size > MAX_BYTES:
-                raise DataError(f"{path}: unpacks to {size >> 20} MiB; at most {MAX_BYTES >> 20} are allowed")
+            members = {m.filename.removesuffix(".npy"): m for m in archive.infolist() if m.filename.endswith(".npy")}
+            chosen = [name for name in members if wanted is None or name in wanted]
+            check_budget(path, sum(_size(archive, members[name]) for name in chosen), "what it unpacks to")
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if wanted is None or name in wanted}
+            return {name: np.asarray(archive[name]) for name in chosen}
     except DataError:
         raise
     except Exception as error:  # as above
-        raise DataError(f"{path}: no readable .npz archive: {_one_line(error)}") from error
+        raise DataError(f"{path}: no readable .npz archive: {short(error)}") from error
+
+
+def _size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """Bytes of a member as float64, or as it is where that is more; by its header."""
+    with archive.open(member) as file:
+        read = _READERS[np.lib.format.read_magic(file)]
+        shape, _, dtype = read(file)
+    return math.prod(shape) * max(8, dtype.itemsize) + member.file_size
+
+
+_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def member_names(path: Path) -> set[str]:
@@ -64,7 +89,7 @@ def member_names(path: Path) -> set[str]:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy") for name in archive.namelist()}
     except Exception as error:  # as above
-        raise DataError(f"{path}: no readable .npz archive: {_one_line(error)}") from error
+        raise DataError(f"{path}: no readable .npz archive: {short(error)}") from error
 
 
 def real(array: np.ndarray, where: str) -> np.ndarray:
@@ -72,8 +97,3 @@ def real(array: np.ndarray, where: str) -> np.ndarray:
     if array.dtype.kind not in "fiu":
         raise DataError(f"{where}: holds {array.dtype}, not real numbers")
     return array.astype(np.float64)
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:200] + "..."

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from motion_platform.core.errors import DataError, suggest
+from motion_platform.core.opening import check_budget
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io import units as unit
 from motion_platform.motion.io.euler import euler_to_quaternion, forward_kinematics, quaternion_multiply, unroll
@@ -24,6 +25,8 @@ from motion_platform.motion.skeleton import Skeleton
 
 CHANNELS = {f"{axis}{kind}": (kind, k) for k, axis in enumerate("xyz") for kind in ("position", "rotation")}
 MAX_JOINTS = 1000
+BYTES_A_POSITION = 112
+"""What one joint in one frame takes while it is read: rotation, position, matrix, and what is between them."""
 COMMON_RATES = (30, 60, 120, 24, 25, 50, 100, 240, 20, 15, 10, 72, 90, 144, 200)
 STRETCH = 0.005
 """Metres by which a bone may change its length before it is reported in ``info["stretching"]``."""
@@ -64,6 +67,7 @@ def read(
         text[: found.end()] + body, found.end(), sum(len(n.channels or ()) for n in nodes), path, notes
     )
     nodes, values = _largest_body(nodes, values, notes)
+    check_budget(path, len(values) * len(nodes) * BYTES_A_POSITION, f"{len(values)} frames of {len(nodes)} joints")
     rate = _fps(frame_time) if fps is None else fps
     with np.errstate(over="ignore", invalid="ignore"):  # a value like 1e300 ends in Clip's check for infinity
         return _clip(path, nodes, values, rate, skeleton, units, up, notes)

@@ -87,13 +87,14 @@ def read(
 
 
 def _read_ours(path: Path, fps: float | None) -> list[Clip]:
-    found = arrays.load_arrays(path)
     try:
-        head = json.loads(str(found["motion_platform"]))
+        head = json.loads(str(arrays.load_arrays(path, {"motion_platform"})["motion_platform"]))
         if head["format"] != FORMAT or head["version"] != VERSION:
             raise DataError(
                 f"{path}: format {head['format']!r} version {head['version']!r}; this program reads {FORMAT} {VERSION}"
             )
+        kinds = ("joints", "rotations", "offsets")
+        found = arrays.load_arrays(path, {f"{kind}_{i}" for i in range(len(head["clips"])) for kind in kinds})
         clips = []
         for i, h in enumerate(head["clips"]):
             joints = arrays.real(found[f"joints_{i}"], f"{path}: joints_{i}").astype(np.float32)
@@ -107,8 +108,10 @@ def _read_ours(path: Path, fps: float | None) -> list[Clip]:
             rate = float(h["fps"]) if fps is None else fps
             events = {str(k): np.array(times, np.float64) for k, times in h.get("events", {}).items()}
             clip = Clip(joints, rate, skeleton, rotations, str(h["name"]), captions, info, events=events)
+            if rotations is not None and not np.allclose(np.linalg.norm(rotations, axis=-1), 1, atol=1e-2):
+                raise DataError(f"{path}: rotations_{i}: a quaternion is not of length 1")
             clips.append(clip)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(f"{path}: its header is broken: {type(error).__name__}: {error}") from error
     if not clips:
         raise DataError(f"{path}: holds no motion")

@@ -7,13 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from motion_platform.core.errors import DataError
+from motion_platform.core.opening import check_pointer
 
 LINE_END = re.compile(r"\r\n|\r|\n")
-
-
-LFS_POINTER = b"version https://git-lfs"
-"""How a file begins that Git LFS left in the place of the real one."""
 
 
 def read_text(path: Path) -> str:
@@ -24,12 +20,6 @@ def read_text(path: Path) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
     return data.decode("utf-8-sig", errors="replace")
-
-
-def check_pointer(path: Path, head: bytes) -> None:
-    """DataError where a file begins as a Git LFS pointer does."""
-    if head.startswith(LFS_POINTER):
-        raise DataError(f"{path}: is a Git LFS pointer, not the file; in its repository run: git lfs pull")
 
 
 def number(word: str) -> float:

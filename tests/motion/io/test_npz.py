@@ -11,6 +11,10 @@ from motion_platform.motion.io import npz
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 
+def unit(rotations: np.ndarray) -> np.ndarray:
+    return (rotations / np.linalg.norm(rotations, axis=-1, keepdims=True)).astype(np.float32)
+
+
 def clip(seed: int = 0, frames: int = 6) -> Clip:
     random = np.random.default_rng(seed)
     skeleton = Skeleton(
@@ -18,7 +22,7 @@ def clip(seed: int = 0, frames: int = 6) -> Clip:
     )
     return Clip(
         random.normal(size=(frames, 3, 3)).astype(np.float32), 29.97, skeleton,
-        random.normal(size=(frames, 3, 4)).astype(np.float32), "é name", ("a walk", "歩く"),
+        unit(random.normal(size=(frames, 3, 4))), "é name", ("a walk", "歩く"),
         {"unit": "cm", "n": [1, 2.5]}, events={"beats": np.array([0.1, 1 / 3]), "bars": np.zeros(0)},
     )  # fmt: skip
 

@@ -1,0 +1,144 @@
+"""``meta.json`` of a prepared folder: what it must say, and the checksums by which damage is noticed.
+
+An Arrow file is mapped into memory and read without being looked at: a damaged one gives other numbers, or kills the
+interpreter. So meta.json holds size and xxh3-128 of each file (a hash that reads memory about as fast as it can be
+read; it finds damage, it does not keep anybody from making a file), and the sha256 of itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from motion_platform.core.errors import DataError
+from motion_platform.core.opening import read_json, short
+from motion_platform.motion.representations import get_representation
+
+FORMAT_VERSION = 1
+REMEDY = "prepare the data again"
+
+
+class Moments(BaseModel):
+    """Statistics of the training split; ``mean`` and ``std`` have ``dim`` numbers."""
+
+    mean: list[float]
+    std: list[float]
+
+
+class FileSum(BaseModel):
+    """Of an Arrow file."""
+
+    bytes: int
+    xxh3_128: str
+
+
+class Meta(BaseModel):
+    """What a reader needs of meta.json; there may be more. files: none in a folder of an older version."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    representation: str
+    dim: int
+    fps: float = Field(gt=0, le=1000)
+    streams: dict[str, list[float | int]] = {}
+    statistics: Moments
+    licence: str
+    files: dict[str, FileSum] | None = None
+    sha256: str | None = None
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """meta.json, checked. Errors: DataError."""
+    path = folder / "meta.json"
+    meta = read_json(path, what="what a prepared set says of itself")
+    if not isinstance(meta, dict) or meta.get("format_version") != FORMAT_VERSION:
+        got = meta.get("format_version") if isinstance(meta, dict) else meta
+        raise DataError(
+            f"{folder}: format version {str(got)[:40]}, this program reads {FORMAT_VERSION}; prepare the data again"
+        )
+    if "sha256" in meta and meta["sha256"] != digest(meta):
+        raise DataError(f"{path}: was changed after it was written: its sha256 is another; {REMEDY}")
+    try:
+        checked = Meta.model_validate(meta)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DataError(f"{path}: {place}: {first['msg'][:1].lower()}{first['msg'][1:]}; {REMEDY}") from error
+    dim = get_representation(checked.representation).dim
+    numbers = checked.statistics
+    if checked.dim != dim or {len(numbers.mean), len(numbers.std)} != {dim}:
+        raise DataError(f"{path}: does not hold the {dim} numbers of {checked.representation}; {REMEDY}")
+    if not np.isfinite([numbers.mean, numbers.std]).all() or min(numbers.std) < 0:
+        raise DataError(f"{path}: statistics: a number is not finite, or a deviation negative; {REMEDY}")
+    for name, stream in checked.streams.items():
+        if len(stream) != 2 or not 0 < stream[0] < 1e6 or not 1 <= stream[1] < 1e6 or stream[1] != int(stream[1]):
+            raise DataError(f"{path}: streams.{name}: got {str(stream)[:60]}; [rate, numbers a frame] is needed")
+    return meta
+
+
+def arrow_files(folder: Path, meta: Mapping[str, Any]) -> list[Path]:
+    """The Arrow files of a folder, in order, each held to its checksum. Errors: DataError."""
+    try:
+        names = [str(file["filename"]) for file in read_json(folder / "state.json")["_data_files"]]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{folder / 'state.json'}: names no files ({short(error)}); {REMEDY}") from error
+    sums = meta.get("files")
+    if sums is not None and list(sums) != names:
+        raise DataError(f"{folder / 'state.json'}: does not name the files that meta.json does; {REMEDY}")
+    for name in names:
+        if Path(name).name != name:
+            raise DataError(f"{folder / 'state.json'}: got the file {name[:60]!r}; a name in the folder is needed")
+        if sums is not None:
+            verify(folder / name, sums[name]["bytes"], sums[name]["xxh3_128"])
+    return [folder / name for name in names]
+
+
+def verify(path: Path, size: int, expected: str) -> None:
+    """DataError unless a file has this size and this xxh3-128; it is read once a process."""
+    try:
+        found = path.stat()
+        if found.st_size != size:
+            raise DataError(f"{path}: has {found.st_size} bytes, not {size}: it was cut off or changed; {REMEDY}")
+        if sum_of(os.path.abspath(path), found.st_size, found.st_mtime_ns) != expected:
+            raise DataError(f"{path}: is damaged: its checksum is not the one that meta.json has; {REMEDY}")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); {REMEDY}") from error
+
+
+@functools.lru_cache(maxsize=256)
+def sum_of(path: str, _size: int, _changed: int) -> str:
+    """The xxh3-128 of a file as hex digits."""
+    import xxhash
+
+    found = xxhash.xxh3_128()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            found.update(block)
+    return found.hexdigest()
+
+
+def sums(folder: Path, names: list[str]) -> dict[str, dict[str, Any]]:
+    """What meta.json says of the Arrow files that have just been written."""
+    found = {}
+    for name in names:
+        status = (folder / name).stat()
+        found[name] = {
+            "bytes": status.st_size,
+            "xxh3_128": sum_of(str(folder / name), status.st_size, status.st_mtime_ns),
+        }
+    return found
+
+
+def digest(meta: Mapping[str, Any]) -> str:
+    """The sha256 of everything in meta.json but itself."""
+    rest = {key: value for key, value in meta.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,90 @@
+"""Damage of a prepared folder is noticed before Arrow reads it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motion_platform.core.errors import DataError
+from motion_platform.data.meta import digest
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.writer import PreparedWriter
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = np.random.default_rng(0)
+    with PreparedWriter(tmp_path / "set", name="mine", representation="humanml3d_essential", licence="CC0") as writer:
+        for k in range(4):
+            x = made.standard_normal((5 + k, 67)).astype(np.float32)
+            writer.add(id=f"clip {k}", split="train", source="x", features=x, captions_high=["a person walks"])
+        writer.finish()
+    return tmp_path / "set"
+
+
+def test_any_flipped_bit_and_any_cut_of_an_arrow_file_is_noticed(folder: Path) -> None:
+    path = folder / "data-00000.arrow"
+    whole = path.read_bytes()
+    random = np.random.default_rng(1)
+    for place in random.integers(0, len(whole), 100):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"data-00000\.arrow: is damaged: its checksum"):
+            PreparedDataset.open(folder)
+    path.write_bytes(whole[:-64])
+    with pytest.raises(DataError, match=rf"has {len(whole) - 64} bytes, not {len(whole)}"):
+        PreparedDataset.open(folder)
+    path.write_bytes(whole)
+    assert len(PreparedDataset.open(folder)) == 4
+
+
+def test_a_changed_number_in_meta_json_is_noticed(folder: Path) -> None:
+    path = folder / "meta.json"
+    whole = json.loads(path.read_text())
+    whole["statistics"]["mean"][3] += 0.5
+    path.write_text(json.dumps(whole))
+    with pytest.raises(DataError, match=r"meta\.json: was changed after it was written"):
+        PreparedDataset.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fps": 0}, "fps: input should be greater than 0"),
+        ({"fps": 1e9}, "fps: input should be less than or equal to 1000"),
+        ({"dim": 10**9}, "does not hold the 67 numbers"),
+        ({"statistics": {"mean": [0.0] * 67, "std": [-1.0] * 67}}, "a deviation negative"),
+        ({"statistics": {"mean": [0.0], "std": [1.0]}}, "does not hold the 67 numbers"),
+        ({"streams": {"mel": [20.0]}}, r"streams\.mel: got"),
+        ({"streams": {"mel": [20.0, 128]}}, "does not hold the columns"),
+        ({"name": 3}, "name: input should be a valid string"),
+    ],
+)
+def test_a_folder_that_vouches_for_nonsense_is_refused(folder: Path, change: dict, message: str) -> None:
+    whole = json.loads((folder / "meta.json").read_text()) | change
+    (folder / "meta.json").write_text(json.dumps(whole | {"sha256": digest(whole)}))
+    with pytest.raises(DataError, match=message):
+        PreparedDataset.open(folder)
+
+
+def test_a_file_outside_the_folder_is_never_read(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "data-00000.arrow", tmp_path / "other.arrow")
+    meta = json.loads((folder / "meta.json").read_text())
+    del meta["files"], meta["sha256"]
+    (folder / "meta.json").write_text(json.dumps(meta))
+    state = json.loads((folder / "state.json").read_text())
+    (folder / "state.json").write_text(json.dumps(state | {"_data_files": [{"filename": "../other.arrow"}]}))
+    with pytest.raises(DataError, match="a name in the folder is needed"):
+        PreparedDataset.open(folder)
+
+
+def test_a_folder_of_an_older_version_is_read_without_checksums(folder: Path) -> None:
+    meta = json.loads((folder / "meta.json").read_text())
+    del meta["files"], meta["sha256"]
+    (folder / "meta.json").write_text(json.dumps(meta))
+    assert PreparedDataset.open(folder).ids() == [f"clip {k}" for k in range(4)]
