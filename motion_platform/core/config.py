@@ -58,6 +58,7 @@ class DataRecipe(Strict):
     captions_per_clip: training uses the first so many captions and action sequences of a clip (None: all).
     written_beats: training is told the beats of the score where the set has them, instead of those that an encoder
     hears: else a model learns that the hand does something else than the clock. Nothing but training is told.
+    wordings: the share of training texts that say a clip's labels in other people's words (texts/wordings.py).
     """
 
     name: str
@@ -70,6 +71,7 @@ class DataRecipe(Strict):
     by_length: bool = False
     captions_per_clip: int | None = Field(default=None, ge=1)
     written_beats: bool = False
+    wordings: float = Field(default=0.0, ge=0, le=1)
 
 
 Tracker = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"]

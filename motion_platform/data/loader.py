@@ -20,6 +20,7 @@ from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.core.seeding import seed_of
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.slots import SOUND, Slot, slots_of
+from motion_platform.data.worded import Worded
 
 BATCHES_A_BUCKET = 16
 """Clips are sorted by length within so many batches: little padding, and still a different mixture every epoch."""
@@ -30,7 +31,8 @@ class Collate:
     ``caption_seed``: one of the captions at random instead, and still the first frames.
 
     What a slot reads is said by :meth:`PreparedDataset.inputs`; ``captions_per_clip``: at most so many texts of a clip.
-    ``written_beats``: recordings come with the beats of their score (:meth:`PreparedDataset.audio`).
+    ``written_beats``: recordings come with the beats of their score (:meth:`PreparedDataset.audio`). ``worded``: other
+    wordings of a clip's labels, drawn in the place of its captions as often as they say.
     """
 
     def __init__(
@@ -44,9 +46,10 @@ class Collate:
         caption_seed: int | None = None,
         captions_per_clip: int | None = None,
         written_beats: bool = False,
+        worded: Worded | None = None,
     ) -> None:
         self.caption_seed = seed if caption_seed is None else caption_seed
-        self.written_beats = written_beats
+        self.written_beats, self.worded = written_beats, worded
         self.dataset, self.spec = dataset, spec
         known = isinstance(slots, Mapping) and all(isinstance(slot, Slot) for slot in slots.values())
         self.slots: dict[str, Slot] = dict(slots) if known else slots_of(slots)  # type: ignore[arg-type]
@@ -98,19 +101,38 @@ class Collate:
 
     def _text(self, row: int, slot: str, epoch: int) -> str:
         """One of the texts of a slot; two slots with the same texts (a caption that is repeated) get the same one."""
-        texts = self.inputs(row, slot)
+        wordings = self._wordings(row, slot)
+        if wordings and self._choose(self.seed, 1 << 20, epoch, row, "worded") < self.worded.share * (1 << 20):
+            return wordings[self._choose(self.seed, len(wordings), epoch, row, "wording")]
+        texts = self._given(row, slot)
         if len(texts) < 2:
             return texts[0] if texts else ""
-        first = next(s for s in self.slots if s == slot or self.inputs(row, s) == texts)
+        first = next(s for s in self.slots if s == slot or self._given(row, s) == texts)
         return texts[self._choose(self.caption_seed, len(texts), epoch, row, first)]
 
     def inputs(self, row: int, slot: str) -> list[str]:
         """Every text that a batch can hold in this slot for this row."""
+        return [*self._given(row, slot), *self._wordings(row, slot)]
+
+    def _given(self, row: int, slot: str) -> list[str]:
+        """What the data set says in a slot."""
         return self.dataset.inputs(row, self.slots[slot], self.captions_per_clip)
 
+<<<<<<< HEAD
     def _choose(self, seed: int | None, count: int, epoch: int, row: int, what: str) -> int:
         """0 .. count-1, from (seed, epoch, id); 0 without a seed."""
         if seed is None or count == 1:
+=======
+    def _wordings(self, row: int, slot: str) -> list[str]:
+        """What the wordings say in a slot: those are high-level texts."""
+        if self.worded is None or self.slots[slot] != Slot("text", "high"):
+            return []
+        return self.worded.texts(row)
+
+    def _choose(self, count: int, epoch: int, row: int, what: str) -> int:
+        """0 .. count-1, from (seed, epoch, id); 0 for evaluation."""
+        if self.seed is None or count == 1:
+>>>>>>> fdfff26 (Other people's wordings of every kind and style, to train text models that a stranger can use)
             return 0
         return seed_of(seed, epoch, self.dataset.id(row), what) % count
 
@@ -234,6 +256,7 @@ def make_loader(
     by_length: bool = False,
     captions_per_clip: int | None = None,
     written_beats: bool = False,
+    wordings: float = 0.0,
 ) -> Loader:
     """A loader over one split.
 
@@ -244,7 +267,8 @@ def make_loader(
     often as pieces of ``max_frames`` fit into it. captions_per_clip: only the first
     so many captions of a clip are used (None: all). written_beats: see :class:`Collate`; of training only. Errors:
     UnknownName for a split or slot; UsageError for sizes that make no batch; DataError when no clip is left, or without
-    beats that were asked for.
+    beats that were asked for. wordings: the share of texts that are other wordings of a clip's labels, in training only
+    (texts/wordings.py); ``balance`` then counts all clips of a kind together.
     """
     if batch_size < 1 or not 0 <= rank < world:
         raise UsageError(f"loader: batch_size {batch_size}, rank {rank} of {world} make no batches")
@@ -255,6 +279,7 @@ def make_loader(
         rows = [i for i in rows if dataset.frames[i] >= min_frames]
     if not rows:
         raise DataError(f"{dataset.folder}: split {split!r} has no clip of {min_frames} frames or more")
+    worded = Worded(dataset, rows, wordings) if train and wordings else None
     collate = Collate(
         dataset,
         spec,
@@ -263,8 +288,10 @@ def make_loader(
         seed=seed if train else None,
         captions_per_clip=captions_per_clip,
         written_beats=written_beats and train,
+        worded=worded,
     )
-    weights = balanced([dataset.labels(i) for i in rows], balance) if train and balance else None
+    labels = [dataset.labels(i) if worded is None else worded.labels(i) for i in rows]
+    weights = balanced(labels, balance) if train and balance else None
     if train and by_length and max_frames:
         pieces = np.maximum(dataset.frames[rows] / max_frames, 1.0)
         weights = pieces if weights is None else weights * pieces

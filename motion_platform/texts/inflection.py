@@ -20,6 +20,7 @@ _DOUBLED = {
     "spar",
 }
 _DOUBLED |= {"sit", "let", "set", "wrap", "stir", "strut", "nod", "hop", "skip", "flap", "clap", "tap", "bob", "wag"}
+_DOUBLED |= {"jam", "plop", "slug", "lob", "flag", "scan", "grab", "shrug", "drag"}
 _DOUBLED |= {
     "plod",
     "slip",

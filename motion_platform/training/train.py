@@ -124,6 +124,7 @@ def _run(
         by_length=recipe.data.by_length,
         captions_per_clip=recipe.data.captions_per_clip,
         written_beats=recipe.data.written_beats,
+        wordings=recipe.data.wordings,
         train=True,
     )
     written, train = recipe, train.in_steps(len(loader.rows))
