@@ -30,8 +30,12 @@ HELD_OUT, LEAST = 5, 10
 """One wording in so many is kept for development, of lists of at least so many; shorter ones are training's."""
 PLAIN = "normal"
 STYLE_WORDS = ("how", "who", "are", "why")
-_HE = re.compile(r"\b(he|man|guy|dude|boy|mr|tom|grand(pa|father)|gentleman|lad|king|cowboy|geezer|brother|boxer)\b", re.I)
-_SHE = re.compile(r"\b(she|woman|girl|lady|anna|heroine|grand(ma|mother)|granny|princess|mom|diva|actress|widow)\b", re.I)
+_HE = re.compile(
+    r"\b(he|man|guy|dude|boy|mr|tom|grand(pa|father)|gentleman|lad|king|cowboy|geezer|brother|boxer)\b", re.I
+)
+_SHE = re.compile(
+    r"\b(she|woman|girl|lady|anna|heroine|grand(ma|mother)|granny|princess|mom|diva|actress|widow)\b", re.I
+)
 _WORDS_OF = {
     "he": ("his", "him", "himself", "he"),
     "she": ("her", "her", "herself", "she"),
@@ -100,9 +104,7 @@ def kinds(part: Part = "training") -> tuple[Kind, ...]:
 @lru_cache(maxsize=2)
 def styles(part: Part = "training") -> dict[str, dict[str, tuple[str, ...]]]:
     """Style -> its words: how, who, are, why."""
-    return {
-        name: {key: listed(words[key], part) for key in STYLE_WORDS} for name, words in _file()["styles"].items()
-    }
+    return {name: {key: listed(words[key], part) for key in STYLE_WORDS} for name, words in _file()["styles"].items()}
 
 
 @lru_cache(maxsize=1)
@@ -149,9 +151,11 @@ class Wording:
         """A sentence that says nothing of a style."""
         return self.told(self.pick(subjects()), self.pick(self.kind.do))
 
-    def told(self, who: str, phrase: str) -> str:
-        """Somebody doing something, in one of the ways to say so."""
+    def told(self, who: str, phrase: str, *, named: bool = False) -> str:
+        """Somebody doing something, in one of the ways to say so. named: ``who`` must be said."""
         dice = self.random.random()
+        if named and 0.48 <= dice < 0.84:
+            return f"{who} {self.formed(phrase, 's' if dice < 0.70 else 'ing', who)}"
         if dice < 0.34:
             return f"{who} {self.formed(phrase, 's', who)}"
         if dice < 0.48:
@@ -187,7 +191,7 @@ class Wording:
             told = self.told(self.pick(subjects()), phrase)
             return f"{how}, {told}" if self.chance(0.12) else f"{told}{self.pick(('', '', '', ','))} {how}"
         if dice < 0.62:
-            return self.told(self.person(), phrase)
+            return self.told(self.person(), phrase, named=True)
         if dice < 0.74 and style["why"]:
             why, told = self.pick(style["why"]), self.told(self.pick(subjects()), phrase)
             return f"{told}, {why}" if self.chance(0.6) else f"{why}, {told}"
@@ -240,7 +244,9 @@ def sentences_of(labels: Mapping[str, str], seed: object, count: int, part: Part
     content, style = labels.get("content", ""), labels.get("style")
     if not names_of(content, part):
         return []
-    wording = Wording(content, style if style in styles() else None, part, random.Random(seed_of("wordings", seed, part)))
+    wording = Wording(
+        content, style if style in styles() else None, part, random.Random(seed_of("wordings", seed, part))
+    )
     found: dict[str, None] = {}
     for _ in range(count * 4):
         found[wording.sentence()] = None

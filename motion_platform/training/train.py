@@ -38,6 +38,7 @@ from motion_platform.training import state as checkpoint
 from motion_platform.training import trackers
 from motion_platform.training.build import assemble, output_folder, start_from
 from motion_platform.training.ema import EMA
+from motion_platform.training.known import write_what_is_known
 from motion_platform.training.progress import Reporter
 
 
@@ -172,6 +173,7 @@ def _run(
             if step % train.save_every == 0 and step < train.steps:
                 save()
         save()
+        write_what_is_known(built.model, loader, output, chief=accelerator.is_main_process)
     reporter.end(output)
     return output
 

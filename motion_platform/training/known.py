@@ -1,0 +1,55 @@
+"""What a trained text model knows, written beside its weights: captions and wordings of its clips."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from motion_platform.data.loader import Collate, Loader
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.encoders.sentence import SentenceEncoder
+from motion_platform.model.knowledge import Known, known_of, write_known
+from motion_platform.model.motion_model import MotionModel
+
+SENTENCES, POOL = 800, 4000
+"""Sentences that are kept, and of how many they are chosen: a comparison of every one with every other."""
+_PLAIN = re.compile(r"[a-z]+(-[a-z]+)*")
+
+
+def encoder_of(model: MotionModel) -> SentenceEncoder | None:
+    """The sentence encoder whose vectors a model's known sentences have; None for a model without one."""
+    own = [each for each in model.conditioning.encoders.values() if isinstance(each, SentenceEncoder) and each.frozen]
+    if not own:
+        return None
+    return next((each for each in own if each.output == "mean"), None) or SentenceEncoder(own[0].model_name).eval()
+
+
+def action_of(dataset: PreparedDataset, row: int) -> str:
+    """What a clip shows in a few words: its content, or its first action sequence where that is a file's name."""
+    content, low = dataset.labels(row).get("content", ""), dataset.captions(row)[1]
+    return content.replace("-", " ") if _PLAIN.fullmatch(content) or not low else low[0]
+
+
+def known_of_clips(collate: Collate, rows: list[int], slot: str, encoder: SentenceEncoder) -> Known:
+    """What the training clips ``rows`` make known in a text slot; mirrored copies are no clips of their own."""
+    dataset = collate.dataset
+    own = [row for row in rows if not dataset.mirrored(row)] or rows
+    clips = [collate.inputs(row, slot) for row in own]
+    actions = Counter(action for row in own if (action := action_of(dataset, row)))
+    most = max(map(len, clips), default=0)
+    turns = (texts[k] for k in range(most) for texts in clips if k < len(texts))  # one of every clip, then a second
+    said = list(dict.fromkeys(text for text in turns if text))
+    pool = said[:: max(1, -(-len(said) // POOL))]
+    return known_of(clips, actions, pool, encoder, SENTENCES)
+
+
+def write_what_is_known(model: MotionModel, loader: Loader, folder: Path, *, chief: bool = True) -> None:
+    """Write the file for a generator that reads sentences by a frozen sentence encoder; nothing for any other model.
+
+    chief: whether this is the one of several processes that writes.
+    """
+    slots = [slot for slot, wanted in loader.collate.slots.items() if wanted.kind == "text" and wanted.column != "low"]
+    encoder = encoder_of(model) if chief and slots and model.card.model.kind == "generators" else None
+    if encoder is not None:
+        write_known(folder, known_of_clips(loader.collate, loader.rows.tolist(), slots[0], encoder))
