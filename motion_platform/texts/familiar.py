@@ -12,7 +12,7 @@ _SAYS_NOTHING = frozenset(
     ("a", "an", "the", "to", "of", "in", "on", "at", "with", "and", "or", "is", "are", "be", "his", "her", "their",
      "its", "he", "she", "they", "it", "person", "someone", "somebody", "man", "woman", "people", "guy", "figure",
      "human", "one", "two", "both", "as", "by", "for", "from", "into", "up", "down", "then", "that", "this", "while",
-     "off", "out", "over")
+     "off", "out", "over", "another", "other")
 )  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from motion_platform.data.loader import Collate, Loader
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.encoders.sentence import SentenceEncoder
-from motion_platform.model.knowledge import Known, known_of, write_known
+from motion_platform.model.knowledge import Known, known_of, vectors_of, write_known
 from motion_platform.model.motion_model import MotionModel
+from motion_platform.texts.familiar import content_stems
+from motion_platform.texts.wordings import names_of, sentences_of
 
-SENTENCES, POOL = 800, 4000
+SENTENCES, POOL = 600, 4000
 """Sentences that are kept, and of how many they are chosen: a comparison of every one with every other."""
+A_KIND = 8
+"""Wordings of each kind that are kept besides: a kind with two clips is trained as often as one with two hundred."""
+WORDED, AS_CLIPS = 100, 12
+"""Sentences of a kind of which every word counts as said by at least so many clips."""
 _PLAIN = re.compile(r"[a-z]+(-[a-z]+)*")
 
 
@@ -41,7 +51,25 @@ def known_of_clips(collate: Collate, rows: list[int], slot: str, encoder: Senten
     turns = (texts[k] for k in range(most) for texts in clips if k < len(texts))  # one of every clip, then a second
     said = list(dict.fromkeys(text for text in turns if text))
     pool = said[:: max(1, -(-len(said) // POOL))]
-    return known_of(clips, actions, pool, encoder, SENTENCES)
+    known = known_of(clips, actions, pool, encoder, SENTENCES)
+    return known if collate.worded is None else with_kinds(known, (dataset.labels(row) for row in own), encoder)
+
+
+def with_kinds(known: Known, labels: Iterable[Mapping[str, str]], encoder: SentenceEncoder) -> Known:
+    """Known sentences with some wordings of every kind among the labels; the words of its wordings count as common."""
+    contents = dict.fromkeys(of["content"] for of in labels if names_of(of.get("content", "")))
+    first = {names_of(content): content for content in reversed(contents)}  # one label of each kind
+    plain = [text for content in first.values() for text in sentences_of({"content": content}, "known", A_KIND)]
+    said = {
+        word
+        for content in first.values()
+        for text in sentences_of({"content": content}, "words", WORDED)
+        for word in content_stems(text)
+    }
+    fresh = [text for text in dict.fromkeys(plain) if text not in known.sentences]
+    words = {**known.words, **{word: max(known.words.get(word, 0), AS_CLIPS) for word in sorted(said)}}
+    vectors = np.concatenate([known.vectors, vectors_of(fresh, encoder)]) if fresh else known.vectors
+    return replace(known, sentences=(*known.sentences, *fresh), vectors=vectors, words=words)
 
 
 def write_what_is_known(model: MotionModel, loader: Loader, folder: Path, *, chief: bool = True) -> None:
