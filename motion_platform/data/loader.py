@@ -102,7 +102,8 @@ class Collate:
     def _text(self, row: int, slot: str, epoch: int) -> str:
         """One of the texts of a slot; two slots with the same texts (a caption that is repeated) get the same one."""
         wordings = self._wordings(row, slot)
-        if wordings and self._choose(self.seed, 1 << 20, epoch, row, "worded") < self.worded.share * (1 << 20):
+        share = 0.0 if self.worded is None else self.worded.share
+        if wordings and self._choose(self.seed, 1 << 20, epoch, row, "worded") < share * (1 << 20):
             return wordings[self._choose(self.seed, len(wordings), epoch, row, "wording")]
         texts = self._given(row, slot)
         if len(texts) < 2:
@@ -118,21 +119,15 @@ class Collate:
         """What the data set says in a slot."""
         return self.dataset.inputs(row, self.slots[slot], self.captions_per_clip)
 
-<<<<<<< HEAD
-    def _choose(self, seed: int | None, count: int, epoch: int, row: int, what: str) -> int:
-        """0 .. count-1, from (seed, epoch, id); 0 without a seed."""
-        if seed is None or count == 1:
-=======
     def _wordings(self, row: int, slot: str) -> list[str]:
         """What the wordings say in a slot: those are high-level texts."""
         if self.worded is None or self.slots[slot] != Slot("text", "high"):
             return []
         return self.worded.texts(row)
 
-    def _choose(self, count: int, epoch: int, row: int, what: str) -> int:
-        """0 .. count-1, from (seed, epoch, id); 0 for evaluation."""
-        if self.seed is None or count == 1:
->>>>>>> fdfff26 (Other people's wordings of every kind and style, to train text models that a stranger can use)
+    def _choose(self, seed: int | None, count: int, epoch: int, row: int, what: str) -> int:
+        """0 .. count-1, from (seed, epoch, id); 0 without a seed."""
+        if seed is None or count == 1:
             return 0
         return seed_of(seed, epoch, self.dataset.id(row), what) % count
 
