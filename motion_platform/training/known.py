@@ -45,7 +45,8 @@ def known_of_clips(collate: Collate, rows: list[int], slot: str, encoder: Senten
     """What the training clips ``rows`` make known in a text slot; mirrored copies are no clips of their own."""
     dataset = collate.dataset
     own = [row for row in rows if not dataset.mirrored(row)] or rows
-    clips = [collate.inputs(row, slot) for row in own]
+    wanted = collate.slots[slot]  # all captions of a clip, also where a run is shown only the first of them
+    clips = [list(dict.fromkeys([*dataset.inputs(row, wanted), *collate.inputs(row, slot)])) for row in own]
     actions = Counter(action for row in own if (action := action_of(dataset, row)))
     most = max(map(len, clips), default=0)
     turns = (texts[k] for k in range(most) for texts in clips if k < len(texts))  # one of every clip, then a second
