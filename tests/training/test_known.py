@@ -5,7 +5,9 @@ import pytest
 from motion_platform.data.loader import make_loader
 from motion_platform.model.knowledge import FILE, read_known
 from motion_platform.model.motion_model import MotionModel
-from motion_platform.training.known import action_of, encoder_of, known_of_clips, write_what_is_known
+from motion_platform.texts.wordings import sentences_of
+from motion_platform.training import known as training_known
+from motion_platform.training.known import A_KIND, action_of, encoder_of, known_of_clips, write_what_is_known
 
 SLOTS = ("text_high", "text_low")
 
@@ -13,6 +15,11 @@ SLOTS = ("text_high", "text_low")
 @pytest.fixture(scope="module")
 def model():
     return MotionModel.from_pretrained("text_to_motion_small")
+
+
+@pytest.fixture(autouse=True)
+def small_pool(monkeypatch):
+    monkeypatch.setattr(training_known, "POOL", 60)
 
 
 def loader_of(dataset, **more):
@@ -25,7 +32,7 @@ def test_a_trained_text_model_knows_its_captions_and_not_other_things(sample_dat
     write_what_is_known(model, loader_of(sample_dataset), tmp_path)
     known = read_known(tmp_path)
     rows = sample_dataset.indices("train")
-    said = {sample_dataset.captions(row)[0][0] for row in rows if sample_dataset.captions(row)[0]}
+    said = {text for row in rows for text in sample_dataset.captions(row)[0]}
     assert set(known.sentences) <= said
     familiar, strange = known.answers([known.sentences[0], "inflation is rising in europe"], encoder_of(model))
     assert familiar.known
@@ -36,7 +43,9 @@ def test_wordings_are_known_too(sample_dataset, model):
     loader = loader_of(sample_dataset, wordings=0.5)
     rows = [row for row in loader.rows.tolist() if loader.collate.worded.texts(row)][:4]
     known = known_of_clips(loader.collate, rows, "text_high", encoder_of(model))
-    assert {text for row in rows for text in loader.collate.worded.texts(row)} & set(known.sentences)
+    contents = {sample_dataset.labels(row)["content"] for row in rows}
+    assert all(set(sentences_of({"content": c}, "known", A_KIND)) & set(known.sentences) for c in contents)
+    assert all(count >= 1 for count in known.words.values())
 
 
 def test_mirrored_copies_count_once_and_actions_have_names(sample_dataset, model):
