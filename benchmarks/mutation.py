@@ -174,20 +174,25 @@ def imports_of(path: Path) -> frozenset[str]:
 
 
 @cache
+def python_files(folder: str, pattern: str) -> dict[Path, str]:
+    """The files below a folder of the repository, in order -> their dotted names."""
+    return {path: module_of(str(path.relative_to(ROOT))) for path in sorted((ROOT / folder).rglob(pattern))}
+
+
+@cache
 def nearest_tests(path: str) -> tuple[str, ...]:
     """The test files for a module, nearest first, at most ``MOST_TESTS``."""
     module = Path(path).relative_to("motion_platform")
     room = ROOT / "tests" / module.parts[0]
     mirror = ROOT / "tests" / module.parent / f"test_{module.name}"
     order = [mirror]
-    tests = sorted((ROOT / "tests").rglob("test_*.py"))
-    sources = sorted((ROOT / "motion_platform").rglob("*.py"))
+    tests, sources = python_files("tests", "test_*.py"), python_files("motion_platform", "*.py")
     wanted = {module_of(path)}
     for distance in range(3):
         near = [test for test in tests if imports_of(test) & wanted and not (distance and _is_far(test))]
         order += sorted(near, key=lambda test: (mirror.parent not in test.parents, room not in test.parents, str(test)))
         order += [folder / "test_contract.py" for folder in (mirror.parent, room)] if distance == 0 else []
-        wanted = {module_of(str(s.relative_to(ROOT))) for s in sources if imports_of(s) & wanted}
+        wanted = {name for source, name in sources.items() if imports_of(source) & wanted}
     if not mirror.is_file():
         order += sorted(mirror.parent.glob("test_*.py"))
     kept = [test for test in dict.fromkeys(order) if test.is_file()]
