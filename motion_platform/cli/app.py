@@ -24,6 +24,7 @@ from motion_platform.cli.plan import plan as plan_command
 from motion_platform.cli.plan import show_actions
 from motion_platform.cli.search import search
 from motion_platform.cli.studio import serve, studio
+from motion_platform.cli.sweep import sweep
 from motion_platform.cli.tokens import detokenize, tokenize, tokenizer_report
 from motion_platform.core.errors import MotionPlatformError, UnknownName, UsageError
 
@@ -97,6 +98,7 @@ def train(
     )
 
 
+app.command()(sweep)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(generate)
 app.command()(edit)
 app.command()(evaluate)

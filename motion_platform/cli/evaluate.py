@@ -213,8 +213,11 @@ def measure_suite(
 ) -> None:
     """``motion benchmark --suite``. changes: of every task of it, where they are not None."""
     from motion_platform.evaluation import suite as engine
+    from motion_platform.evaluation.processes import started_together
     from motion_platform.model.run import find_device
 
+    if started_together() is not None:
+        raise UsageError("--suite: runs on one machine; on several, measure its tasks one by one")
     described = engine.read(name)
     changes = {key: value for key, value in changes.items() if value is not None}
     update: dict[str, Any] = {"tasks": [task.model_copy(update=changes) for task in described.tasks]}

@@ -39,6 +39,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export": (
         "motion export runs/motion_lm runs/adapter",
         "motion export motion_lm_small runs/motion_lm_hf --merged",
+        "motion export motion_lm_small runs/motion_lm.gguf --gguf",
     ),
     "length": ("motion length --text 'a person waves'",),
     "plan": ("motion plan 'a person walks forward, then bows and waves'",),
@@ -57,6 +58,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "data prepare": (
         "motion data prepare bvh_folder --source my_clips/",
         "motion data prepare bandai_namco --source ~/bandai --out data/bandai_namco --workers 4",
+    ),
+    "sweep": (
+        "motion sweep text_to_motion_small train.steps=2000 --over train.learning_rate=1e-4,3e-4 --over seed=1,2",
+        "motion sweep smoke/recogniser --over train.learning_rate=1e-5..1e-2 --search optuna --trials 20",
     ),
     "data list": ("motion data list",),
     "data info": ("motion data info data/bandai_cmu",),

@@ -118,12 +118,17 @@ def without_text(task: str, motion: Path | None) -> list[str | None]:
 
 def export(
     model: Annotated[str, typer.Argument(help="A motion language model: a shipped name or a checkpoint folder.")],
-    out: Annotated[Path, typer.Argument(help="A new folder.")],
+    out: Annotated[Path, typer.Argument(help="A new folder, or with --gguf a file.")],
     merged: Annotated[
         bool, typer.Option("--merged", help="Base, adapter and motion codes as one model of transformers.")
     ] = False,
+    gguf: Annotated[bool, typer.Option("--gguf", help="The same as one file for llama.cpp; bases of LLaMA.")] = False,
 ):
-    """Write a motion language model for other programs: its LoRA adapter for peft, or all of it for transformers."""
+    """Write a motion language model for other programs: its LoRA adapter for peft, or all of it for transformers or
+    llama.cpp."""
+    if merged and gguf:
+        raise UsageError("--merged, --gguf: one of the two")
     from motion_platform.pipelines import export as engine
+    from motion_platform.pipelines import export_gguf
 
-    print((engine.merged if merged else engine.adapter)(model, out))
+    print((export_gguf.gguf if gguf else engine.merged if merged else engine.adapter)(model, out))

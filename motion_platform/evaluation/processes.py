@@ -43,7 +43,11 @@ def launch(function: Callable[..., Result], arguments: tuple[Any, ...], processe
     """``function(*arguments, rank, world)`` in every process; what rank 0 returns.
 
     One process: right here. Several: spawned, joined by gloo over files. Errors: those of the function, as one line.
+    Under torchrun or srun, on one machine or several, ``processes`` are those that were started: each takes its share,
+    and all but rank 0 end here.
     """
+    if (ranks := started_together()) is not None:
+        return _joined(function, arguments, *ranks)
     if processes == 1:
         with one_thread():
             return function(*arguments, 0, 1)
@@ -65,6 +69,25 @@ def launch(function: Callable[..., Result], arguments: tuple[Any, ...], processe
                 ) from error
             raise
         return pickle.loads((folder / "result.pickle").read_bytes())
+
+
+def started_together() -> tuple[int, int] | None:
+    """(rank, world) of a process that torchrun or its like started among several; None for any other."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    return (int(os.environ["RANK"]), world) if world > 1 and "RANK" in os.environ else None
+
+
+def _joined(function: Callable[..., Result], arguments: tuple[Any, ...], rank: int, world: int) -> Result:
+    torch.distributed.init_process_group("gloo")
+    try:
+        with one_thread():
+            result = function(*arguments, rank, world)
+        torch.distributed.barrier()
+    finally:
+        torch.distributed.destroy_process_group()
+    if rank:
+        raise SystemExit(0)
+    return result
 
 
 def _child(

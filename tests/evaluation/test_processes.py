@@ -71,3 +71,26 @@ def die(rank: int, world: int) -> None:
 def test_a_process_that_is_ended_from_outside_is_one_line() -> None:
     with pytest.raises(UsageError, match=r"process 1 of 2 was ended from outside \(SIGKILL.*--processes 1"):
         processes.launch(die, (), 2)
+
+
+TOGETHER = """
+import sys
+from motion_platform.evaluation import processes
+
+def work(numbers, rank, world):
+    parts = processes.gather(lambda: sum(numbers[rank::world]), world)
+    return parts, sum(parts)
+
+print(processes.launch(work, (list(range(10)),), 5))
+"""
+
+
+def test_processes_that_were_started_together_share_the_work_and_the_first_says_the_result(tmp_path: Path) -> None:
+    script = tmp_path / "together.py"
+    script.write_text(TOGETHER)
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["([20, 25], 45)"]

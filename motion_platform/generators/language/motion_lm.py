@@ -207,7 +207,9 @@ class MotionLM(CodeGenerator):
         parts = [F.linear(hidden, rows.to(hidden.dtype))]
         if len(own) < len(out):
             words = out[: len(out) - len(own)]  # text ids stand in front in both kinds of answer
-            table = self.base.head.weight if len(words) == first else self.base.head.weight[words.to(hidden.device)]
+            # A tied head is the table: of the two modules only the table is registered, and spread over processes.
+            table = (self.base.table if self.base.tied else self.base.head).weight
+            table = table if len(words) == first else table[words.to(hidden.device)]
             parts.insert(0, F.linear(hidden, table.to(hidden.dtype)))
         return torch.cat(parts, -1)
 
