@@ -18,7 +18,7 @@ from typing import Any
 
 from motion_platform.core.config import Recipe
 from motion_platform.core.errors import ConfigError, DataError, MotionPlatformError, UsageError, suggest
-from motion_platform.core.files import write_files
+from motion_platform.core.files import atomic_path
 from motion_platform.model.run import RESUME
 from motion_platform.training import build, train
 
@@ -98,14 +98,15 @@ def run(
     chosen = _grid(over) if trials is None else None
     for values in chosen or [_first(over)]:
         build.load_recipe(recipe, [*overrides, *values])
-    write_files(out, {PLAN: text.encode()})
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / PLAN, text)
     made: list[Trial] = []
     searched = iter(chosen) if chosen is not None else _searched(over, trials or 0, maximise, made)
     for values in searched:
         trial = Trial(out / f"run-{len(made) + 1:04d}", values)
         _train(trial, recipe, overrides, metric, device)
         made.append(trial)
-        write_files(out, {TABLE: _csv(ranked(made, maximise), over, metric).encode()})
+        _write(out / TABLE, _csv(ranked(made, maximise), over, metric))
     return ranked(made, maximise)
 
 
@@ -212,6 +213,11 @@ def _last(folder: Path) -> dict[str, float]:
     except (OSError, ValueError) as error:
         raise DataError(f"{folder}: log.jsonl cannot be read ({error}); remove the folder, it is made anew") from error
     return found
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _values(trial: Trial) -> list[str]:
