@@ -21,6 +21,7 @@ from motion_platform.model.run import Run, load_run, why_not
 from motion_platform.motion import io
 from motion_platform.motion.bodies import clips_of, features_of
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.intervals import runs
 from motion_platform.pipelines.events import events_of
 from motion_platform.pipelines.inputs import Row, check_values, read_row
 from motion_platform.pipelines.provenance import provenance
@@ -160,6 +161,7 @@ def _dressed(run: Run, row: Row, clip: Clip, *, number: int, sample: int, sample
     seams = run.model.generator.seams(len(clip))
     if seams:
         info["seams"] = seam_report(clip.joints, seams, clip.fps)
+        info["seam_times"] = [round(seam / clip.fps, 3) for seam in seams]
     if not heard or heard[1].file is None:
         return clip.with_(name=f"motion_{number:03d}", captions=tuple(texts), info=info)
     path = heard[1].file
@@ -343,7 +345,8 @@ def edit(
     spread = Edit(kept.x.expand(samples, -1, -1), kept.keep.expand(samples, -1, -1))
     asked = replace(sampling or Sampling(), progress=_named(progress, clip.name))
     motion = run.model.generate(raw, [total] * samples, ids, seed=seed, sampling=asked, edit=spread)
-    info = provenance(run, seed) | {"keep": keep, "source": clip.name}
+    given = [[start / spec.fps, end / spec.fps] for start, end in runs(kept.keep[0, :total].any(-1).cpu().numpy())]
+    info = provenance(run, seed) | {"keep": keep, "kept": given, "source": clip.name}
     captions = tuple(t for t in (text, low_text) if t)
     return [
         made.with_(name=f"{clip.name}_{keep}_{k + 1:03d}", captions=captions, info={**info, "sample": k})

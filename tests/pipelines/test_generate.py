@@ -116,6 +116,9 @@ def test_an_edit_keeps_frames_and_makes_the_rest(run, clip: Clip, keep: str, opt
     assert len(made) == 2
     assert len(made[0]) == (40 if keep == "prefix" else 60)
     given = retarget.to_humanml3d(clip).joints
+    times = np.arange(len(made[0])) / 20
+    marked = [any(a - 1e-6 <= t < b - 1e-6 for a, b in made[0].info["kept"]) for t in times]
+    assert np.flatnonzero(marked).tolist() == list(kept)
     for result in made:
         assert np.abs(shape_of(result.joints[list(kept)]) - shape_of(given[list(kept)])).max() < 1e-3
     others = [f for f in range(5, len(made[0]) - 1) if f not in set(kept)]
@@ -168,6 +171,8 @@ def test_a_long_motion_reports_its_seams(run) -> None:
     short, long = generate.run(run, ["walks", "walks on"], seconds=[window / 20, 3 * window / 20])
     assert "seams" not in short.info
     assert long.info["seams"]["seams"] == len(run.model.trainable.seams(len(long))) >= 2
+    seams = run.model.trainable.seams(len(long))
+    assert long.info["seam_times"] == pytest.approx([seam / 20 for seam in seams], abs=1e-3)
     assert "seams; the velocity changes there" in generate.describe_seams(long.info["seams"])
 
 

@@ -6,6 +6,7 @@ The page's data is JSON in ``<script id="motion-data">``::
     motions   a list of motions, shown side by side, each on its own clock, started together:
         name, caption, notes      text; notes are further captions
         fps, frames, joints       numbers
+        every                     a frame here is this many of the motion's own
         flat                      true for image-plane skeletons: no floor, seen from the front
         root                      base64, float32 little-endian (frames, 3): first joint in metres
         local, scale              base64, int16 little-endian (frames, joints, 3): position relative to the root / scale
@@ -14,6 +15,10 @@ The page's data is JSON in ``<script id="motion-data">``::
         traced                    [joint, tone] of the joints that leave a trace (the skeleton's part "traced")
         points                    a body point is a mixture of joints: [joint, weight, joint, weight, ...]
         parts                     a tapered capsule: [point, point, radius, radius, tone]
+        bones                     [joint, joint, tone]: the skeleton, as lines
+        marks                     what its time line shows (motion/marks.py)
+        files                     to take home, in a page of its own: [label, file name, gzip and base64 of the file]
+        provenance                model, seed, licence, where the motion knows them
     colours   light and dark: one colour for each tone
     audio     null, or the sound of all motions, which then starts at a click:
         src, offset               the recording as data:audio/mpeg;base64,...; where in it the motions start, in seconds
@@ -24,9 +29,11 @@ The page's data is JSON in ``<script id="motion-data">``::
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import json
 import re
+import tempfile
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -36,7 +43,9 @@ import numpy as np
 
 from motion_platform.core.errors import UsageError
 from motion_platform.core.files import atomic_path, numbered
+from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.marks import marks_of
 from motion_platform.motion.render import sound
 from motion_platform.motion.render.body import COLOURS, build_body, side_of
 from motion_platform.motion.render.scene import extent, middle, stride, told_apart
@@ -45,10 +54,20 @@ from motion_platform.motion.render.traces import traced
 MAX_NUMBERS = 30_000_000
 """Coordinates in one page (about 80 MB of text); a browser does not open much more."""
 
+MAX_EMBEDDED = 600_000
+"""Coordinates in one page up to which it carries its motions as files too (7 minutes of 22 joints at 20 fps)."""
+
 MAX_SECONDS = 2 * 3600.0
 """Of sound in one page: 86 MB as mp3, 115 MB as text."""
 
-SCRIPTS = ("player_motion.js", "player_sound.js", "player_webgl.js", "player_canvas.js", "player.js")
+SCRIPTS = (
+    "player_motion.js",
+    "player_sound.js",
+    "player_webgl.js",
+    "player_canvas.js",
+    "player_figure.js",
+    "player.js",
+)
 """The player; ``player_start.js`` starts it in a page of its own."""
 
 
@@ -57,7 +76,8 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path, *, title: str | None =
 
     Each clip keeps its own frame rate; all start together, and one that has ended holds its last frame. Positions are
     stored relative to the root as 16-bit numbers (error below 0.1 mm for a person). Frame rates above 60 are divided.
-    A page has one sound: clips of several recordings become ``walk_1.html``, ``walk_2.html``, ...
+    A page has one sound: clips of several recordings become ``walk_1.html``, ``walk_2.html``, ... Up to
+    ``MAX_EMBEDDED`` the page carries the motions as .bvh and .npz too, as ``motion convert`` writes them.
 
     Errors: UsageError for no clips or more than a page can hold; DataError for sound that cannot be read; OutputError
     when the file cannot be written.
@@ -70,7 +90,7 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path, *, title: str | None =
     paths = numbered(path, len(groups))
     for group, target in zip(groups, paths, strict=True):
         with atomic_path(target) as temporary:
-            temporary.write_text(page_text(group, title), encoding="utf-8")
+            temporary.write_text(page_text(group, title, files=True), encoding="utf-8")
     return paths
 
 
@@ -84,17 +104,22 @@ def check_size(clips: Sequence[Clip], where: str, most: int) -> None:
         )
 
 
-def page_text(clips: Sequence[Clip], title: str | None = None) -> str:
-    """The page as text. Captions and titles are escaped: they are shown, never run."""
+def page_text(clips: Sequence[Clip], title: str | None = None, *, files: bool = False) -> str:
+    """The page as text. Captions and titles are escaped: they are shown, never run. files: with the motions as files
+    to take home (a page inside another one may download nothing)."""
     folder = resources.files("motion_platform.motion.render")
     shown = title or (clips[0].captions[0] if clips[0].captions else clips[0].name)
+    data = page_data(told_apart(clips))
+    if files and sum(clip.joints.size for clip in clips) <= MAX_EMBEDDED:
+        for number, (motion, clip) in enumerate(zip(data["motions"], clips, strict=True), 1):
+            motion["files"] = _files(clip, clip.name if len(clips) == 1 else f"{clip.name}_{number}")
     fields = {
         "title": html.escape(_tidy(shown)),
         "heading_class": "seen" if title else "unseen",
         "style": (folder / "player.css").read_text(encoding="utf-8"),
         "script": "\n".join((folder / name).read_text(encoding="utf-8") for name in (*SCRIPTS, "player_start.js")),
         "controls": (folder / "player_controls.html").read_text(encoding="utf-8"),
-        "data": _script_safe(page_data(told_apart(clips))),
+        "data": _script_safe(data),
     }
     template = (folder / "player.html").read_text(encoding="utf-8")
     # One pass: a caption that looks like a field is not filled in again.
@@ -133,6 +158,19 @@ def _audio(clips: Sequence[Clip]) -> dict[str, Any] | None:
     }
 
 
+def _files(clip: Clip, name: str) -> list[list[str]]:
+    """The motion as files, packed: [label, name, base64 of gzip]."""
+    name = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("._")[:60] or "motion"
+    with tempfile.TemporaryDirectory() as folder:
+        made = []
+        for label, ending in (("BVH", "bvh"), ("npz", "npz")):
+            path = Path(folder) / f"motion.{ending}"
+            io.save(clip, path)
+            packed = gzip.compress(path.read_bytes(), mtime=0)
+            made.append([label, f"{name}.{ending}", base64.b64encode(packed).decode("ascii")])
+    return made
+
+
 def _motion(clip: Clip) -> dict[str, Any]:
     every = stride(clip)
     body = build_body(clip)
@@ -146,7 +184,9 @@ def _motion(clip: Clip) -> dict[str, Any]:
         "caption": _tidy(clip.captions[0]) if clip.captions else "",
         "notes": [_tidy(caption) for caption in clip.captions[1:4]],
         "provenance": {key: clip.info[key] for key in ("model", "seed", "licence") if key in clip.info},
+        "marks": marks_of(clip).plain(),
         "fps": clip.fps / every,
+        "every": every,
         "frames": len(joints),
         "joints": joints.shape[1],
         "flat": clip.skeleton.dims == 2,
@@ -157,6 +197,7 @@ def _motion(clip: Clip) -> dict[str, Any]:
         "height": round(height, 5),
         "centre": [round(float(v), 5) for v in middle(clip)],
         "traced": [[j, side_of(clip.skeleton.joints[j])] for j in traced(clip)],
+        "bones": [[int(a), int(b), side_of(clip.skeleton.joints[b])] for a, b in clip.skeleton.bones],
         "points": [
             [value for j in np.flatnonzero(row) for value in (int(j), round(float(row[j]), 5))] for row in body.weights
         ],

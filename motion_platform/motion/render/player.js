@@ -10,7 +10,7 @@ class Player {
   /** data: what the page shows first. dress(figure, motion, i): what another page adds to the figure of a motion. */
   constructor(data, dress = () => {}) {
     this.dress = dress;
-    this.speed = 1; this.quality = 1; this.loop = true; this.follow = true; this.trail = false;
+    this.speed = 1; this.quality = 1; this.loop = true; this.follow = true; this.trail = false; this.skeleton = false;
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => { this.dirty = true; });
     const settings = new URLSearchParams(location.hash.slice(1));  // #t=1.5&renderer=canvas
@@ -20,6 +20,7 @@ class Player {
     // What sounds waits for a click: no browser lets a page begin to sound by itself.
     if (settings.has("t")) this.seek(Number(settings.get("t")) || 0); else if (!this.sound && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.play();
     if (settings.has("path")) this.toggle("trail");
+    if (settings.has("skeleton")) this.toggle("skeleton");
     requestAnimationFrame((now) => this.tick(now));
   }
 
@@ -61,13 +62,18 @@ class Player {
       caption.textContent = motion.caption || motion.name;
       caption.dir = "auto";
       for (const line of motion.notes) caption.append(Object.assign(document.createElement("small"), { textContent: line }));
-      box.append(canvas);
-      figure.append(box, caption);
+      const frame = Object.assign(document.createElement("span"), { className: "frame", title: "Frame shown, and the last one" });
+      frame.setAttribute("aria-hidden", "true");  // the slider says it
+      box.append(canvas, frame);
+      figure.append(box);
+      const line = TimeLine.wanted(motion) ? new TimeLine(motion, this.seconds, (time) => { this.play(false); this.seek(time); }) : null;
+      if (line) figure.append(line.bar, line.legend);
+      figure.append(caption);
       stage.append(figure);
       this.dress(figure, motion, i);
       this.grab(canvas);
       new ResizeObserver(() => { this.dirty = true; }).observe(box);
-      return { motion, box, canvas, context: canvas.getContext("2d", { alpha: false }) };
+      return { motion, box, canvas, frame, line, context: canvas.getContext("2d", { alpha: false }) };
     });
     $("scrub").max = this.seconds;
   }
@@ -116,7 +122,7 @@ class Player {
     this.grabWave($("overview"), () => [0, this.seconds]);
     new ResizeObserver(() => { this.dirty = true; }).observe($("music"));
     $("sound").addEventListener("click", () => { this.sound.on = !this.sound.on; $("sound").setAttribute("aria-pressed", String(this.sound.on)); this.sound.play(this.playing, this.time, this.speed); });
-    for (const name of ["loop", "follow", "trail", "traces"]) $(name).addEventListener("click", () => this.toggle(name));
+    for (const name of ["loop", "follow", "trail", "traces", "skeleton"]) $(name).addEventListener("click", () => this.toggle(name));
     $("reset").addEventListener("click", () => { this.camera.reset(); this.dirty = true; });
     $("help").addEventListener("click", () => { $("keys").hidden = !$("keys").hidden; $("help").setAttribute("aria-expanded", String(!$("keys").hidden)); });
     addEventListener("keydown", (e) => this.key(e));
@@ -131,7 +137,7 @@ class Player {
       ArrowLeft: () => jump(e.shiftKey ? -1 : -this.step), ArrowRight: () => jump(e.shiftKey ? 1 : this.step),
       Home: () => this.seek(0), End: () => { this.play(false); this.seek(this.seconds); },
       "-": () => this.faster(-1), "+": () => this.faster(1), "=": () => this.faster(1),
-      l: () => this.toggle("loop"), f: () => this.toggle("follow"), t: () => this.toggle("trail"), h: () => { if (!$("traces").hidden) this.toggle("traces"); }, m: () => { if (this.sound) $("sound").click(); }, r: () => $("reset").click(), "?": () => $("help").click(),
+      l: () => this.toggle("loop"), f: () => this.toggle("follow"), t: () => this.toggle("trail"), s: () => this.toggle("skeleton"), h: () => { if (!$("traces").hidden) this.toggle("traces"); }, m: () => { if (this.sound) $("sound").click(); }, r: () => $("reset").click(), "?": () => $("help").click(),
     };
     const action = actions[e.key.length === 1 ? e.key.toLowerCase() : e.key];
     if (!action || (onButton && e.key === " ")) return;
@@ -170,6 +176,9 @@ class Player {
 
   tell(words) { $("notice").textContent = words; $("notice").hidden = false; }
 
+  /** The number of the frame shown of a motion, as its own file counts them: from 0. */
+  frameOf(motion) { return Math.round(motion.frameAt(Math.min(this.time, this.seconds))) * motion.every; }
+
   /** On machines that draw slowly: fewer pixels, then the simpler drawing, so that the motion stays smooth in time. */
   spare(interval) {
     this.slow = interval > 80 ? (this.slow || 0) + 1 : 0;
@@ -204,11 +213,14 @@ class Player {
     this.dirty = false;
     const dark = this.dark.matches, theme = { ...(dark ? THEMES.dark : THEMES.light), tones: this.tones[dark ? "dark" : "light"] };
     const time = Math.min(this.time, this.seconds), sharp = Math.min(devicePixelRatio || 1, 2) * this.quality;
-    for (const { motion, box, canvas, context } of this.views) {
+    for (const { motion, box, canvas, context, frame, line } of this.views) {
+      frame.textContent = `frame ${this.frameOf(motion)} / ${(motion.frames - 1) * motion.every}`;
+      if (line) line.move(time);
       const width = Math.max(1, Math.round(box.clientWidth * sharp)), height = Math.max(1, Math.round(box.clientHeight * sharp));
       const edges = box.getBoundingClientRect();
       if (edges.bottom < 0 || edges.top > innerHeight) continue;
       if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+      motion.dress(this.skeleton);
       motion.pose(time);
       const look = this.camera.look(motion, time, width / height, this.follow);
       this.renderer.draw(context, width, height, motion, time, look, theme, { trail: this.trail });
@@ -216,7 +228,8 @@ class Player {
     }
     if (this.sound) this.sound.draw(time, theme.music);
     $("scrub").value = time;
-    $("scrub").setAttribute("aria-valuetext", `${time.toFixed(2)} seconds`);
+    const first = this.motions[0], number = first ? `, frame ${this.frameOf(first)}` : "";
+    $("scrub").setAttribute("aria-valuetext", `${time.toFixed(2)} seconds${number}`);
     $("clock").textContent = `${time.toFixed(2)} / ${this.seconds.toFixed(2)} s`;
     this.drawn = (this.drawn || 0) + 1;
   }

@@ -16,7 +16,14 @@ class Motion {
     this.local = unpack(raw.local, Int16Array);
     this.seconds = Math.max(0, (this.frames - 1) / this.fps);
     this.now = new Float32Array(this.joints * 3);
-    this.placed = new Float32Array(this.points.length * 3);
+    // Two ways to be seen: a body of limbs, and the skeleton: a ball a joint, a thin line a bone.
+    const thin = 0.0045 * this.height, ball = 0.011 * this.height, tone = new Map(this.bones.map(([, joint, side]) => [joint, side]));
+    this.bare = {
+      points: Array.from({ length: this.joints }, (_, j) => [j, 1]),
+      parts: [...this.bones.map(([a, b, side]) => [a, b, thin, thin, side]), ...Array.from({ length: this.joints }, (_, j) => [j, j, ball, ball, tone.get(j) ?? 0])],
+    };
+    this.whole = { points: this.points, parts: this.parts };
+    this.dress(false);
     let low = [1e9, 1e9, 1e9], high = [-1e9, -1e9, -1e9];
     for (let f = 0; f < this.frames; f++) for (let c = 0; c < 3; c++) {
       low[c] = Math.min(low[c], this.root[3 * f + c]);
@@ -35,6 +42,14 @@ class Motion {
         this.smooth[3 * f + c] = sum / (b - a);
       }
     }
+  }
+
+  /** As a skeleton, or as a body. */
+  dress(skeleton) {
+    const { points, parts } = skeleton ? this.bare : this.whole;
+    if (this.placed && this.points === points) return;
+    this.points = points; this.parts = parts;
+    this.placed = new Float32Array(points.length * 3);
   }
 
   /** Frame number (with a fraction) at a time; a motion that has ended holds its last frame. */

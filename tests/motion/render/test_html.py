@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
 import re
@@ -22,6 +23,7 @@ import pytest
 import soundfile
 
 from motion_platform.core.errors import OutputError, UsageError
+from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import html
 from motion_platform.motion.skeleton import Skeleton
@@ -86,6 +88,35 @@ def test_any_tree_gets_a_body() -> None:
     for motion in html.page_data(clips)["motions"]:
         assert motion["parts"]
         assert motion["height"] > 0
+        assert len(motion["bones"]) == motion["joints"] - 1
+    assert html.page_text(clips, files=True).count(".bvh") >= 3  # each of them can be taken home, too
+
+
+def unpacked(page: str) -> dict[str, bytes]:
+    """The files that a page carries, by their names."""
+    data = re.search(r'<script type="application/json" id="motion-data">(.*?)</script>', page, re.S)
+    assert data is not None
+    files = [file for motion in json.loads(data[1])["motions"] for file in motion.get("files", [])]
+    return {name: gzip.decompress(base64.b64decode(packed)) for _, name, packed in files}
+
+
+def test_a_page_carries_the_files_that_convert_writes(tmp_path: Path, walking: Callable[..., Clip]) -> None:
+    clips = [walking(30, name="up / and away", info={"model": "m", "seed": 4}), walking(20, name="walk")]
+    html.write(clips, tmp_path / "a.html")
+    files = unpacked((tmp_path / "a.html").read_text(encoding="utf-8"))
+    assert list(files) == ["up_and_away_1.bvh", "up_and_away_1.npz", "walk_2.bvh", "walk_2.npz"]
+    io.save(clips[1], tmp_path / "walk.bvh")
+    assert files["walk_2.bvh"] == (tmp_path / "walk.bvh").read_bytes()
+    (tmp_path / "back.npz").write_bytes(files["up_and_away_1.npz"])
+    back = io.load(tmp_path / "back.npz")
+    assert np.array_equal(back.joints, clips[0].joints)
+    assert back.info["seed"] == 4
+
+
+def test_long_motions_and_inner_pages_carry_no_files(tmp_path: Path, walking: Callable[..., Clip]) -> None:
+    assert unpacked(html.page_text([walking(20)])) == {}
+    html.write(walking(html.MAX_EMBEDDED // 66 + 1), tmp_path / "a.html")
+    assert unpacked((tmp_path / "a.html").read_text(encoding="utf-8")) == {}
 
 
 class Browser:
@@ -119,6 +150,13 @@ class Browser:
 
     def log(self, kind: str) -> list[dict[str, Any]]:
         return self.call("POST", "/se/log", {"type": kind})
+
+
+def wait(ready: Callable[[], Any], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +234,68 @@ def test_the_page_plays_in_a_browser(browser: Browser, tmp_path: Path, walking: 
     asked = {e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"}
     assert asked
     assert all(url.startswith("file://") for url in asked), asked
+
+
+NAMELESS = """const said = (e) => e.getAttribute('aria-label') || e.title || e.textContent.trim() || e.labels?.length;
+  return [...document.querySelectorAll('button, a, input, select, summary, [role=img]')]
+  .filter((e) => !said(e)).length"""
+
+
+@pytest.mark.slow
+def test_the_page_shows_frames_marks_bones_and_saves_files(
+    browser: Browser, tmp_path: Path, walking: Callable[..., Clip]
+) -> None:
+    info = {"model": "walker", "seed": 7, "licence": "CC BY 4.0", "keep": "prefix", "kept": [[0.0, 1.0]]}
+    clip = walking(81, name="walk", info=info | {"seam_times": [1.0, 3.0]})
+    html.write(clip, tmp_path / "one.html")
+    browser.call("POST", "/url", {"url": (tmp_path / "one.html").as_uri() + "#t=1.5&renderer=canvas"})
+    browser.until("return window.motionPlayer && motionPlayer.drawn > 0")
+    text = "return document.querySelector('%s').textContent"
+    assert browser.run(text % ".frame") == "frame 30 / 80"
+    assert browser.run("return document.getElementById('scrub').ariaValueText || scrub.getAttribute('aria-valuetext')")
+    assert browser.run(text % "figcaption small") == "walker · seed 7 · CC BY 4.0"
+    # The marks lie where they belong on the time line, and a click on it goes there.
+    places = """const bar = document.querySelector('.marks').getBoundingClientRect();
+        return [...document.querySelectorAll('.marks > span')].map((e) => { const r = e.getBoundingClientRect();
+        return [e.className, (r.left - bar.left) / bar.width * 4, (r.right - bar.left) / bar.width * 4] })"""
+    marks = browser.run(places)
+    assert [name for name, *_ in marks] == ["kept-mark", "seam-mark", "seam-mark", "now-mark"]
+    assert marks[0][1:] == pytest.approx([0, 1], abs=0.03)
+    assert [mark[1] for mark in marks[1:]] == pytest.approx([1, 3, 1.5], abs=0.03)
+    said = browser.run("return document.querySelector('.marks').getAttribute('aria-label')")
+    assert said == "Time line: kept 0.0 to 1.0 s; seams at 1.0 s, 3.0 s"
+    browser.run(
+        """const bar = document.querySelector('.marks'), r = bar.getBoundingClientRect();
+        bar.dispatchEvent(new PointerEvent('pointerdown', {clientX: r.left + r.width / 2, bubbles: true}))"""
+    )
+    assert browser.run("return motionPlayer.time") == pytest.approx(2, abs=0.02)
+    # As a skeleton the same joints cover far fewer pixels; a second press brings the body back.
+    area = """motionPlayer.draw(); const c = document.querySelector('.view canvas');
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        let n = 0;
+        for (let i = 0; i < d.length; i += 4) n += Math.abs(d[i + 2] - d[i]) > 60;
+        return n"""
+    body = browser.run(area)
+    browser.run("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 's', bubbles: true}))")
+    assert browser.run("return document.getElementById('skeleton').getAttribute('aria-pressed')") == "true"
+    assert 20 < browser.run(area) < body / 2
+    browser.run("document.getElementById('skeleton').click()")
+    assert browser.run(area) == pytest.approx(body, rel=0.05)
+    # The buttons save what the page carries, and the picture.
+    folder = {"behavior": "allow", "downloadPath": str(tmp_path / "saved")}
+    browser.call("POST", "/goog/cdp/execute", {"cmd": "Browser.setDownloadBehavior", "params": folder})
+    for button in ("BVH", "npz", "Picture"):
+        browser.run(
+            f"[...document.querySelectorAll('.files button')].find((b) => b.textContent === '{button}').click()"
+        )
+        wait(lambda: len([f for f in (tmp_path / "saved").glob("*") if f.suffix != ".crdownload"]), button)
+    wait(lambda: all((tmp_path / "saved" / n).is_file() for n in ("walk.bvh", "walk.npz", "walk_40.png")), "all")
+    assert len(io.load(tmp_path / "saved" / "walk.bvh")) == 81
+    assert np.array_equal(io.load(tmp_path / "saved" / "walk.npz").joints, clip.joints)
+    assert (tmp_path / "saved" / "walk_40.png").read_bytes().startswith(b"\x89PNG")
+    assert browser.run(NAMELESS) == 0
+    told = [entry["message"] for entry in browser.log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert [words for words in told if "readback" not in words] == []  # what this test itself reads
 
 
 @pytest.mark.slow
