@@ -138,6 +138,7 @@ def row(
         "seconds_per_motion": round(seconds / made, 6) if made else None,
         "motions_made": made,
         "peak_memory_mb": peak_memory(world),
+        "body": {"skeleton": test.spec.skeleton, "fps": test.spec.fps},
         "shown": {test.dataset.id(r): next(iter(test.dataset.captions(r)[0]), "") for r in sorted(shown)},
     }
     if said:

@@ -1,6 +1,14 @@
 // Sorting: a click sorts downwards, the next one upwards; rows without a number stay last.
 for (const table of document.querySelectorAll("table")) {
-  const body = table.tBodies[0];
+  const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
+  // Where the headings are hidden (a phone), a choice sorts instead.
+  const choice = document.createElement("select"), label = document.createElement("label");
+  label.className = "sort";
+  label.append("Sort by ", choice);
+  choice.append(new Option("as measured", ""));
+  heads.forEach((head, column) => { if (head.querySelector("button")) choice.append(new Option(head.textContent, column)); });
+  choice.addEventListener("change", () => { if (choice.value) heads[choice.value].querySelector("button").click(); });
+  table.parentElement.before(label);
   [...table.tHead.rows[0].cells].forEach((head, column) => {
     head.querySelector("button")?.addEventListener("click", () => {
       const up = head.getAttribute("aria-sort") === "descending";

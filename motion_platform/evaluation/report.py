@@ -203,18 +203,20 @@ def write(cells: Sequence[Cell], out: Path, title: str, header: dict[str, Any]) 
 
 
 def play(lines: Sequence[Line]) -> list[tuple[str, str]]:
-    """[(caption, a page that plays it)]: for every clip that is shown, real motion and the models side by side."""
-    skeleton = get_skeleton("humanml3d")
+    """[(caption, a page that plays it)]: for every clip that is shown, real motion and the models side by side, on the
+    body and at the rate of the data that they were measured on."""
     rows = [line.rows[0] for line in lines if line.kind != "bound"][:MOST_BODIES]
     found = []
     for clip, caption in (rows[0].facts.get("shown", {}) if rows else {}).items():
         clips = []
         for row in rows:
             joints = row.arrays.get(f"shown/{clip}")
+            body = row.facts.get("body", {"skeleton": "humanml3d", "fps": 20.0})  # cells kept before rows named theirs
+            skeleton = get_skeleton(body["skeleton"])
             if joints is not None and joints.shape[1] == len(skeleton):
                 name, said = row.facts["name"], row.facts.get("said", {}).get(clip)
                 name = name if said is None else f"{name}: {said}"  # captions: everybody speaks of the same motion
-                clips.append(Clip(joints, 20.0, skeleton, name=name, captions=(name,)))
+                clips.append(Clip(joints, float(body["fps"]), skeleton, name=name, captions=(name,)))
         if clips:
             found.append((caption or clip, player.page_text(clips, title=caption or clip)))
     return found
@@ -261,8 +263,8 @@ def _section(task: str, lines: Sequence[Line], players: Sequence[tuple[str, str]
 
 def _table(lines: Sequence[Line], values: dict[str, dict[str, Any]]) -> str:
     head = "".join(
-        f"<th scope='col' title='{html.escape(str(summary['unit']))}'><button type='button'>{html.escape(name)} "
-        f"{arrow(summary)}</button></th>"
+        f"<th scope='col' role='columnheader' title='{html.escape(str(summary['unit']))}'>"
+        f"<button type='button'>{html.escape(name)} {arrow(summary)}</button></th>"
         for name, summary in values.items()
     )
     body = []
@@ -271,23 +273,27 @@ def _table(lines: Sequence[Line], values: dict[str, dict[str, Any]]) -> str:
         for name in values:
             if name in line.values:
                 mean, interval, n = line.values[name]
-                cells.append(f"<td data-value='{mean!r}' title='n = {n}'>{number(mean, interval)}</td>")
+                cells.append(_cell(name, arrow(values[name]), repr(mean), number(mean, interval), f"n = {n}"))
             else:
-                cells.append("<td data-value=''>\u2014</td>")
-        seconds = (
-            f"<td data-value='{line.seconds!r}'>{line.seconds:.3g}</td>"
-            if line.seconds
-            else "<td data-value=''>\u2014</td>"
-        )
+                cells.append(_cell(name, arrow(values[name])))
+        timed = (repr(line.seconds), f"{line.seconds:.3g}") if line.seconds else ()
+        cells.append(_cell("seconds a motion", "\u2193", *timed))
         body.append(
-            f"<tr class='{html.escape(line.kind)}'><th scope='row'>{html.escape(line.name)}</th>"
-            f"{''.join(cells)}{seconds}</tr>"
+            f"<tr class='{html.escape(line.kind)}' role='row'>"
+            f"<th scope='row' role='rowheader'>{html.escape(line.name)}</th>{''.join(cells)}</tr>"
         )
     return (
-        "<div class='scroll'><table><thead><tr><th scope='col'></th>"
-        f"{head}<th scope='col'><button type='button'>seconds a motion \u2193</button></th></tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table></div>"
+        "<div class='scroll' tabindex='0' role='region' aria-label='Numbers'><table role='table'>"
+        f"<thead role='rowgroup'><tr role='row'><td></td>{head}<th scope='col' role='columnheader'>"
+        "<button type='button'>seconds a motion \u2193</button></th></tr></thead>"
+        f"<tbody role='rowgroup'>{''.join(body)}</tbody></table></div>"
     )
+
+
+def _cell(label: str, way: str, value: str = "", shown: str = "\u2014", title: str = "") -> str:
+    """One value; a narrow screen writes the label before it, for there the heading is gone."""
+    about = f" title='{html.escape(title)}'" if title else ""
+    return f"<td role='cell' data-value='{value}' data-label='{html.escape(label)} {way}'{about}>{shown}</td>"
 
 
 def _sources(lines: Sequence[Line]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from motion_platform.cli.app import app
 from motion_platform.core import cards
+from motion_platform.core.catalog import CATALOG
 from motion_platform.core.config import MetricRecipe
 from motion_platform.core.errors import ConfigError, DataError, MotionPlatformError, UsageError
 from motion_platform.data.prepared import PreparedDataset
@@ -309,6 +311,46 @@ def test_the_report_is_one_page_that_asks_for_nothing(toy: Benchmark, tmp_path: 
     assert len(pages) == 2
     assert all("motion-data" in each and "toy" in each for each in pages)
     assert "{{" not in page.split("<script")[0]
+
+
+def data_of(page: str) -> dict:
+    """What the player of a page plays."""
+    return json.loads(re.search(r'id="motion-data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG["representations"]))
+def test_the_report_plays_every_representation(name: str) -> None:
+    body = get_representation(name)
+    joints = np.random.default_rng(0).normal(size=(12, len(body.skeleton), 3)).astype(np.float32)
+    joints[..., 2] *= body.skeleton.dims == 3
+    fps = body.fps
+    facts = {
+        "kind": "model",
+        "metrics": {},
+        "shown": {"clip 1": ""},
+        "body": {"skeleton": body.skeleton.name, "fps": fps},
+    }
+    rows = [Row({"name": who, **facts}, {"shown/clip 1": joints}) for who in ("real motion", "mine")]
+    ((caption, page),) = report.play(report.lines_of(rows))
+    assert caption == "clip 1"
+    motions = data_of(page)["motions"]
+    assert [motion["caption"] for motion in motions] == ["real motion", "mine"]
+    for motion in motions:
+        assert (motion["joints"], motion["frames"], motion["flat"]) == (len(body.skeleton), 12, body.skeleton.dims == 2)
+        assert motion["fps"] * motion["every"] == pytest.approx(fps)
+        root = np.frombuffer(base64.b64decode(motion["root"]), "<f4").reshape(12, 1, 3)
+        local = np.frombuffer(base64.b64decode(motion["local"]), "<i2").reshape(12, len(body.skeleton), 3)
+        assert np.abs(root + motion["scale"] * local.astype(np.float64) - joints).max() < 1e-3
+
+
+def test_conductors_are_measured_and_played(conductor_folder: Path) -> None:
+    test = TestSet(PreparedDataset.open(conductor_folder), "test")
+    judges = Judges([MetricRecipe(name="jerk")], test)
+    measured = row(RealMotion(), judges, Plan(repeats=1, shown=1))
+    assert measured.facts["body"] == {"skeleton": "coco_upper", "fps": 30.0}
+    ((_, page),) = report.play(report.lines_of([measured]))
+    (motion,) = data_of(page)["motions"]
+    assert (motion["joints"], motion["fps"], motion["flat"]) == (13, 30.0, True)
 
 
 def test_seeds_are_pooled(toy: Benchmark) -> None:
