@@ -155,11 +155,8 @@ def _dressed(run: Run, row: Row, clip: Clip, *, number: int, sample: int, sample
         info["text"] = next(iter(row.said("text")), None) or None
     if heard:
         info[heard[0]] = heard[1].said
-    for slot, read in row.of.items():
-        if row.kinds[slot] == "label" and read.said:
-            info[slot] = read.said
-    seams = run.model.generator.seams(len(clip))
-    if seams:
+    info |= {slot: read.said for slot, read in row.of.items() if row.kinds[slot] == "label" and read.said}
+    if seams := run.model.generator.seams(len(clip)):
         info["seams"] = seam_report(clip.joints, seams, clip.fps)
         info["seam_times"] = [round(seam / clip.fps, 3) for seam in seams]
     if not heard or heard[1].file is None:
