@@ -111,10 +111,21 @@ def describe(
         models = ", ".join(weight_files.shipped()) or "none"
         raise DataError(f"{path}: no such file or folder, and no model that came with the package ({models})")
     from motion_platform.motion import io
+    from motion_platform.motion.io import provenance
 
+    if place.suffix.lower() in provenance.PICTURES:
+        return _picture(place, provenance.of_picture(place))
     clips = io.load_all(place, fps=fps, skeleton=skeleton, units=units, up=up, asf=asf, body=body)
     facts = _clip(clips[0])
     return facts if len(clips) == 1 else {"motions": f"{len(clips)}; the first:"} | facts
+
+
+def _picture(path: Path, motions: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """What a page, film or picture says of the motions that it shows."""
+    if motions is None:
+        raise DataError(f"{path}: says nothing of a motion; it was not written here, or something wrote it anew")
+    first = {key: " | ".join(v) if isinstance(v, list) else v for key, v in (motions[0] if motions else {}).items()}
+    return {"shows": f"{len(motions)} motion(s){'; the first:' if len(motions) > 1 else ''}"} | first
 
 
 def _clip(clip: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import numpy as np
 from motion_platform.core import registry
 from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.io import provenance
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 READERS = {
@@ -133,6 +134,8 @@ def load_all(
     clips = found if isinstance(found, list) else [found]
     for clip in clips:
         _check_size(path, clip)
+    if path.suffix.lower() in provenance.BESIDE:
+        clips = provenance.with_provenance(clips, path)
     return [_warned(clip) for clip in clips]
 
 
@@ -166,7 +169,9 @@ def save(
 ) -> list[Path]:
     """Write one motion or several (.npz .bvh .glb .html .mp4 .png .vrma), completely or not at all; the files written.
 
-    A .bvh holds one motion: several become ``walk_1.bvh``, ``walk_2.bvh``, ... Motions on somebody's character
+    Every file says which model made its motions, with seed and licence (provenance.py); beside a .bvh, .fbx or USD
+    file, which have no room for it, a ``walk.bvh.json`` does. A .bvh holds one motion: several become ``walk_1.bvh``,
+    ``walk_2.bvh``, ... Motions on somebody's character
     (``Clip.rig``) go into a copy of its file where that is a .glb or .vrm.
 
     ``title``: for formats that show one (.html). ``one_body``: several motions of a .glb as named animations of one
@@ -182,7 +187,10 @@ def save(
     given = {"title": title, "one_body": one_body or None, "unit": unit, "progress": progress}
     taken = inspect.signature(write).parameters
     written = write(clips, path, **{option: value for option, value in given.items() if value and option in taken})
-    return written if isinstance(written, list) else [written]
+    paths = written if isinstance(written, list) else [written]
+    if path.suffix.lower() in provenance.BESIDE:
+        provenance.write_beside(clips, paths)
+    return paths
 
 
 def check_motions(path: str | Path, count: int) -> None:

@@ -15,6 +15,7 @@ from motion_platform.motion.clip import Clip
 from motion_platform.motion.conducting.lift import on_body
 from motion_platform.motion.inverse_kinematics import posed, rotations_from_joints
 from motion_platform.motion.io import write_rig
+from motion_platform.motion.io.provenance import provenance
 from motion_platform.motion.render.body import LEFT, RIGHT, Body, build_body
 from motion_platform.motion.render.raster import tones
 from motion_platform.motion.skeleton import Skeleton
@@ -143,7 +144,7 @@ class _Builder:
         """One body, and an animation for each motion, named as the motion is."""
         poses = posed_alike(clips)
         for k, (clip, pose, name) in enumerate(zip(clips, poses, write_rig.unique_names(clips), strict=True)):
-            extras = write_rig.provenance(clip)
+            extras = provenance(clip)
             self.file.animations.append(self.gl.Animation(name=name, channels=[], samplers=[], extras=extras))
             if k == 0:
                 self.add(clip, pose, 0.0)
@@ -169,7 +170,7 @@ class _Builder:
             node.children = children
             file.nodes.append(node)
         stand = gl.Node(name=clip.name, translation=[shift, 0.0, 0.0], children=[first])
-        stand.extras = write_rig.provenance(clip)
+        stand.extras = provenance(clip)
         file.nodes.append(stand)
 
         body = build_body(clip)

@@ -19,6 +19,7 @@ from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.inverse_kinematics import matrix_to_quaternion
 from motion_platform.motion.io.euler import forward_kinematics, quaternion_multiply, quaternion_to_matrix, unroll
 from motion_platform.motion.io.gltf import Gltf, open_glb
+from motion_platform.motion.io.provenance import checked
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 MAX_JOINTS = 1000
@@ -280,17 +281,20 @@ def _clip(file: Gltf, tree: Tree, name: str, channels: Channels, fps: float | No
     info: dict[str, Any] = {"source": file.path.name, "unit": "m", "up": "y"}
     if notes:
         info["notes"] = notes
-    return Clip(joints, float(rate), skeleton, unroll(world).astype(np.float32), name, _captions(file, name), info)
+    return Clip(joints, float(rate), skeleton, unroll(world).astype(np.float32), name, *_told(file, name, info))
 
 
-def _captions(file: Gltf, name: str) -> tuple[str, ...]:
-    """The captions that our own writer puts beside a motion."""
-    for entry in [*file.entries("nodes"), *file.entries("animations")]:
+def _told(file: Gltf, name: str, info: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The captions that our own writer puts beside a motion, and info with the model, seed and licence."""
+    entries = [entry for entry in (*file.entries("nodes"), *file.entries("animations")) if entry.get("name") == name]
+    whole = file.json.get("asset")  # a .vrma has one motion, and says it of the whole file
+    for entry in [*entries, *([whole] if isinstance(whole, dict) else [])]:
         extras = entry.get("extras")
-        said = extras.get("captions") if entry.get("name") == name and isinstance(extras, dict) else None
+        said = extras.get("captions") if isinstance(extras, dict) else None
         if isinstance(said, list) and all(isinstance(caption, str) for caption in said):
-            return tuple(said)
-    return ()
+            told = {key: value for key, value in checked(extras).items() if key not in ("captions", "source")}
+            return tuple(said), {**info, **told}
+    return (), info
 
 
 def _rate(channels: Channels) -> tuple[float, bool]:

@@ -19,6 +19,7 @@ from motion_platform.motion.clip import Clip
 from motion_platform.motion.inverse_kinematics import posed
 from motion_platform.motion.io.euler import quaternion_multiply, quaternion_to_matrix, unroll
 from motion_platform.motion.io.gltf import glb_container
+from motion_platform.motion.io.provenance import provenance
 from motion_platform.motion.io.read_glb import Tree
 
 STILL = 1e-6
@@ -108,9 +109,3 @@ def _animation(clip: Clip, tree: Tree, blob: Blob, name: str) -> dict[str, Any]:
             values = np.einsum("ki,tk->ti", quaternion_to_matrix(before[j]), track) / tree.scales[j]
         channel(j, "translation", values)
     return {"name": name, "channels": channels, "samplers": samplers, "extras": provenance(clip)}
-
-
-def provenance(clip: Clip) -> dict[str, Any]:
-    """What a file says of a motion: captions, the model and seed that made it, and the licence of its weights."""
-    told = {key: clip.info[key] for key in ("model", "seed", "sample", "text", "licence", "source") if key in clip.info}
-    return {"captions": list(clip.captions), **{key: value for key, value in told.items() if value is not None}}

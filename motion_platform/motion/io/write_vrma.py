@@ -18,7 +18,8 @@ from motion_platform.motion.clip import Clip
 from motion_platform.motion.conducting.lift import on_body
 from motion_platform.motion.inverse_kinematics import posed
 from motion_platform.motion.io.gltf import glb_container
-from motion_platform.motion.io.write_rig import Blob, provenance
+from motion_platform.motion.io.provenance import provenance
+from motion_platform.motion.io.write_rig import Blob
 from motion_platform.motion.skeleton import get_skeleton
 
 

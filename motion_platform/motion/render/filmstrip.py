@@ -12,6 +12,7 @@ from motion_platform.core.errors import UsageError
 from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import check_motions
+from motion_platform.motion.io.provenance import as_text
 from motion_platform.motion.render.body import build_body
 from motion_platform.motion.render.lettering import wrap
 from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body, tones
@@ -39,8 +40,9 @@ def write(
     if not 1 <= frames <= 24:
         raise UsageError(f"{path}: {frames} key frames; between 1 and 24 are allowed")
     with atomic_path(path) as temporary:
+        about = {"Software": "motion-platform", "Comment": as_text(clips)}
         figure = _figure(clips, frames, width, height)
-        figure.savefig(temporary, dpi=DPI, facecolor=figure.get_facecolor(), metadata={"Software": "motion-platform"})
+        figure.savefig(temporary, dpi=DPI, facecolor=figure.get_facecolor(), metadata=about)
     return Path(path)
 
 

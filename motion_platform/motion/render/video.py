@@ -13,6 +13,7 @@ from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.core.files import atomic_path, numbered
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import check_motions
+from motion_platform.motion.io.provenance import as_text
 from motion_platform.motion.render import sound
 from motion_platform.motion.render.body import build_body
 from motion_platform.motion.render.lettering import wrap, write_centred
@@ -77,10 +78,10 @@ def _write(clips: list[Clip], path: Path, size: int, progress: Report | None = N
         stage = _Stage(clips, size)
         pictures = _pictures(stage, count, fps, path.name, progress)
         if heard is None or heard.audio is None:
-            _encode(temporary, str(path), pictures, stage.size, fps)
+            _encode(temporary, str(path), pictures, stage.size, fps, as_text(clips))
         else:
             with sound.as_file(heard.audio) as recording:
-                _encode(temporary, str(path), pictures, stage.size, fps, recording, count / fps)
+                _encode(temporary, str(path), pictures, stage.size, fps, as_text(clips), recording, count / fps)
 
 
 def _pictures(stage: _Stage, count: int, fps: float, name: str, progress: Report | None) -> Iterator[np.ndarray]:
@@ -187,10 +188,12 @@ def _encode(
     pictures: Iterator[np.ndarray],
     size: tuple[int, int],
     fps: float,
+    about: str,
     recording: Path | None = None,
     seconds: float = 0.0,
 ) -> None:
-    """Pipe raw pictures into ffmpeg, beside ``seconds`` of a recording. OutputError with its last words on failure."""
+    """Pipe raw pictures into ffmpeg, with what is said about them and ``seconds`` of a recording. OutputError with its
+    last words on failure."""
     import imageio_ffmpeg
 
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
@@ -201,7 +204,8 @@ def _encode(
         command += [*sound.source(recording), "-map", "0:v", "-map", "1:a:0", "-t", f"{seconds:.6f}"]
         command += ["-c:a", "aac", "-b:a", "192k", "-ac", "2", "-ar", "48000"]
     command += ["-c:v", "libx264"]
-    command += ["-pix_fmt", "yuv420p", "-crf", "20", "-preset", "veryfast", "-movflags", "+faststart", f"file:{target}"]
+    command += ["-pix_fmt", "yuv420p", "-crf", "20", "-preset", "veryfast", "-movflags", "+faststart"]
+    command += ["-metadata", f"comment={about}", f"file:{target}"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stderr is not None
