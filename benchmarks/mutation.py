@@ -255,6 +255,8 @@ def _run_child(test: str, changed: tuple[str, str] | None) -> None:
         log = os.open(os.environ.get("MUTATION_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        for name in [name for name in sys.modules if name.partition(".")[0] == "motion_platform"]:
+            del sys.modules[name]  # nothing that the parent has imported stands in for the changed module
         if changed is not None:
             sys.meta_path.insert(0, _Changed(*changed))
         import pytest
