@@ -17,7 +17,6 @@ from pydantic import Field
 
 from motion_platform import __version__
 from motion_platform.core import cards, config, registry, tasks, weight_files
-from motion_platform.core.checkpoint_files import read_card
 from motion_platform.core.config import Component, DataRecipe, MetricRecipe, Strict
 from motion_platform.core.contracts import Space
 from motion_platform.core.errors import (
@@ -46,7 +45,7 @@ from motion_platform.evaluation.outside import OutsideMotions
 from motion_platform.evaluation.protocol import Plan, Row, Say
 from motion_platform.evaluation.sources import Source, source_for
 from motion_platform.evaluation.testset import TestSet, slots_of_task
-from motion_platform.model.run import Run, load_run, open_data, why_not
+from motion_platform.model.run import Run, load_run, open_data, spec_of, why_not
 
 
 class Entry(Strict):
@@ -238,7 +237,8 @@ def test_set(benchmark: Benchmark, task: Task) -> TestSet:
     """The clips that a task is measured on, in the representation of the models where all have the same. Errors: those
     of opening the data."""
     data = open_data(DataRecipe(name=benchmark.data or task.data, folder=benchmark.folder))
-    specs = [read_card(weight_files.find_checkpoint(entry.model)).spec for entry in benchmark.entries if entry.model]
+    found = [spec_of(entry.model) for entry in benchmark.entries if entry.model]
+    specs = [spec for spec in found if spec is not None]  # one that is not here is left out when its turn comes
     body = {"skeleton": data.meta["skeleton"], "fps": data.fps}
     if len({spec["representation"] for spec in specs}) == 1 and body.items() <= specs[0].items():
         data = encoded_as(data, specs[0]["representation"])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from motion_platform.core import config, tasks, weight_files
+from motion_platform.core.checkpoint_files import read_card
 from motion_platform.core.config import DataRecipe, Recipe
 from motion_platform.core.contracts import Generator
-from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
 from motion_platform.core.files import settle_folder
 from motion_platform.core.tasks import Task
 from motion_platform.data.encoded import encoded_as
@@ -85,6 +87,14 @@ def load_run(name: str | Path, *, device: str = "cpu") -> Run:
     recipe = config.check(Recipe, config.read_yaml(path), path) if path.is_file() else None
     data = recipe.data if recipe else None
     return Run(model, tasks.of_model(model.card, folder / CARD), recipe.seed if recipe else 0, data, folder=folder)
+
+
+def spec_of(name: str | Path) -> dict[str, Any] | None:
+    """What a trained model says of its motion, without its weights; None for one that is not here or cannot be read."""
+    try:
+        return read_card(weight_files.find_checkpoint(name)).spec
+    except MotionPlatformError:
+        return None
 
 
 def why_not(model: MotionModel, task: Task) -> str | None:
