@@ -5,6 +5,7 @@ Both spellings, long (``xmin = 0.1``) and short (bare values), in UTF-8 or UTF-1
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -70,16 +71,27 @@ def _tiers(path: Path) -> dict[str, list[Word]]:
         at += 1
         return values[at - 1]
 
+    def count() -> int:
+        number = float(take(False))
+        if not 0 <= number <= len(values):
+            raise DataError(f"{path}: is damaged: says that there are {number:g} parts, out of {len(values)} values")
+        return int(number)
+
     take(False), take(False)
     tiers: dict[str, list[Word]] = {}
-    for _ in range(int(float(take(False)))):
+    for _ in range(count()):
         kind, name = take(True), take(True)
         take(False), take(False)
         intervals = []
-        for _ in range(int(float(take(False)))):
+        for _ in range(count()):
             if kind == "IntervalTier":
                 start, end = float(take(False)), float(take(False))
-                intervals.append(Word(take(True).strip(), start, end))
+                text = take(True).strip()
+                if not (intervals[-1].end - LATE if intervals else -LATE) <= start <= end < math.inf:
+                    raise DataError(
+                        f"{path}: is damaged: {text!r:.40} is said from {start:g} to {end:g} s, out of order"
+                    )
+                intervals.append(Word(text, start, end))
             else:
                 take(False), take(True)
         if kind == "IntervalTier":

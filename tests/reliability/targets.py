@@ -389,7 +389,11 @@ def model(which: str) -> Callable[[Path], list[Path]]:
         from motion_platform.model.motion_model import build
 
         spec = MotionSpec("humanml3d_essential", "humanml3d", 20.0, torch.zeros(67), torch.ones(67), "m")
-        recipe = ModelRecipe(kind="spaces", name="recogniser", settings={"width": 8, "layers": 1, "embedding": 8})
+        recipe = ModelRecipe(
+            kind="spaces",
+            name="recogniser",
+            settings={"width": 8, "layers": 1, "embedding": 8, "targets": {"content": ["a", "b"]}},
+        )
         made = ModelFile(
             format=1,
             name="x",
@@ -603,7 +607,7 @@ def read_grid(path: Path) -> Any:
 
 
 def wrong_words(words: Any) -> str | None:
-    bad = [word for word in words if not (0 <= word.start <= word.end < 1e5) or bad_text(word.text)]
+    bad = [word for word in words if not (-1 <= word.start <= word.end < 1e5) or bad_text(word.text)]
     return f"{bad[0]}" if bad else None
 
 
