@@ -9,11 +9,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 2000
+"""Characters of a message."""
+
 
 class MotionPlatformError(Exception):
-    """Base of all errors raised on purpose. The message is one line that says what to do."""
+    """Base of all errors raised on purpose. The message is one line that says what to do; of a longer one, which
+    quotes a name of thousands of characters, the beginning and the end."""
 
     exit_code = 1
+
+    def __init__(self, message: object = "") -> None:
+        text = str(message)
+        super().__init__(text if len(text) <= LONGEST else f"{text[: LONGEST - 500]} ... {text[-400:]}")
 
 
 class UsageError(MotionPlatformError):

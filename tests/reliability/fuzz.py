@@ -31,6 +31,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SECONDS = 5.0
 MEMORY = 1 << 30
+LARGEST = 4 << 20
 A_CHILD = 150
 """Inputs that one child reads."""
 BAD = ("foreign", "garbage", "hang", "dead")
@@ -65,7 +66,7 @@ def make(target, seeds: list[bytes], number: int) -> tuple[int, bytes]:
     which = drawn.randrange(len(seeds))
     data = seeds[which]
     for _ in range(drawn.choice((1, 1, 1, 2, 3))):
-        data = drawn.choice(target.how)(data, drawn)
+        data = drawn.choice(target.how)(data, drawn)[:LARGEST]
     return which, data
 
 

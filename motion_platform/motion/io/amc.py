@@ -209,6 +209,8 @@ def _arrange(
         lost = next(name for name in bones if name not in body.bones)
         raise DataError(f"{path}: bone {lost!r} does not hang on the root (:hierarchy)")
     for name, (angles, order) in raw_axes.items():
+        if name not in body.bones:
+            raise DataError(f"{path}: a bone has an axis and no name before it")
         body.bones[name].axis = _axis(angles * scale, order)
     return body
 

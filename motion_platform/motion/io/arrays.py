@@ -39,7 +39,10 @@ def load_array(path: Path) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         raise DataError(f"{path}: is no .npy array")
     check_budget(path, array.size * max(8, array.itemsize), f"an array {array.shape}")
-    return np.array(array)
+    try:
+        return _text(np.array(array))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def mapped(path: Path, mode: Literal["r", "c"]) -> np.ndarray:
@@ -64,11 +67,20 @@ def load_arrays(path: Path, wanted: Collection[str] | None = None) -> dict[str, 
             chosen = [name for name in members if wanted is None or name in wanted]
             check_budget(path, sum(_size(archive, members[name]) for name in chosen), "what it unpacks to")
         with np.load(path, allow_pickle=False) as archive:
-            return {name: np.asarray(archive[name]) for name in chosen}
+            return {name: _text(np.asarray(archive[name])) for name in chosen}
     except DataError:
         raise
     except Exception as error:  # as above
         raise DataError(f"{path}: no readable .npz archive: {short(error)}") from error
+
+
+def _text(array: np.ndarray) -> np.ndarray:
+    """The array. ValueError for text of numbers that are no characters, which Python falls over much later."""
+    if array.dtype.kind == "U" and array.size:
+        codes = np.frombuffer(array.tobytes(), np.dtype("u4").newbyteorder(array.dtype.byteorder))
+        if (codes > 0x10FFFF).any() or ((codes >= 0xD800) & (codes < 0xE000)).any():
+            raise ValueError("holds text with characters that do not exist")
+    return array
 
 
 def _size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
@@ -87,7 +99,7 @@ def member_names(path: Path) -> set[str]:
     check_head(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            return {name.removesuffix(".npy") for name in archive.namelist()}
+            return {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
     except Exception as error:  # as above
         raise DataError(f"{path}: no readable .npz archive: {short(error)}") from error
 
