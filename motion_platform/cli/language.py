@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +55,7 @@ def caption(
         said = engine.run(run, clips, samples=samples, seed=seed, names=names, progress=progress.show)
     lines = describe(said, several=len(clips) > 1)
     print("\n".join(lines))
+    print(who(said), file=sys.stderr)
     for path in output:
         write(path, said, lines)
         print(path)
@@ -69,6 +72,14 @@ def describe(said: list[Caption], several: bool) -> list[str]:
         clip = f"{each.clip}: " if several else ""
         lines.append(f"{clip}{'' if whole else f'{each.start:.1f} to {each.end:.1f} s: '}{each.text}")
     return lines
+
+
+def who(said: list[Caption]) -> str:
+    """One line: who says how many of the sentences."""
+    counts = Counter(each.by for each in said)
+    parts = [f"{count} by {by}" for by, count in counts.most_common()]
+    unsure = " (what was measured; the model knows no such action)" if counts["measurements"] else ""
+    return f"captions: {', '.join(parts)}{unsure}"
 
 
 def write(path: Path, said: list[Caption], lines: list[str]) -> None:

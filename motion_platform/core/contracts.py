@@ -44,11 +44,20 @@ class Encoder(nn.Module, ABC):
         """Changes when weights or settings change: the key of the feature cache."""
 
 
+@dataclass(frozen=True)
+class Statement:
+    """A sentence about a motion. by: who says it, where that is not the model that was asked."""
+
+    text: str
+    by: str = ""
+
+
 class Trainable(nn.Module, ABC):
     """Whatever a recipe can train. Attributes: ``spec``, ``slots`` (names it is conditioned on), ``width``.
 
     paces: start of a weight's name -> factor on the recipe's learning rate (a critic's against its generator's).
-    not_learned: slots that nothing is learned of (what a user asks for): data need not fill them.
+    not_learned: slots that nothing is learned of (what a user asks for): data need not fill them. describes_seconds:
+    the longest motion that ``describe`` says one thing of, for a model without ``max_frames``.
     """
 
     spec: MotionSpec
@@ -56,10 +65,19 @@ class Trainable(nn.Module, ABC):
     width: int
     paces: Mapping[str, float] = {}
     not_learned: tuple[str, ...] = ()
+    describes_seconds: float | None = None
 
     @abstractmethod
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
         """{"loss": scalar, ...parts} for a batch; ``given``: slot -> projected Condition (null token first)."""
+
+    def describe(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[str]:
+        """B sentences that say what the motions (raw units) show. UsageError for a model that has no words."""
+        raise UsageError(f"{type(self).__name__}: has no words; name a model that captions")
+
+    def statements(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[Statement]:
+        """:meth:`describe`, and for each sentence who says it, where that is not always the model itself."""
+        return [Statement(text) for text in self.describe(motion, noise=noise, sampling=sampling)]
 
     def fingerprints(self) -> dict[str, str]:
         """What this was trained on top of and does not hold (name -> fingerprint): a checkpoint is refused where that
@@ -96,10 +114,6 @@ class Generator(Trainable):
     def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:
         """What is done to a motion after it was made, from the raw inputs (slot -> B); evaluation sees it, too."""
         return motion
-
-    def describe(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[str]:
-        """B sentences that say what the motions (raw units) show. UsageError for a generator that has no words."""
-        raise UsageError(f"{type(self).__name__}: makes motion, not words; name a model that captions")
 
     def natural_lengths(self, given: Mapping[str, Condition]) -> Tensor | None:
         """(B,) frames that motions of these conditions usually last; None for a generator that does not know."""

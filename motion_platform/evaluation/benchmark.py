@@ -295,7 +295,7 @@ def plan_rows(
             left_out[entry.called] = error
             continue
         about = provenance.model_hashes(run.model, weight_files.find_checkpoint(entry.model)) if run else {}
-        if run is not None and isinstance(run.model.trainable, Space):
+        if run is not None and isinstance(run.model.trainable, Space) and task.writes != "captions":
             judges = Judges(metrics, test, own=run.model, device=loader.device, lenient=True)
             for source in [RealMotion(), *([ShuffledCaptions()] if "shuffled_captions" in bounds else [])]:
                 source.name = entry.called if source.kind == "truth" else f"{entry.called}: {source.name}"

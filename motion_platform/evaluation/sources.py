@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motion_platform.core.contracts import Generator, MotionTokenizer
+from motion_platform.core.contracts import Generator, MotionTokenizer, Trainable
 from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.core.files import atomic_path
 from motion_platform.core.schema import Batch, Edit, Motion, Sampling
@@ -83,6 +83,7 @@ class ModelSource(Source):
 
     kind = "model"
     varied = True
+    needs: type[Trainable] = Generator
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class ModelSource(Source):
         lengths: Literal["natural", "true"] = "true",
         low_text: LowText | None = None,
     ) -> None:
-        if not isinstance(model.trainable, Generator):
+        if not isinstance(model.trainable, self.needs):
             raise UsageError(f"{model.card.name} is a {model.card.model.name}: it does not generate motion")
         for slot in given or ():
             if slot not in model.card.slots:
@@ -208,6 +209,8 @@ class ModelSource(Source):
 
 class CaptionSource(ModelSource):
     """A model that says what the real motions show."""
+
+    needs = Trainable
 
     def __init__(self, model: MotionModel, *, name: str | None = None, sampling: Sampling | None = None) -> None:
         super().__init__(model, name=name, sampling=sampling, given=())

@@ -22,13 +22,16 @@ AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Caption:
-    """What is said of a part of a clip, from ``start`` to ``end`` in seconds. sample: which of several answers."""
+    """What is said of a part of a clip, from ``start`` to ``end`` in seconds. sample: which of several answers. by: the
+    model that says it, or ``measurements``: what was measured of the body, where the model is not sure what it does.
+    """
 
     clip: str
     start: float
     end: float
     text: str
     sample: int = 0
+    by: str = ""
 
 
 def run(
@@ -49,11 +52,13 @@ def run(
     """
     if samples < 1:
         raise UsageError(f"--samples: got {samples}; at least 1 is needed")
-    spec, model = run.model.spec, run.model.generator
+    spec, model = run.model.spec, run.model.trainable
+    seconds = model.describes_seconds
+    longest = getattr(model, "max_frames", None) if seconds is None else round(seconds * spec.fps)
     jobs: list[tuple[Clip, int, int, torch.Tensor, int]] = []
     for clip in clips:
         features = features_of(clip, spec, names)
-        for start, end in windows(len(features), getattr(model, "max_frames", None)):
+        for start, end in windows(len(features), longest):
             jobs += [(clip, start, end, features[start:end], k) for k in range(samples)]
     found = []
     for first in range(0, len(jobs), AT_ONCE):
@@ -65,9 +70,10 @@ def run(
         ids = [f"{clip.name}|{start}|{k}" for clip, start, _, _, k in part]
         motion = Motion(x, lengths, spec).to(run.model.device)
         with torch.no_grad():
-            said = model.describe(motion, noise=NoiseSource(ids, seed), sampling=sampling or Sampling())
-        for (clip, start, end, _, k), text in zip(part, said, strict=True):
-            found.append(Caption(clip.name, start / spec.fps, end / spec.fps, text, k))
+            said = model.statements(motion, noise=NoiseSource(ids, seed), sampling=sampling or Sampling())
+        for (clip, start, end, _, k), each in zip(part, said, strict=True):
+            by = each.by or run.model.card.name
+            found.append(Caption(clip.name, start / spec.fps, end / spec.fps, each.text, k, by))
         if progress is not None:
             progress("captions", len(found), len(jobs))
     return found

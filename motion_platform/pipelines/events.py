@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from motion_platform.audio import mel
+from motion_platform.audio.listening import sounding
 from motion_platform.core.schema import Audio
 from motion_platform.encoders import librosa_beats
 from motion_platform.model.run import Run
+
+RATE = 20.0
+"""Times a second at which it is asked whether a recording sounds."""
 
 
 def events_of(run: Run, audio: Audio) -> dict[str, np.ndarray]:
@@ -21,7 +25,19 @@ def events_of(run: Run, audio: Audio) -> dict[str, np.ndarray]:
         track = getattr(encoder, "track", None)
         if callable(track):
             found = track(audio)
-            return {"beats": found.times, "bars": found.bars}
+            return {"beats": audible(found.times, audio), "bars": audible(found.bars, audio)}
     if "words" in run.task.reads.values():
         return {"words": np.array([word.start for word in audio.words])} if audio.words else {}
-    return {"beats": librosa_beats.track(librosa_beats.onset_strength(mel.mel_of(audio)))}
+    return {"beats": audible(librosa_beats.track(librosa_beats.onset_strength(mel.mel_of(audio))), audio)}
+
+
+def audible(times: np.ndarray, audio: Audio) -> np.ndarray:
+    """The times (n,) in seconds at which the recording sounds: a tracker counts on through a pause, where hands rest.
+
+    All of them, of a recording whose samples are not kept.
+    """
+    if audio.samples is None or not len(times):
+        return times
+    frames = max(1, round(audio.seconds * RATE))
+    sounds = sounding(audio, frames, RATE)
+    return times[sounds[np.clip((times * RATE).astype(int), 0, frames - 1)] > 0.5]

@@ -41,7 +41,8 @@ KEEP = ("prefix", "in_between", "upper_body", "lower_body", "keyframes")
 def load(task: str, model: str | None, device: str = "cpu", *, generates: bool = True) -> Run:
     """The model of a task: the named one, or the task's default; ``Run.task`` is the task that was asked for.
 
-    A model that was trained for another task may do this one too (``why_not``). generates: it must be a generator.
+    A model that was trained for another task may do this one too (``why_not``). generates: it must be a generator,
+    unless the task writes captions.
     UsageError for one that cannot.
     """
     from motion_platform.core import tasks
@@ -59,7 +60,7 @@ def load(task: str, model: str | None, device: str = "cpu", *, generates: bool =
         if (why := why_not(run.model, card)) is not None:
             raise UsageError(f"--model: {why}")
         run = replace(run, task=card)
-    if generates and not isinstance(run.model.trainable, Generator):
+    if generates and run.task.writes != "captions" and not isinstance(run.model.trainable, Generator):
         raise UsageError(f"model {model} is a {run.model.card.model.name}: it does not generate motion")
     return run
 

@@ -16,12 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motion_platform.core.contracts import Space
-from motion_platform.core.errors import ConfigError, DataError, suggest
-from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, length_mask
+from motion_platform.core.contracts import Space, Statement
+from motion_platform.core.errors import ConfigError, DataError, UsageError, suggest
+from motion_platform.core.schema import Batch, Condition, Motion, MotionSpec, Sampling, length_mask
+from motion_platform.core.seeding import NoiseSource
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.transformer import cut_patches
+from motion_platform.spaces import captioner
 
 PELVIS = 0
 """The root of every skeleton."""
@@ -122,15 +124,52 @@ def augment(
     new = torch.minimum((kept / speed).round().long().clamp(min=1), 2 * lengths)
     at = torch.arange(int(new.max()), device=features.device)[None, :] * speed[:, None] + start[:, None]
     at = torch.minimum(at, (lengths - 1)[:, None].to(at)).clamp(0, frames - 1)
-    low = at.floor().long()
-    high = torch.minimum(low + 1, (lengths - 1)[:, None])
-    part = (at - low)[..., None].to(features)
-    rows = torch.arange(batch, device=features.device)[:, None]
-    moved = features[rows, low] * (1 - part) + features[rows, high] * part
+    moved = between(features, at, lengths)
     places, velocities = moved[..., :-speeds], moved[..., -speeds:] * speed[:, None, None].to(moved)
     places = places + torch.randn(places.shape).to(places) * noise
     moved = torch.cat([places, velocities], -1)
     return moved * length_mask(new, moved.shape[1])[..., None], new
+
+
+def disguise(features: Tensor, lengths: Tensor, fps: float, share: float) -> tuple[Tensor, Tensor]:
+    """Let the length of a clip say nothing about it, for ``share`` of the clips. (B, T, 3 J + 1) -> (B, T', 3 J + 1).
+
+    Such a clip is cut to a part of two seconds or more, played at half to double speed, and every third one then holds
+    its last pose for up to three seconds. A clip that turns by more than an eighth is cut only where seven tenths of
+    its turn remain, because the rest of it shows something else. Random numbers come from torch's global generator.
+    """
+    batch, device = len(lengths), features.device
+    draw = torch.rand(6, batch).to(device)
+    chosen = draw[0] < share
+    least = torch.minimum(lengths, lengths.new_tensor(round(2 * fps)))
+    kept = (least + ((lengths - least + 1) * draw[1]).long()).clamp(max=lengths)
+    start = ((lengths - kept + 1) * draw[2]).long()
+    turned = F.pad(features[..., -1].cumsum(1) / fps, (1, 0))  # (B, T + 1), radians since the start
+    rows = torch.arange(batch, device=device)
+    whole = turned[rows, lengths]
+    part = turned[rows, start + kept] - turned[rows, start]
+    turns = (whole.abs() > torch.pi / 4) & (part / whole < 0.7)
+    kept, start = torch.where(turns, lengths, kept), torch.where(turns, 0, start)
+    kept, start = torch.where(chosen, kept, lengths), torch.where(chosen, start, 0)
+    speed = torch.where(chosen, 4 ** (draw[3] - 0.5), 1.0)
+    played = (kept / speed).round().long().clamp(min=1)
+    held = torch.where(chosen & (draw[4] < 1 / 3), (3 * fps * draw[5]).long(), 0)
+    new = played + held
+    frame = torch.arange(int(new.max()), device=device)[None, :]
+    at = torch.minimum(frame * speed[:, None], (kept - 1)[:, None].to(speed)) + start[:, None]
+    moved = between(features, at, lengths)
+    moves = (frame < played[:, None]) * speed[:, None]  # what is held has no speed
+    moved = torch.cat([moved[..., :-3], moved[..., -3:] * moves[..., None].to(moved)], -1)
+    return moved * length_mask(new, moved.shape[1])[..., None], new
+
+
+def between(features: Tensor, at: Tensor, lengths: Tensor) -> Tensor:
+    """(B, T, K) at the frames ``at`` (B, T'), which may lie between two: -> (B, T', K)."""
+    low = at.floor().long()
+    high = torch.minimum(low + 1, (lengths - 1)[:, None])
+    part = (at - low)[..., None].to(features)
+    rows = torch.arange(len(features), device=features.device)[:, None]
+    return features[rows, low] * (1 - part) + features[rows, high] * part
 
 
 class Block(nn.Module):
@@ -150,6 +189,10 @@ class Block(nn.Module):
         return (h + self.feed(self.norm(mixed))) * mask[..., None]
 
 
+STILL = "still"
+"""The label of a motion in which the body does not move."""
+
+
 class Recogniser(Space):
     """Says which label of every target a motion shows; its embedding is the layer below the answers.
 
@@ -157,8 +200,12 @@ class Recogniser(Space):
     labels (``batch.labels``, one dict a clip) are looked up there, and a clip that lacks a target is left out of that
     target's loss. patch: frames a step of the network. smoothing: label smoothing. speed_change, crop, noise:
     augmentation in training: playing speed +- that fraction, the smallest part of a clip to keep, and metres of
-    standard deviation added to every joint's place in the body.
+    standard deviation added to every joint's place in the body. disguised: the share of clips whose length training
+    makes say nothing (:func:`disguise`). still: the share that training freezes, half of them sliding on; they are to
+    be called ``STILL``, which is then one more label of every target: a statue shows no content and has no style.
     """
+
+    describes_seconds = 10.0  # the longest that it has seen
 
     def __init__(
         self,
@@ -176,6 +223,8 @@ class Recogniser(Space):
         speed_change: float = 0.1,
         crop: float = 0.8,
         noise: float = 0.01,
+        disguised: float = 0.0,
+        still: float = 0.0,
     ) -> None:
         super().__init__()
         if not targets:
@@ -187,21 +236,27 @@ class Recogniser(Space):
             ("crop", crop, 0.1, 1.0),
             ("speed_change", speed_change, 0.0, 0.5),
             ("smoothing", smoothing, 0.0, 0.9),
+            ("disguised", disguised, 0.0, 1.0),
+            ("still", still, 0.0, 0.9),
         ]:
             if not low <= value <= high:
                 raise ConfigError(f"recogniser.{setting}: got {value}; allowed: {low} to {high}")
         if kernel % 2 == 0 or patch < 1:
             raise ConfigError(f"recogniser: kernel {kernel} must be odd and patch {patch} at least 1")
         self.spec, self.slots, self.width = spec, tuple(slots), width
-        self.targets = {target: list(labels) for target, labels in targets.items()}
+        more = [STILL] if still else []
+        self.targets = {target: list(labels) + more for target, labels in targets.items()}
         self.patch, self.smoothing = patch, smoothing
         self.speed_change, self.crop, self.noise = speed_change, crop, noise
+        self.disguised, self.still = disguised, still
         self.enter = nn.Linear(patch * width_of(len(get_skeleton(spec.skeleton))), width)
         self.blocks = nn.ModuleList(Block(width, kernel, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.attend = nn.Linear(width, 4)
         self.to_embedding = nn.Sequential(nn.Linear(6 * width, embedding), nn.GELU(), nn.Dropout(dropout))
-        self.heads = nn.ModuleDict({target: nn.Linear(embedding, len(labels)) for target, labels in targets.items()})
+        self.heads = nn.ModuleDict(
+            {target: nn.Linear(embedding, len(labels)) for target, labels in self.targets.items()}
+        )
 
     def joints(self, motion: Motion) -> Tensor:
         """(B, T, J, 3) metres; see :func:`read_joints`."""
@@ -240,6 +295,23 @@ class Recogniser(Space):
         best = {target: logits.argmax(1).tolist() for target, logits in self.logits(motion).items()}
         return [{t: self.targets[t][best[t][b]] for t in self.targets} for b in range(len(motion.lengths))]
 
+    @torch.no_grad()
+    def statements(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[Statement]:
+        """A sentence for each motion, and whether this model or measurements of the body alone say it.
+
+        Call on a model in eval mode. Errors: UsageError for a recogniser whose contents there are no words for, or of
+        another body.
+        """
+        if "content" not in self.targets or self.spec.skeleton != "humanml3d":
+            raise UsageError("recogniser: has no words for its labels; name a model that captions")
+        joints = [clip[:n].cpu().numpy() for clip, n in zip(self.joints(motion), motion.lengths.tolist(), strict=True)]
+        probabilities = {target: logits.softmax(1).cpu() for target, logits in self.logits(motion).items()}
+        return captioner.say(joints, probabilities, self.targets, self.spec.fps, captioner.draws_of(noise))
+
+    def describe(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[str]:
+        """The sentences of :meth:`statements`."""
+        return [said.text for said in self.statements(motion, noise=noise, sampling=sampling)]
+
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
         """Sum over targets of the cross entropy on the clips that have the target; ``given`` is not used.
 
@@ -257,12 +329,16 @@ class Recogniser(Space):
             return {"loss": sum(p.sum() for p in self.parameters()) * 0.0}
         motion = Motion(motion.x[rows], motion.lengths[rows], motion.spec)  # clips without labels cost nothing
         features, lengths = self.features(motion), motion.lengths
+        wanted_of = {target: wanted[rows] for target, wanted in index.items()}
         if self.training:
+            features, lengths, frozen = self._freeze(features, lengths)
+            for target in wanted_of if frozen.any() else ():
+                wanted_of[target] = wanted_of[target].masked_fill(frozen, self.targets[target].index(STILL))
             features, lengths = self._augment(features, lengths)
         embedding = self._embed(features, lengths)
         total, parts = embedding.sum() * 0.0, {}
         for target, head in self.heads.items():
-            wanted = index[target][rows]
+            wanted = wanted_of[target]
             known = wanted >= 0
             if not known.any():
                 continue
@@ -281,7 +357,20 @@ class Recogniser(Space):
             raise ConfigError(f"recogniser.targets.{target}: no {label!r}; {suggest(label, self.targets[target])}")
         return self.targets[target].index(label)
 
+    def _freeze(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Some clips become one pose of theirs; every second of those goes on sliding and turning. Which: (B,) bool."""
+        draw = torch.rand(3, len(lengths)).to(features.device)
+        frozen, slides = draw[0] < self.still, draw[1] < 0.5
+        pose = features[torch.arange(len(lengths)), (lengths * draw[2]).long()][:, None, :-3].expand_as(
+            features[..., :-3]
+        )
+        speeds = features[..., -3:] * slides[:, None, None]
+        statue = torch.cat([pose, speeds], -1) * length_mask(lengths, features.shape[1])[..., None]
+        return torch.where(frozen[:, None, None], statue, features), lengths, frozen
+
     def _augment(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if self.disguised:
+            features, lengths = disguise(features, lengths, self.spec.fps, self.disguised)
         return augment(
             features, lengths, speeds=3, crop=self.crop, speed_change=self.speed_change, noise=self.noise / 0.5
         )

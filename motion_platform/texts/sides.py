@@ -49,3 +49,16 @@ def swap_sides(text: str) -> str:
 def swap_labels(labels: Mapping[str, str]) -> dict[str, str]:
     """Labels of the mirrored clip: raise-up-left-hand -> raise-up-right-hand."""
     return {key: swap_sides(value) for key, value in labels.items()}
+
+
+def named_sides(text: str) -> set[str]:
+    """The sides that a sentence names: "left", "right", or both where it says both, or two hands or arms."""
+    text = _NOT_A_SIDE.sub(" ", text.lower())
+    if re.search(r"\b(?:both|two (?:hands|arms))\b|\beither (?:hand|arm)\b", text):
+        return {"left", "right"}
+    named = {side for side in ("left", "right") if re.search(rf"\b{side}(?:wards?|s|handed|hand|-\w+)?\b", text)}
+    if re.search(r"\b(?:counter|anti)-?clockwise\b", text):
+        named.add("left")
+    elif re.search(r"\bclockwise\b", text):
+        named.add("right")
+    return named

@@ -251,7 +251,7 @@ def test_what_is_said_depends_on_the_clip_alone(model: MotionModel, says, clips)
 
 def test_the_task_decides_who_may_speak(model: MotionModel, says, tmp_path: Path) -> None:
     folder = str(model.save_pretrained(tmp_path / "toy"))
-    with pytest.raises(UsageError, match=r"--model: toy \(mdm\) makes motion, not words"):
+    with pytest.raises(UsageError, match=r"--model: toy \(mdm\) makes no words of motion"):
         generate.load("motion_to_text", folder)
     says(lambda frames, sample: "x")
     assert generate.load("motion_to_text", folder).task.task == "motion_to_text"
@@ -296,3 +296,31 @@ def test_the_command_writes_what_it_says(model: MotionModel, says, clips, tmp_pa
         cli_language.caption([path], output=[tmp_path / "no" / "said.txt"])
     with pytest.raises(DataError, match="at least 2 are needed"):
         caption.run(run_of(model), [clips[0].with_(joints=clips[0].joints[:1])])
+
+
+BANDAI = Path(sample.__file__).parents[2] / "sample" / "bandai-namco"
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("dataset-1_walk_normal_001", "a person walks forward"),
+        ("dataset-2_walk-turn-left_normal_001", "a person walks forward and turns left"),
+        ("dataset-2_wave-right-hand_normal_015", "a person waves"),
+    ],
+)
+def test_the_default_captioner_says_what_a_file_shows(file: str, words: str, capsys) -> None:
+    cli_language.caption([BANDAI / f"{file}.bvh"], device="cpu")
+    printed = capsys.readouterr()
+    assert printed.out.startswith(words)
+    assert "left" in printed.out or "right hand" in printed.out or printed.out.strip() == words
+    assert printed.err.strip() == "captions: 1 by recogniser"
+
+
+def test_who_says_it_is_kept(clips, tmp_path: Path, capsys) -> None:
+    still = clips[0].with_(joints=np.repeat(clips[0].joints[:1], 60, 0))
+    run = generate.load("motion_to_text", None)
+    (said,) = caption.run(run, [still])
+    assert said.by == "measurements"
+    assert said.text == "a person stays still"
+    assert cli_language.who([said]).startswith("captions: 1 by measurements (what was measured")

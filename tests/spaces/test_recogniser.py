@@ -8,7 +8,7 @@ from motion_platform.core.errors import ConfigError, DataError
 from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.spaces.recogniser import Recogniser, body_features, heading, width_of
+from motion_platform.spaces.recogniser import Recogniser, body_features, disguise, heading, width_of
 
 TARGETS = {"content": ["stand", "sway", "go"], "style": ["slow", "fast"]}
 
@@ -181,3 +181,63 @@ def test_its_default_size():
     spec = motion_of([person(5)]).spec
     default = Recogniser(spec, (), targets=TARGETS)
     assert 0.5e6 < sum(p.numel() for p in default.parameters()) < 2e6
+
+
+def clips_as_features(frames=(40, 100, 160), turn=0.0):
+    """(B, T, 67) zero but for a place that counts the frames and a turning speed; lengths."""
+    lengths = torch.tensor(frames)
+    features = torch.zeros(len(frames), int(lengths.max()), 67)
+    features[..., 0] = torch.arange(features.shape[1])
+    features[..., -1] = math.radians(turn) * 20 / lengths[:, None]
+    return features * (torch.arange(features.shape[1]) < lengths[:, None])[..., None], lengths
+
+
+def test_disguise_makes_parts_at_other_speeds_and_holds_the_last_pose():
+    features, lengths = clips_as_features()
+    seen = []
+    for seed in range(60):
+        torch.manual_seed(seed)
+        changed, new = disguise(features, lengths, 20.0, 1.0)
+        for b, n in enumerate(new.tolist()):
+            step = torch.diff(changed[b, :n, 0])
+            played = int((step > 0).sum()) + 1
+            assert played >= 0.45 * 40  # two seconds, at most twice as fast
+            assert n - played <= 61  # three seconds of the last pose
+            assert changed[b, n:].abs().sum() == 0
+            assert 0.49 < float(step[: played - 2].mean()) < 2.01
+            seen.append(n)
+    assert min(seen) < 40
+    assert max(seen) > 200
+    torch.manual_seed(1)
+    same, as_before = disguise(features, lengths, 20.0, 0.0)
+    assert torch.equal(same, features)
+    assert torch.equal(as_before, lengths)
+
+
+def test_disguise_keeps_the_turn_of_a_clip_that_turns():
+    features, lengths = clips_as_features(turn=90.0)
+    for seed in range(40):
+        torch.manual_seed(seed)
+        changed, _ = disguise(features, lengths, 20.0, 1.0)
+        turned = torch.rad2deg(changed[..., -1].sum(1) / 20)
+        assert (turned > 0.65 * 90).all(), turned
+
+
+def test_statues_are_still_in_every_target(walkers):
+    model = recogniser(walkers, still=0.5)
+    assert model.targets == {"content": ["stand", "sway", "go", "still"], "style": ["slow", "fast", "still"]}
+    features = model.features(walkers)
+    frozen_once = slid = 0
+    for seed in range(30):
+        torch.manual_seed(seed)
+        made, lengths, frozen = model._freeze(features, walkers.lengths)
+        for b in range(3):
+            if not frozen[b]:
+                assert torch.equal(made[b], features[b])
+                continue
+            frozen_once += 1
+            assert made[b, : lengths[b], :-3].std(0).max() < 1e-5
+            slid += bool(made[b, :, -3:].abs().sum() > 0)
+    assert frozen_once > 20
+    assert 5 < slid < frozen_once
+    assert recogniser(walkers).targets == TARGETS

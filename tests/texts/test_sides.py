@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motion_platform.texts.sides import swap_labels, swap_sides
+from motion_platform.texts.sides import named_sides, swap_labels, swap_sides
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,21 @@ def test_labels_are_swapped_inside_their_names():
         "style": "sad",
     }
     assert swap_labels({"content": "walk-turn-right"}) == {"content": "walk-turn-left"}
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("walks forward", set()),
+        ("turns left", {"left"}),
+        ("the right-handed wave", {"right"}),
+        ("moves leftwards", {"left"}),
+        ("walks counter-clockwise", {"left"}),
+        ("turns clockwise", {"right"}),
+        ("waves both hands", {"left", "right"}),
+        ("the left and then the right", {"left", "right"}),
+        ("right away, all right", set()),
+    ],
+)
+def test_named_sides(text, sides):
+    assert named_sides(text) == sides

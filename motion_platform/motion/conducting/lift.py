@@ -101,7 +101,8 @@ def on_body(clip: Clip) -> Clip:
 
 
 def views(clips: Sequence[Clip], view: str) -> list[Clip]:
-    """What a picture shows of clips: conductors in the image plane ("2d"), lifted ("3d"), or side by side ("both").
+    """What a picture shows of clips: conductors in the image plane ("2d"), lifted ("3d"), or side by side, the lifted
+    body first ("both").
 
     Clips of other skeletons stay as they are.
     """
@@ -112,10 +113,10 @@ def views(clips: Sequence[Clip], view: str) -> list[Clip]:
             shown.append(clip)
             continue
         title = clip.captions[0] if clip.captions else clip.name
-        if view != "3d":
-            shown.append(clip.with_(captions=(f"{title}, as made", *clip.captions[1:])) if view == "both" else clip)
         if view != "2d":
             shown.append(solid.with_(captions=(f"{title}, lifted to 3-D", *clip.captions[1:])))
+        if view != "3d":
+            shown.append(clip.with_(captions=(f"{title}, as made", *clip.captions[1:])) if view == "both" else clip)
     return shown
 
 
