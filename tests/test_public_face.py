@@ -57,7 +57,7 @@ def test_one_call_from_a_sentence_to_a_page(tmp_path: Path) -> None:
     assert 1 < model.seconds("a person bows")[0] < 9.9
     kept = model.edit(clip, keep="prefix", keep_seconds=0.5, seconds=1.5, steps=2)[0]
     assert len(kept) == 30
-    with pytest.raises(mp.UsageError, match="makes motion, not words"):
+    with pytest.raises(mp.UsageError, match="makes no words of motion"):
         model.caption(clip)
     with pytest.raises(mp.UsageError, match="completes no motion"):
         model(motion=clip)

@@ -73,7 +73,7 @@ class Trainable(nn.Module, ABC):
 
     def describe(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[str]:
         """B sentences that say what the motions (raw units) show. UsageError for a model that has no words."""
-        raise UsageError(f"{type(self).__name__}: has no words; name a model that captions")
+        raise UsageError(f"{type(self).__name__} makes no words of motion; name a model that captions")
 
     def statements(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[Statement]:
         """:meth:`describe`, and for each sentence who says it, where that is not always the model itself."""

@@ -245,6 +245,6 @@ def test_who_can_do_what(small: MotionModel, recipe) -> None:
     for name in ("motion_prediction", "keyframes_to_motion", "random_motion", "length_from_text"):
         assert why_not(small, tasks.load(name)) is None, name
         assert "does not generate motion" in why_not(space, tasks.load(name))
-    assert "makes motion, not words" in why_not(small, tasks.load("motion_to_text"))
+    assert "makes no words of motion" in why_not(small, tasks.load("motion_to_text"))
     assert "was trained for text_to_motion, not motion_recognition" in why_not(small, tasks.load("motion_recognition"))
     assert why_not(small, tasks.load("text_to_motion")) is None
