@@ -1,11 +1,11 @@
 # make demo: a sentence becomes a moving body, from a bare machine. make studio: the web page. make test, make lint:
-# what a change must pass; make quick: contracts and units alone.
+# what a change must pass; make quick: contracts and units alone. make docs: the site.
 PYTHON ?= python3
 BIN := .venv/bin
 # Builds without CUDA, 3.7 GB smaller.
 TORCH_CPU ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo studio test quick lint format clean oldest kills fuzz
+.PHONY: demo studio test quick lint format docs clean oldest kills fuzz
 
 demo: .venv/.ready
 	@mkdir -p out
@@ -53,6 +53,13 @@ lint: .venv/.ready-dev
 format: .venv/.ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The site of docs/, into out/site; a link that leads nowhere is an error.
+docs: .venv/.ready
+	@$(BIN)/python -c "import material" 2>/dev/null || $(BIN)/python -m pip install --quiet -e ".[docs]" -c constraints.txt
+	$(BIN)/python docs/make_api.py --write
+	$(BIN)/python -m mkdocs build --strict
+	@echo "open in a browser: file://$(CURDIR)/out/site/index.html"
 
 clean:
 	rm -rf build dist out *.egg-info .pytest_cache .ruff_cache .hypothesis
