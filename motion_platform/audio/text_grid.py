@@ -82,7 +82,7 @@ def _tiers(path: Path) -> dict[str, list[Word]]:
     for _ in range(count()):
         kind, name = take(True), take(True)
         take(False), take(False)
-        intervals = []
+        intervals: list[Word] = []
         for _ in range(count()):
             if kind == "IntervalTier":
                 start, end = float(take(False)), float(take(False))

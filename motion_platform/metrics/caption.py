@@ -10,17 +10,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from motion_platform.core.contracts import Embeddings, Metric, State, merge_ids
 from motion_platform.core.errors import DataError
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics import words
 
 
-def checked_captions(prediction: Motion | Sequence[str], batch: Batch, where: str) -> list[str]:
+def checked_captions(prediction: Motion | Sequence[str] | Tensor, batch: Batch, where: str) -> list[str]:
     """B generated sentences; an empty one is an answer too. Errors: DataError for a motion, another number than there
     are ids, or a double id."""
-    if isinstance(prediction, Motion):
-        raise DataError(f"{where}: it judges captions, but the model made motions")
+    if isinstance(prediction, Motion | Tensor):
+        made = "motions" if isinstance(prediction, Motion) else "lengths"
+        raise DataError(f"{where}: it judges captions, but the model made {made}")
     if len(prediction) != len(batch.ids):
         raise DataError(f"{where}: {len(prediction)} captions but {len(batch.ids)} sample ids")
     if len(set(batch.ids)) != len(batch.ids):

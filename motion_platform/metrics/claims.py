@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from motion_platform.core.contracts import Embeddings, Metric
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState
@@ -28,7 +30,7 @@ class Claims(Metric):
     judges = "caption"
 
     def state(
-        self, prediction: Motion | Sequence[str], batch: Batch, embeddings: Embeddings | None = None
+        self, prediction: Motion | Sequence[str] | Tensor, batch: Batch, embeddings: Embeddings | None = None
     ) -> RatioState:
         """Errors: DataError for another number of captions than of ids."""
         captions = checked_captions(prediction, batch, self.name)

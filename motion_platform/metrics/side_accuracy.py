@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from motion_platform.core.contracts import Embeddings, Metric
 from motion_platform.core.errors import DataError
 from motion_platform.core.schema import Batch, Motion
@@ -36,7 +38,7 @@ class SideAccuracy(Metric):
         self.target, self.straight = target, tuple(straight)
 
     def state(
-        self, prediction: Motion | Sequence[str], batch: Batch, embeddings: Embeddings | None = None
+        self, prediction: Motion | Sequence[str] | Tensor, batch: Batch, embeddings: Embeddings | None = None
     ) -> RatioState:
         """Errors: DataError without labels, or for another number of captions than of ids."""
         captions = checked_captions(prediction, batch, self.name)

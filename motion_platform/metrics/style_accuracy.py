@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib import resources
 
 import yaml
+from torch import Tensor
 
 from motion_platform.core.contracts import Embeddings, Metric
 from motion_platform.core.errors import DataError
@@ -31,7 +32,7 @@ class StyleAccuracy(Metric):
     judges = "caption"
 
     def state(
-        self, prediction: Motion | Sequence[str], batch: Batch, embeddings: Embeddings | None = None
+        self, prediction: Motion | Sequence[str] | Tensor, batch: Batch, embeddings: Embeddings | None = None
     ) -> RatioState:
         """Errors: DataError without labels, or for another number of captions than of ids."""
         captions = checked_captions(prediction, batch, self.name)

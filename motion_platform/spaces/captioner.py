@@ -88,6 +88,8 @@ def measure(joints: np.ndarray, fps: float) -> Measured:
         joints[:, wrist] - joints[:, shoulder]
         for wrist, shoulder in ((LEFT_WRIST, LEFT_SHOULDER), (RIGHT_WRIST, RIGHT_SHOULDER))
     ]
+    raised = [float(np.percentile(hand[:, 1], 90)) for hand in hands]
+    moved = [float(np.linalg.norm(hand - hand.mean(0), axis=1).mean()) for hand in hands]
     trunk = joints[:, NECK] - joints[:, PELVIS]
     return Measured(
         seconds=len(joints) / fps,
@@ -95,8 +97,8 @@ def measure(joints: np.ndarray, fps: float) -> Measured:
         travel=float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum()),
         forward=float((sin * step[:, 0] + cos * step[:, 2]).sum()),
         left=float((cos * step[:, 0] - sin * step[:, 2]).sum()),
-        raised=tuple(float(np.percentile(hand[:, 1], 90)) for hand in hands),
-        moved=tuple(float(np.linalg.norm(hand - hand.mean(0), axis=1).mean()) for hand in hands),
+        raised=(raised[0], raised[1]),
+        moved=(moved[0], moved[1]),
         lean=float(np.degrees(np.arccos(np.clip(trunk[:, 1] / np.linalg.norm(trunk, axis=1), -1, 1))).max()),
         pelvis=float(joints[:, PELVIS, 1].min()),
         foot=float(joints[:, ANKLES, 1].max()),

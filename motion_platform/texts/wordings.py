@@ -126,9 +126,9 @@ class Wording:
         self.kinds = [kind for kind in kinds(part) if kind.do and kind.fits(content)]
         if not self.kinds:
             raise UnknownName("content", content, [kind.name for kind in kinds()], "wordings")
-        self.style = styles(part).get(style) if style else None
-        if style and self.style is None:
+        if style and style not in styles(part):
             raise UnknownName("style", style, styles(), "wordings")
+        self.style: dict[str, tuple[str, ...]] = styles(part)[style] if style else dict.fromkeys(STYLE_WORDS, ())
         self.name, self.random = style or PLAIN, generator
 
     def pick(self, options: Sequence[Any]) -> Any:
@@ -213,7 +213,7 @@ class Wording:
     def sentence(self) -> str:
         """One sentence in its final spelling."""
         self.kind = self.pick(self.kinds)
-        plain = self.style is None or (self.name == PLAIN and self.chance(0.85))
+        plain = not any(self.style.values()) or (self.name == PLAIN and self.chance(0.85))
         if not plain:
             return self.spelled(self.styled())
         if self.kind.say and self.chance(0.35):

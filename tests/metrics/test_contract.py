@@ -33,6 +33,8 @@ IN_A_SPACE = [name for name, cls in CLASSES.items() if cls.needs is not None]
 OF_EMBEDDINGS = [name for name, cls in CLASSES.items() if cls.needs in ("space", "truth", "text")]
 GROUPED = {"multimodality", "apd"}
 """Metrics that want two predictions a clip."""
+UNLABELLED = {"claims"}
+"""Metrics that ask clips without labels alone."""
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
 
@@ -74,7 +76,8 @@ def clips(oracles):
 @pytest.fixture
 def make_batch(metric, oracles):
     def make(motion, rows):
-        batch = oracles.batch_of(motion, [{"content": CONTENTS[row], "style": "normal"} for row in rows])
+        labels = [{} if metric.name in UNLABELLED else {"content": CONTENTS[row], "style": "normal"} for row in rows]
+        batch = oracles.batch_of(motion, labels)
         batch.ids = ids_of(metric, rows)
         batch.motion = Motion(motion.x + 0.01, motion.lengths, motion.spec)
         batch.edit = Edit(batch.motion.x, torch.zeros_like(motion.x, dtype=torch.bool))

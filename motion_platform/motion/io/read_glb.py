@@ -291,7 +291,7 @@ def _told(file: Gltf, name: str, info: dict[str, Any]) -> tuple[tuple[str, ...],
     for entry in [*entries, *([whole] if isinstance(whole, dict) else [])]:
         extras = entry.get("extras")
         said = extras.get("captions") if isinstance(extras, dict) else None
-        if isinstance(said, list) and all(isinstance(caption, str) for caption in said):
+        if isinstance(extras, dict) and isinstance(said, list) and all(isinstance(caption, str) for caption in said):
             told = {key: value for key, value in checked(extras).items() if key not in ("captions", "source")}
             return tuple(said), {**info, **told}
     return (), info
