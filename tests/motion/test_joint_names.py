@@ -76,7 +76,7 @@ def test_a_person_may_add_names(tmp_path: Path) -> None:
         ({"left_knee": 5}, "give a joint name"),
         ({"left_knee": {"between": ["a"], "at": 0.5}}, "give a joint name"),
         ({"left_knee": {"between": ["a", "b"], "at": "half"}}, "give a joint name"),
-        ("none.yaml", "no table of joint names"),
+        ("none.yaml", "cannot be read as YAML: No such file"),
     ],
 )
 def test_tables_of_another_form_are_refused(names: object, message: str) -> None:

@@ -85,7 +85,7 @@ def test_a_file_of_texts(tmp_path) -> None:
     with pytest.raises(UsageError, match="holds no text"):
         texts.read_texts(path)
     path.write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(UsageError, match="cannot be read as text"):
+    with pytest.raises(UsageError, match="cannot be read as UTF-8 text"):
         texts.read_texts(path)
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from motion_platform.core import weight_files
+from motion_platform.core.errors import WeightsError
+
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 FLAGS = (
@@ -259,6 +262,10 @@ def test_it_fits_a_phone_and_is_used_by_keyboard_alone(page: Any, scheme: str) -
 
 @pytest.mark.slow
 def test_the_language_model_talks(page: Any) -> None:
+    try:
+        weight_files.find("smollm2-135m")
+    except WeightsError:
+        pytest.skip("smollm2-135m is not on this machine")
     page.execute_script("document.getElementById('chat').open = true")
     put(page, "#say", "a person walks forward")
     one(page, "#say-make").click()

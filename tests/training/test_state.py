@@ -105,8 +105,8 @@ def test_weights_of_another_model_are_refused(saved) -> None:
 def test_another_version_or_a_broken_card_is_refused(saved) -> None:
     _, folder = saved
     good = (folder / CARD).read_text()
-    edit_card(folder, format=2)
-    with pytest.raises(WeightsError, match="checkpoint format 2; this version"):
+    edit_card(folder, format=3)
+    with pytest.raises(WeightsError, match="checkpoint format 3; this version"):
         load_run(folder)
     (folder / CARD).write_text("just words")
     with pytest.raises(WeightsError, match="checkpoint format str"):
