@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from motion_platform.core.errors import DataError, MotionPlatformError
 
@@ -72,7 +73,9 @@ def read_json(
     pairs. ``error`` for anything else."""
     text = read_text(path, error, what=what)
     try:
-        return check_plain(json.loads(text, parse_constant=_refuse, object_pairs_hook=pairs), str(path), error)
+        return check_plain(
+            json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=pairs), str(path), error
+        )
     except (ValueError, RecursionError) as problem:
         said = "is not JSON" if what == "JSON" else f"cannot be read as {what}"
         raise error(f"{path}: {said}: {short(problem)}") from problem
@@ -206,5 +209,9 @@ def short(problem: BaseException) -> str:
     return text if len(text) <= 200 else text[:200] + "..."
 
 
-def _refuse(word: str) -> None:
-    raise ValueError(f"{word} is no number")
+def _finite(word: str) -> float:
+    return value if math.isfinite(value := float(word)) else _refuse(word)
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word:.40} is no number")

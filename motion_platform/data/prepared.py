@@ -103,6 +103,14 @@ class PreparedDataset:
 
     def _check(self) -> None:
         """ValueError where rows do not hold what they must: features of so many frames, a split, an id of their own."""
+        texts = [name for name in ("events", "words") if getattr(self, f"has_{name}")]
+        lists = ["captions_high", "captions_low", *(["caption_tokens"] if self.has_tokens else [])]
+        for batch in self._batches:
+            kinds = {field.name: str(field.type) for field in batch.schema}
+            if any(kinds.get(name) != "string" for name in ("id", "split", "source", "labels", *texts)) or any(
+                not kinds.get(name, "").startswith("list") or "string" not in kinds[name] for name in lists
+            ):
+                raise ValueError(f"its columns are {', '.join(kinds)}")
         if len(self._row) != len(self._ids):
             raise ValueError("an id is there twice")
         if wrong := sorted(set(self._splits) - set(SPLITS)):

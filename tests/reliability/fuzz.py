@@ -66,7 +66,10 @@ def make(target, seeds: list[bytes], number: int) -> tuple[int, bytes]:
     which = drawn.randrange(len(seeds))
     data = seeds[which]
     for _ in range(drawn.choice((1, 1, 1, 2, 3))):
-        data = drawn.choice(target.how)(data, drawn)[:LARGEST]
+        try:
+            data = drawn.choice(target.how)(data, drawn)[:LARGEST]
+        except Exception:  # a mutation that needs a whole file, after one that has left none
+            data = data[: drawn.randrange(len(data) + 1)]
     return which, data
 
 

@@ -464,3 +464,11 @@ def test_an_unexpected_error_is_one_short_line() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert len(done.stderr) < 1000
+
+
+def test_a_number_that_overflows_is_no_number(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": 1e999}')
+    with pytest.raises(DataError, match="1e999 is no number"):
+        opening.read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text('{"a": 1e300, "b": -2.5}')
+    assert opening.read_json(tmp_path / "a.json") == {"a": 1e300, "b": -2.5}

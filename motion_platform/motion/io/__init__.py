@@ -145,6 +145,8 @@ def _check_size(path: Path, clip: Clip) -> None:
     bones = [(p, j) for p, j in clip.skeleton.bones if p > 0]  # a root may stay where it was while its child walks
     lengths = [np.linalg.norm(clip.joints[:, j] - clip.joints[:, p], axis=-1).max() for p, j in bones]
     longest = float(max(lengths, default=0.0))
+    if clip.rotations is not None and not np.isfinite(clip.rotations).all():
+        raise DataError(f"{path}: a rotation is beyond all numbers; the file is damaged")
     if far > FARTHEST or longest > LONGEST_BONE:
         what = f"a joint is {far:.4g} m away" if far > FARTHEST else f"a bone is {longest:.4g} m long"
         raise DataError(f"{path}: {what}; the file is damaged, or in another unit: --units UNIT (units= in Python)")
