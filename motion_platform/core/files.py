@@ -20,7 +20,7 @@ import socket
 import time
 import uuid
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -92,27 +92,35 @@ def atomic_files(head: Path) -> Iterator[Path]:
     head: one of them, the same each time; who reads them calls ``settle(head)`` first. When the block raises, nothing
     is changed. Errors: OutputError for any OSError of the block.
     """
-    with _one_line(head):
-        head.parent.mkdir(parents=True, exist_ok=True)
+    with _folder_beside(head, settle) as partial:
+        yield partial
+        _tree_to_disk(partial)
+        for _ in range(3):
+            try:
+                os.replace(partial, _commit(head))
+                break
+            except OSError:  # another process has committed and is about to move its files: they go first
+                if not _commit(head).is_dir():
+                    raise
+                settle(head)
+        else:
+            raise OutputError(f"{head}: another process writes it; it was left to that one")
+        _to_disk(head.parent)
         settle(head)
-        sweep(head.parent)
-        partial = temporary_beside(head.with_suffix(""))
+
+
+@contextmanager
+def _folder_beside(path: Path, settle_first: Callable[[Path], None]) -> Iterator[Path]:
+    """A new temporary folder beside ``path``, once what was broken off there is finished and what was left is away; it
+    is removed at the end unless the block has moved it."""
+    with _one_line(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        settle_first(path)
+        sweep(path.parent)
+        partial = temporary_beside(path.with_suffix(""))
         try:
             partial.mkdir()
             yield partial
-            _tree_to_disk(partial)
-            for _ in range(3):
-                try:
-                    os.replace(partial, _commit(head))
-                    break
-                except OSError:  # another process has committed and is about to move its files: they go first
-                    if not _commit(head).is_dir():
-                        raise
-                    settle(head)
-            else:
-                raise OutputError(f"{head}: another process writes it; it was left to that one")
-            _to_disk(head.parent)
-            settle(head)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -153,17 +161,9 @@ def atomic_folder(folder: Path, *, replace: bool = True) -> Iterator[Path]:
     When the block raises, it is removed, and what was there stays. replace: False refuses to take the place of
     anything. Who reads it calls ``settle_folder(folder)`` first. Errors: OutputError for any OSError of the block.
     """
-    with _one_line(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        settle_folder(folder)
-        sweep(folder.parent)
-        partial = temporary_beside(folder.with_suffix(""))
-        try:
-            partial.mkdir()
-            yield partial
-            put_folder(partial, folder, replace=replace)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    with _folder_beside(folder, settle_folder) as partial:
+        yield partial
+        put_folder(partial, folder, replace=replace)
 
 
 def put_folder(partial: Path, folder: Path, *, replace: bool) -> None:

@@ -6,7 +6,6 @@ asked only for a name that is none of the others.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import importlib.util
 import os
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from motion_platform.core import gguf
+from motion_platform.core.digests import digest_of
 from motion_platform.core.errors import UnknownName, WeightsError
 from motion_platform.core.files import settle
 
@@ -247,19 +247,9 @@ def from_hub(name: str) -> Path:
 def sha256_of(path: Path) -> str:
     """Hex sha256 of a file; computed once a process for a file that does not change. Errors: WeightsError."""
     try:
-        status = os.stat(path)
-        return _sha256(os.path.abspath(path), status.st_size, status.st_mtime_ns)
+        return digest_of(path, "sha256")
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror or error}") from error
-
-
-@functools.lru_cache(maxsize=256)
-def _sha256(path: str, _size: int, _changed: int) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def verify(path: Path, sha256: str, *, remedy: str = "fetch the file again") -> None:

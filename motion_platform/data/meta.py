@@ -7,10 +7,8 @@ read; it finds damage, it does not keep anybody from making a file), and the sha
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from motion_platform.core.digests import digest_of
 from motion_platform.core.errors import DataError
 from motion_platform.core.opening import read_json, short
 from motion_platform.motion.representations import get_representation
@@ -105,37 +104,20 @@ def arrow_files(folder: Path, meta: Mapping[str, Any]) -> list[Path]:
 def verify(path: Path, size: int, expected: str) -> None:
     """DataError unless a file has this size and this xxh3-128; it is read once a process."""
     try:
-        found = path.stat()
-        if found.st_size != size:
-            raise DataError(f"{path}: has {found.st_size} bytes, not {size}: it was cut off or changed; {REMEDY}")
-        if sum_of(os.path.abspath(path), found.st_size, found.st_mtime_ns) != expected:
+        if (found := path.stat().st_size) != size:
+            raise DataError(f"{path}: has {found} bytes, not {size}: it was cut off or changed; {REMEDY}")
+        if digest_of(path, "xxh3_128") != expected:
             raise DataError(f"{path}: is damaged: its checksum is not the one that meta.json has; {REMEDY}")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); {REMEDY}") from error
 
 
-@functools.lru_cache(maxsize=256)
-def sum_of(path: str, _size: int, _changed: int) -> str:
-    """The xxh3-128 of a file as hex digits."""
-    import xxhash
-
-    found = xxhash.xxh3_128()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            found.update(block)
-    return found.hexdigest()
-
-
 def sums(folder: Path, names: list[str]) -> dict[str, dict[str, Any]]:
     """What meta.json says of the Arrow files that have just been written."""
-    found = {}
-    for name in names:
-        status = (folder / name).stat()
-        found[name] = {
-            "bytes": status.st_size,
-            "xxh3_128": sum_of(str(folder / name), status.st_size, status.st_mtime_ns),
-        }
-    return found
+    return {
+        name: {"bytes": (folder / name).stat().st_size, "xxh3_128": digest_of(folder / name, "xxh3_128")}
+        for name in names
+    }
 
 
 def digest(meta: Mapping[str, Any]) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field
 
 from motion_platform.core import config
 from motion_platform.core.config import Strict
 from motion_platform.core.errors import DataError
+from motion_platform.core.packaged import packaged_yaml
 from motion_platform.evaluation.protocol import Row
 from motion_platform.evaluation.report import number
 
@@ -39,8 +38,7 @@ class PublishedRows(Strict):
 
 def read() -> PublishedRows:
     """All rows, checked. ConfigError for a mistake in the file."""
-    text = (resources.files("motion_platform.evaluation") / FILE).read_text(encoding="utf-8")
-    found = config.check(PublishedRows, yaml.safe_load(text), FILE)
+    found = config.check(PublishedRows, packaged_yaml("motion_platform.evaluation", FILE), FILE)
     for i, row in enumerate(found.rows):
         if row.known is not None and row.known not in found.known:
             raise config.ConfigError(f"{FILE}: rows.{i}.known: {config.suggest(row.known, found.known)}")

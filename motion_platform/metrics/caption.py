@@ -32,6 +32,18 @@ def checked_captions(prediction: Motion | Sequence[str] | Tensor, batch: Batch, 
     return list(prediction)
 
 
+def labelled_captions(
+    prediction: Motion | Sequence[str] | Tensor, batch: Batch, where: str
+) -> list[tuple[str, str, dict[str, str]]]:
+    """(sample id, caption, the clip's labels) of B generated sentences. Errors: those of :func:`checked_captions`;
+    DataError for a batch without labels."""
+    captions = checked_captions(prediction, batch, where)
+    if batch.labels is None:
+        raise DataError(f"{where}: the batch has no labels; this metric needs a data set with labels")
+    rows = zip(batch.ids, captions, batch.labels, strict=True)
+    return [(sample, caption, labels or {}) for sample, caption, labels in rows]
+
+
 def raw_references(batch: Batch, where: str) -> list[list[str]]:
     """For every sample the sentences that people wrote (``batch.captions``). Errors: DataError when one has none."""
     return _references(batch.captions, batch, f"{where}: captions", "use a data set with captions")

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from motion_platform.core.contracts import Embeddings, Metric
-from motion_platform.core.errors import DataError
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState
-from motion_platform.metrics.caption import checked_captions
+from motion_platform.metrics.caption import labelled_captions
 from motion_platform.texts.sides import named_sides
 
 SIDED = re.compile(r"left|right|both")
@@ -41,12 +40,9 @@ class SideAccuracy(Metric):
         self, prediction: Motion | Sequence[str] | Tensor, batch: Batch, embeddings: Embeddings | None = None
     ) -> RatioState:
         """Errors: DataError without labels, or for another number of captions than of ids."""
-        captions = checked_captions(prediction, batch, self.name)
-        if batch.labels is None:
-            raise DataError(f"{self.name}: the batch has no labels; this metric needs a data set with labels")
         rows: dict[str, dict[str, tuple[float, float]]] = {}
-        for sample, caption, labels in zip(batch.ids, captions, batch.labels, strict=True):
-            content = (labels or {}).get(self.target, "")
+        for sample, caption, labels in labelled_captions(prediction, batch, self.name):
+            content = labels.get(self.target, "")
             wanted = SIDED.search(content)
             needed = named_sides(content.replace("-", " ")) if wanted else set()
             named = named_sides(caption)

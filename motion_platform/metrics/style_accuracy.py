@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib import resources
 
-import yaml
 from torch import Tensor
 
 from motion_platform.core.contracts import Embeddings, Metric
-from motion_platform.core.errors import DataError
+from motion_platform.core.packaged import packaged_yaml
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState
-from motion_platform.metrics.caption import checked_captions
+from motion_platform.metrics.caption import labelled_captions
 
 
 class StyleAccuracy(Metric):
@@ -35,12 +33,9 @@ class StyleAccuracy(Metric):
         self, prediction: Motion | Sequence[str] | Tensor, batch: Batch, embeddings: Embeddings | None = None
     ) -> RatioState:
         """Errors: DataError without labels, or for another number of captions than of ids."""
-        captions = checked_captions(prediction, batch, self.name)
-        if batch.labels is None:
-            raise DataError(f"{self.name}: the batch has no labels; this metric needs a data set with labels")
         rows = {}
-        for sample, caption, labels in zip(batch.ids, captions, batch.labels, strict=True):
-            style = (labels or {}).get("style")
+        for sample, caption, labels in labelled_captions(prediction, batch, self.name):
+            style = labels.get("style")
             asked = style is not None and (style == "normal" or style in style_words())
             rows[sample] = {self.name: (float(says_style(caption, str(style))) if asked else 0.0, float(asked))}
         return RatioState(rows)
@@ -49,7 +44,7 @@ class StyleAccuracy(Metric):
 @lru_cache(maxsize=1)
 def style_words() -> dict[str, re.Pattern[str]]:
     """Style -> the pattern of its words, read once."""
-    table = yaml.safe_load((resources.files("motion_platform.metrics") / "style_words.yaml").read_text("utf-8"))
+    table = packaged_yaml("motion_platform.metrics", "style_words.yaml")
     return {style: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for style, words in table.items()}
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib import resources
-
-import yaml
 
 from motion_platform.core.contracts import Embeddings, Metric
-from motion_platform.core.errors import DataError
+from motion_platform.core.packaged import packaged_yaml
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState
-from motion_platform.metrics.caption import checked_captions
+from motion_platform.metrics.caption import labelled_captions
 from motion_platform.texts.inflection import inflect
 
 
@@ -39,12 +36,9 @@ class VerbAccuracy(Metric):
         self, prediction: Motion | Sequence[str], batch: Batch, embeddings: Embeddings | None = None
     ) -> RatioState:
         """Errors: DataError without labels, or for another number of captions than of ids."""
-        captions = checked_captions(prediction, batch, self.name)
-        if batch.labels is None:
-            raise DataError(f"{self.name}: the batch has no labels; this metric needs a data set with labels")
         rows: dict[str, dict[str, tuple[float, float]]] = {}
-        for sample, caption, labels in zip(batch.ids, captions, batch.labels, strict=True):
-            content = (labels or {}).get(self.target, "")
+        for sample, caption, labels in labelled_captions(prediction, batch, self.name):
+            content = labels.get(self.target, "")
             asked = lexicon().contents.get(content)
             right = None if asked is None else float(names_action(caption, content))
             rows[sample] = {self.name: (right or 0.0, float(asked is not None))}
@@ -57,7 +51,7 @@ class Lexicon:
     """words: word -> the actions that it names; hints: action -> pattern; contents: label -> what must be named."""
 
     def __init__(self) -> None:
-        table = yaml.safe_load((resources.files("motion_platform.metrics") / "action_verbs.yaml").read_text())
+        table = packaged_yaml("motion_platform.metrics", "action_verbs.yaml")
         self.contents: dict[str, dict] = table["contents"]
         self.words: dict[str, set[str]] = {}
         self.hints: dict[str, re.Pattern[str]] = {}

@@ -6,14 +6,12 @@ import difflib
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from motion_platform.core.errors import ConfigError, DataError
 from motion_platform.core.opening import read_yaml
+from motion_platform.core.packaged import packaged_yaml
 from motion_platform.motion.skeleton import get_skeleton
 
 TARGET = "humanml3d"
@@ -29,7 +27,7 @@ def simple(name: str) -> str:
 @lru_cache(maxsize=1)
 def conventions() -> dict[str, dict[str, Any]]:
     """The conventions that ship: name -> target joint -> where it is."""
-    return yaml.safe_load((resources.files("motion_platform.motion") / "joint_names.yaml").read_text())
+    return packaged_yaml("motion_platform.motion", "joint_names.yaml")
 
 
 def locate(

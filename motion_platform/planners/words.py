@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 
-import yaml
-
+from motion_platform.core.packaged import packaged_yaml
 from motion_platform.texts.inflection import inflect
 
 
@@ -30,7 +28,7 @@ class Lexicon:
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
     """The words of verbs.yaml with all their forms."""
-    words = yaml.safe_load((resources.files("motion_platform.planners") / "verbs.yaml").read_text("utf-8"))
+    words = packaged_yaml("motion_platform.planners", "verbs.yaml")
     forms: dict[str, tuple[str, str]] = {}
     for base in dict.fromkeys([*words["travel"], *words["arms"], *words["others"]]):
         forms[_past(base, words["past"])] = (base, "past")

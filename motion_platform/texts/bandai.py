@@ -10,12 +10,10 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
-import yaml
-
 from motion_platform.core.errors import UnknownName
+from motion_platform.core.packaged import packaged_yaml
 from motion_platform.core.seeding import seed_of
 from motion_platform.texts.inflection import article, inflect
 from motion_platform.texts.sides import swap_labels, swap_sides
@@ -30,7 +28,7 @@ LOW_PER_CLIP = 4
 @lru_cache(maxsize=1)
 def vocabulary() -> dict[str, Any]:
     """The words, with ``same: other style`` resolved by adding that style's words."""
-    words = yaml.safe_load((resources.files("motion_platform.texts") / "bandai_vocabulary.yaml").read_text())
+    words = packaged_yaml("motion_platform.texts", "bandai_vocabulary.yaml")
     for style in words["styles"].values():
         base = words["styles"].get(style.get("same"), {})
         for key in ("adverbs", "manner", "steps", "person", "state", "moves", "subjects", "because"):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from importlib import resources
 
-import yaml
+from motion_platform.core.packaged import packaged_yaml
 
 _SAYS_NOTHING = frozenset(
     ("a", "an", "the", "to", "of", "in", "on", "at", "with", "and", "or", "is", "are", "be", "his", "her", "their",
@@ -32,7 +31,7 @@ def content_stems(text: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _frequent() -> dict[str, frozenset[str]]:
-    read = yaml.safe_load((resources.files("motion_platform.texts") / "languages.yaml").read_text("utf-8"))
+    read = packaged_yaml("motion_platform.texts", "languages.yaml")
     return {language: frozenset(map(str, words)) for language, words in read.items()}
 
 

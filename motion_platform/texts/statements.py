@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from functools import lru_cache
-from importlib import resources
 
-import yaml
+from motion_platform.core.packaged import packaged_yaml
 
 
 @lru_cache(maxsize=1)
 def _words() -> dict[str, dict[str, list[str]]]:
-    return yaml.safe_load((resources.files("motion_platform.texts") / "statements.yaml").read_text("utf-8"))
+    return packaged_yaml("motion_platform.texts", "statements.yaml")
 
 
 def known_contents() -> tuple[str, ...]:

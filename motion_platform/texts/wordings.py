@@ -15,12 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from importlib import resources
 from typing import Any, Literal
 
-import yaml
-
 from motion_platform.core.errors import UnknownName
+from motion_platform.core.packaged import packaged_yaml
 from motion_platform.core.seeding import seed_of
 from motion_platform.texts.inflection import article, inflect
 from motion_platform.texts.sides import swap_sides
@@ -86,7 +84,7 @@ def listed(text: str, part: Part) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _file() -> dict[str, Any]:
-    return yaml.safe_load((resources.files("motion_platform.texts") / "wordings.yaml").read_text("utf-8"))
+    return packaged_yaml("motion_platform.texts", "wordings.yaml")
 
 
 @lru_cache(maxsize=2)

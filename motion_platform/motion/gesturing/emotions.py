@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib import resources
 
 import numpy as np
-import yaml
 
 from motion_platform.core.errors import UnknownName, UsageError
+from motion_platform.core.packaged import packaged_yaml
 from motion_platform.motion.clip import Clip
 
 
@@ -35,8 +34,10 @@ class Manner:
 @cache
 def manners() -> dict[str, Manner]:
     """Emotion -> its manner, as they ship."""
-    text = (resources.files("motion_platform.motion.gesturing") / "emotions.yaml").read_text(encoding="utf-8")
-    return {name: Manner(**numbers) for name, numbers in yaml.safe_load(text).items()}
+    return {
+        name: Manner(**numbers)
+        for name, numbers in packaged_yaml("motion_platform.motion.gesturing", "emotions.yaml").items()
+    }
 
 
 def mixed(weights: Mapping[str, float]) -> Manner:

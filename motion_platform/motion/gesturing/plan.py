@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 
 import numpy as np
-import yaml
 
+from motion_platform.core.packaged import packaged_yaml
 from motion_platform.core.schema import Word
 from motion_platform.motion.gesturing.accents import Accent, Phrase
 from motion_platform.motion.gesturing.emotions import Manner
@@ -75,9 +74,8 @@ class Plan:
 @cache
 def lexicon() -> dict[str, str]:
     """word -> kind of gesture; the first kind that lists a word has it."""
-    text = (resources.files("motion_platform.motion.gesturing") / "lexicon.yaml").read_text(encoding="utf-8")
     found: dict[str, str] = {}
-    for kind, words in yaml.safe_load(text).items():
+    for kind, words in packaged_yaml("motion_platform.motion.gesturing", "lexicon.yaml").items():
         for word in words:
             found.setdefault(word, kind)
     return found
