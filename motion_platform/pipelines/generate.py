@@ -116,7 +116,9 @@ def _frames(run: Run, rows: Sequence[Row], seconds: Sequence[float | None]) -> l
     fps = run.model.spec.fps
     lasting = [next((read.seconds for read in row.of.values() if read.seconds is not None), None) for row in rows]
     frames = [
-        max(2, math.floor(known * fps + 1e-6)) if known is not None else frames_of(asked or UNKNOWN_SECONDS, fps)
+        max(2, math.floor(known * fps + 1e-6))
+        if known is not None
+        else frames_of(UNKNOWN_SECONDS if asked is None else asked, fps)
         for known, asked in zip(lasting, seconds, strict=True)
     ]
     if any(known is None for known in lasting) and not any(asked is not None for asked in seconds):

@@ -149,6 +149,9 @@ def make(
         )
         return [with_answers(run, clip, unknown[number // samples]) for number, clip in enumerate(clips)]
     lengths = generate.spread(list(seconds) or [None], len(texts), "--seconds")
+    for length in lengths:
+        if length is not None:
+            generate.frames_of(length, run.model.spec.fps)  # refuses 0 before a plan takes it for no length
     whole, words = [], list(texts)
     for k, found in enumerate(plans):
         if found is None:
@@ -164,7 +167,8 @@ def make(
         else:
             segment = found.segments[0]
             words[k] = segment.text
-            lengths[k] = lengths[k] or segment.seconds or _seconds_of(run, segment)
+            if lengths[k] is None:
+                lengths[k] = segment.seconds or _seconds_of(run, segment)
             _tell(say, line_of(replace(found, segments=(replace(segment, seconds=lengths[k]),))))
     made: list[list[Clip]] = [[] for _ in texts]
     for seconds_known in (False, True):  # those of a known length and those that last as they like

@@ -176,3 +176,16 @@ def test_numbers_are_lengths(run):
 def test_how_long_an_amount_takes(action, amount, unit, seconds):
     found = seconds_of_amount(Segment(action, action, amount=amount, unit=unit), usual=2.0)
     assert found == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize("text", ["a person walks", "a person walks, then bows"])
+@pytest.mark.parametrize("plan", ["rules", "none"])
+@pytest.mark.parametrize("length", [0.0, -1.0, float("nan")])
+def test_no_length_is_refused_and_not_taken_for_none_given(run, text: str, plan: str, length: float) -> None:
+    with pytest.raises(UsageError, match=r"--seconds: got .*; allowed: 0\.1 to"):
+        planning.make(run, [text], plan=plan, seconds=[length], sampling=FEW)
+
+
+def test_zero_seconds_are_refused_without_a_plan_too(run) -> None:
+    with pytest.raises(UsageError, match="--seconds: got 0"):
+        generate.run(run, ["a person walks"], seconds=[0.0], sampling=FEW)
