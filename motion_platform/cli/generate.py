@@ -123,8 +123,8 @@ def generate(
     reading = reading_of(motion, fps, units, up, asf, body)
     from motion_platform.model.run import find_device
     from motion_platform.motion.skeleton import get_skeleton
+    from motion_platform.pipelines import edits, planning
     from motion_platform.pipelines import generate as engine
-    from motion_platform.pipelines import planning
     from motion_platform.pipelines import timeline as engine_timeline
 
     texts, lows, lines = _texts(text, low_text, text_file)
@@ -156,10 +156,10 @@ def generate(
         if music or more:
             raise UsageError("--motion: a completed motion takes texts beside it, no music and no --give")
         check_motion_outputs(output, view, samples)
-        engine.check_completion(run, texts, lows, seconds)
+        edits.check_completion(run, texts, lows, seconds)
         parts = read_clips(motion, **reading)
         with Progress(f"completing {motion.name}") as progress:
-            clips = engine.complete(run, parts, texts=texts, low_texts=lows, progress=progress.show, **asked)
+            clips = edits.complete(run, parts, texts=texts, low_texts=lows, progress=progress.show, **asked)
     elif written is not None:
         check_motion_outputs(output, view, samples)
         with Progress("making the timeline") as progress:
@@ -219,6 +219,7 @@ def edit(
     check_motion_outputs(output, count=samples)
     how = delivery_of(output, rig, names, out_fps, in_place, loop, root_bone, one_body, unit)
     from motion_platform.model.run import find_device
+    from motion_platform.pipelines import edits
     from motion_platform.pipelines import generate as engine
 
     try:
@@ -231,7 +232,7 @@ def edit(
     run = engine.load(task, model, find_device(device))
     sampling = _sampling(guidance, steps, sampler, run)
     with Progress(f"editing {source.name}") as progress:
-        clips = engine.edit(
+        clips = edits.edit(
             run,
             clips[number - 1],
             keep,

@@ -13,8 +13,8 @@ from motion_platform.core.errors import UsageError
 from motion_platform.core.schema import Motion, Sampling
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.model.run import Run
+from motion_platform.motion.bodies import features_of
 from motion_platform.motion.clip import Clip
-from motion_platform.pipelines.generate import features_of
 
 AT_ONCE = 32
 """Windows read together; what is said does not depend on it."""

@@ -78,7 +78,7 @@ class Pipeline:
         Errors: UsageError, UnknownName, DataError; the messages name the command's options, which are these words
         with dashes.
         """
-        from motion_platform.pipelines import generate, planning
+        from motion_platform.pipelines import edits, generate, planning
         from motion_platform.pipelines import timeline as timelines
 
         sampling = self._sampling(guidance, sampler, steps, amplitude)
@@ -100,7 +100,7 @@ class Pipeline:
         if motion is not None:
             if music is not None or style is not None or give:
                 raise UsageError("--motion: a completed motion takes texts beside it, no music, style and --give")
-            return generate.complete(
+            return edits.complete(
                 self.run,
                 _clip(motion),
                 texts=_several(text),
@@ -160,9 +160,9 @@ class Pipeline:
     ) -> list[Clip]:
         """``samples`` motions that keep ``keep`` of a clip ("prefix", "in_between", "upper_body", "lower_body",
         "keyframes"; None: what the task's card says) and make the rest anew. Errors: UsageError, DataError."""
-        from motion_platform.pipelines import generate
+        from motion_platform.pipelines import edits
 
-        return generate.edit(
+        return edits.edit(
             self.run,
             _clip(clip),
             keep,

@@ -20,10 +20,10 @@ from motion_platform.core.files import atomic_path
 from motion_platform.core.opening import read_json
 from motion_platform.core.schema import Motion, Tokens
 from motion_platform.model.run import Run, load_run
+from motion_platform.motion.bodies import clips_of, features_of
 from motion_platform.motion.clip import Clip
 from motion_platform.motion_tokens.streaming import decode_stream
 from motion_platform.motion_tokens.vqvae import ConvolutionalTokenizer
-from motion_platform.pipelines.generate import clips_of, features_of
 
 FORMAT = "motion tokens 1"
 PIECE = 256

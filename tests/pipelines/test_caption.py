@@ -27,10 +27,10 @@ from motion_platform.evaluation.testset import TestSet
 from motion_platform.generators.diffusion.mdm import MDM
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.model.run import Run
-from motion_platform.motion import io
+from motion_platform.motion import bodies, io
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.skeleton import get_skeleton
-from motion_platform.pipelines import caption, generate
+from motion_platform.pipelines import caption, edits, generate
 from motion_platform.training import build
 
 CARD = tasks.load("motion_to_text")
@@ -260,8 +260,8 @@ def test_the_task_decides_who_may_speak(model: MotionModel, says, tmp_path: Path
 
 def test_edit_keeps_what_the_task_says(model: MotionModel, clips) -> None:
     run = Run(model, tasks.load("motion_in_between"), 0)
-    (made,) = generate.edit(run, clips[1], None, None)
-    features = generate.features_of(clips[1], model.spec)
+    (made,) = edits.edit(run, clips[1], None, None)
+    features = bodies.features_of(clips[1], model.spec)
     given = build.model.registry.get("representations", "humanml3d_essential")().decode(features).numpy()
     edge = int(0.25 * len(features))
     assert made.name == "long_motion_in_between_001"
@@ -270,9 +270,9 @@ def test_edit_keeps_what_the_task_says(model: MotionModel, clips) -> None:
     assert np.allclose(made.joints[:edge], given[:edge], atol=1e-4)
     assert np.abs(made.joints[edge] - given[edge]).max() > 0.01
     with pytest.raises(UsageError, match="--keep: is missing; allowed: prefix"):
-        generate.edit(Run(model, tasks.load("text_to_motion"), 0), clips[1], None, None)
+        edits.edit(Run(model, tasks.load("text_to_motion"), 0), clips[1], None, None)
     with pytest.raises(UsageError, match="only --keep prefix changes the length"):
-        generate.edit(run, clips[1], None, None, seconds=3.0)
+        edits.edit(run, clips[1], None, None, seconds=3.0)
 
 
 def test_the_command_writes_what_it_says(model: MotionModel, says, clips, tmp_path: Path, capsys) -> None:

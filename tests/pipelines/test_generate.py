@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from motion_platform.core.errors import DataError, UsageError
-from motion_platform.core.schema import Motion, Sampling
-from motion_platform.motion import retarget
+from motion_platform.core.errors import UsageError
+from motion_platform.core.schema import Sampling
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
-from motion_platform.pipelines import generate, texts
+from motion_platform.pipelines import edits, generate, texts
 from motion_platform.training import build
 
 NAME = "humanml3d_essential"
@@ -98,68 +97,6 @@ def clip(sample_dataset) -> Clip:
     return Clip(joints.astype(np.float32), 20.0, found.skeleton)
 
 
-def shape_of(joints: np.ndarray) -> np.ndarray:
-    """Distances between all joints of a frame: the pose, whatever its place and direction. (T, J, 3) -> (T, J, J)."""
-    return np.linalg.norm(joints[:, :, None] - joints[:, None], axis=-1)
-
-
-@pytest.mark.parametrize(
-    ("keep", "options", "kept"),
-    [
-        ("prefix", {"keep_seconds": 0.5, "seconds": 2.0}, range(0, 10)),
-        ("in_between", {"keep_seconds": 0.5}, [*range(0, 10), *range(50, 60)]),
-        ("keyframes", {"frames": [0, 20, 59]}, [0, 20, 59]),
-    ],
-)
-def test_an_edit_keeps_frames_and_makes_the_rest(run, clip: Clip, keep: str, options: dict, kept) -> None:
-    made = generate.edit(run, clip, keep, "a person walks", seed=1, samples=2, **options)
-    assert len(made) == 2
-    assert len(made[0]) == (40 if keep == "prefix" else 60)
-    given = retarget.to_humanml3d(clip).joints
-    times = np.arange(len(made[0])) / 20
-    marked = [any(a - 1e-6 <= t < b - 1e-6 for a, b in made[0].info["kept"]) for t in times]
-    assert np.flatnonzero(marked).tolist() == list(kept)
-    for result in made:
-        assert np.abs(shape_of(result.joints[list(kept)]) - shape_of(given[list(kept)])).max() < 1e-3
-    others = [f for f in range(5, len(made[0]) - 1) if f not in set(kept)]
-    assert np.abs(shape_of(made[0].joints[others]) - shape_of(given[others])).max() > 1e-2
-    assert np.abs(made[0].joints[others] - made[1].joints[others]).max() > 1e-3
-
-
-def test_an_edit_keeps_half_a_body(run, clip: Clip) -> None:
-    given = retarget.to_humanml3d(clip)
-    spec = run.model.spec
-    whole = Motion(torch.zeros(1, 60, spec.dim), torch.tensor([60]), spec)
-    for keep, other in (("upper_body", "lower_body"), ("lower_body", "upper_body")):
-        mask, rest = (generate.edit_of(whole, name, 60, 1.0, ()).keep for name in (keep, other))
-        assert not (mask & rest).any()
-        assert (mask | rest).all()
-        result = generate.edit(run, clip, keep, "a person waves", seed=1)[0]
-        own, foreign = (given.skeleton.indices(part) for part in (keep, other))
-        wanted = given.joints[: len(result)]
-        assert np.abs(shape_of(result.joints[:, own]) - shape_of(wanted[:, own])).max() < 1e-3
-        assert np.abs(shape_of(result.joints[:, foreign]) - shape_of(wanted[:, foreign])).max() > 1e-2
-
-
-@pytest.mark.parametrize(
-    ("keep", "options", "said"),
-    [
-        ("perfix", {}, "did you mean 'prefix'"),
-        ("prefix", {"keep_seconds": 99.0}, "--keep-seconds"),
-        ("prefix", {"keep_seconds": 0.0}, "--keep-seconds"),
-        ("prefix", {"keep_seconds": float("nan")}, "--keep-seconds: got nan"),
-        ("in_between", {"keep_seconds": float("inf")}, "--keep-seconds: got inf"),
-        ("in_between", {"keep_seconds": 1.5}, "--keep-seconds"),
-        ("keyframes", {}, "--frames: got none"),
-        ("keyframes", {"frames": [70]}, r"--frames: got \[70\]; allowed: frames from 0 to 59"),
-        ("in_between", {"seconds": 3.0}, "only --keep prefix"),
-    ],
-)
-def test_impossible_edits_are_refused(run, clip: Clip, keep: str, options: dict, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        generate.edit(run, clip, keep, "a person walks", **options)
-
-
 def test_a_recogniser_does_not_generate(recipe) -> None:
     made = build.assemble(recipe(base="smoke/recogniser"), name="rec")
     with pytest.raises(UsageError, match="does not generate"):
@@ -194,7 +131,7 @@ def test_no_text_is_dropped_in_silence(run, own_task, own_recipe, clip: Clip) ->
     one = build.assemble(own_recipe(own_task("text: text"), "text"), name="mine")
     for call in (
         lambda: generate.run(one, ["a person walks"], ["walk"]),
-        lambda: generate.edit(one, clip, "lower_body", None, "walk"),
+        lambda: edits.edit(one, clip, "lower_body", None, "walk"),
     ):
         with pytest.raises(UsageError, match=r"--low-text: task my_task has 1 slot\(s\) that read text, no second one"):
             call()
@@ -204,7 +141,7 @@ def test_no_text_is_dropped_in_silence(run, own_task, own_recipe, clip: Clip) ->
     with pytest.raises(UsageError, match="--low-text: '123' holds no word"):
         generate.run(run, ["a person walks"], ["123"])
     with pytest.raises(UsageError, match="--text: is empty"):
-        generate.edit(run, clip, "lower_body", " ")
+        edits.edit(run, clip, "lower_body", " ")
 
 
 def test_a_slot_that_no_option_fills_is_an_error(own_task, own_recipe) -> None:
@@ -227,9 +164,3 @@ def test_a_text_without_words_is_said_to_have_none() -> None:
 def test_impossible_guidance_is_refused(weight: float) -> None:
     with pytest.raises(UsageError, match=r"--guidance: text_high: got .*; allowed: -100 to 100"):
         Sampling(guidance={"text_high": weight})
-
-
-def test_an_edit_of_one_frame_names_the_motion(run, clip: Clip) -> None:
-    one = clip.with_(joints=clip.joints[:1], name="one")
-    with pytest.raises(DataError, match="motion 'one': has 1 frame at 20 fps; at least 2"):
-        generate.edit(run, one, "lower_body", "a person walks")
