@@ -28,6 +28,7 @@ from motion_platform.core.seeding import seed_of
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.metrics.frechet import frechet_distance
 from motion_platform.metrics.r_precision import draw_unique_pools, hits
+from motion_platform.model import points
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.model.run import open_data
 from motion_platform.motion.representations import get_representation
@@ -111,7 +112,7 @@ class Ruler:
 
     def texts(self, captions: list[str]) -> np.ndarray:
         """(n, E) float64."""
-        return search.embed_texts(self.model, captions, search.text_slot(self.model)).astype(np.float64)
+        return points.embed_texts(self.model, captions, points.text_slot(self.model)).astype(np.float64)
 
     def precision(self, text: np.ndarray, motion: np.ndarray, repeats: int) -> tuple[np.ndarray, np.ndarray]:
         """R-precision at 1, 2, 3 in pools of unique captions, and the half width of its 95 % interval."""

@@ -11,6 +11,7 @@ from motion_platform.core import registry
 from motion_platform.core.contracts import Space
 from motion_platform.core.errors import MotionPlatformError
 from motion_platform.core.schema import Batch, Motion
+from motion_platform.model import points
 from motion_platform.model.run import Run
 from motion_platform.motion.bodies import features_of
 from motion_platform.motion.clip import Clip
@@ -74,7 +75,7 @@ def _seen(judge: Run, name: str, clip: Clip, text: str | None) -> list[dict[str,
             ]
         if not text:
             return []
-        point = torch.from_numpy(search.embed_texts(model, [text], search.text_slot(model)))
+        point = torch.from_numpy(points.embed_texts(model, [text], points.text_slot(model)))
         distance = float((model.trainable.embed(motion).float().cpu() - point).norm())
     except MotionPlatformError:  # a space of another skeleton, or that embeds no text
         return []

@@ -26,6 +26,7 @@ from motion_platform.evaluation.sources import ModelSource
 from motion_platform.evaluation.testset import Item, TestSet
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.motion.representations import get_representation
+from motion_platform.pipelines import search
 from motion_platform.spaces.text_motion import TextMotion
 from motion_platform.training import build
 
@@ -222,6 +223,26 @@ def test_the_nearest_caption_finds_the_clip_that_says_the_same(toy_data: Path) -
         assert near == ({said[row]} if said[row] in known else near)
         assert len(near) == 1
         assert len(source.nearest[row]) == sum(said[train] == next(iter(near)) for train in source.train)
+
+
+def test_the_nearest_in_the_space_is_the_training_clip_that_a_search_finds(sample_dataset: PreparedDataset) -> None:
+    test = TestSet(sample_dataset, "test", 3)
+    source = bounds.NearestInSpace()
+    source.prepare(test, 0, 1)
+    (items, *_) = test.batches
+    made = source.predict(test.batch(items, ()), items, seed=1)
+    space = search.load(None).model
+    for (row, _), x, n in zip(items, made.x, made.lengths.tolist(), strict=True):
+        said = sample_dataset.captions(row)[0][0]
+        (hit,) = search.by_text(space, sample_dataset, said, top=1, split="train")
+        assert n == min(int(sample_dataset.frames[hit.row]), 196)
+        assert np.array_equal(x[:n], sample_dataset.features(hit.row)[:n])
+
+
+def test_the_space_of_another_skeleton_is_refused(gesture_folder: Path) -> None:
+    test = TestSet(PreparedDataset.open(gesture_folder), "test", max_frames=40)
+    with pytest.raises(UsageError, match=r"reads humanml3d at 20 fps, and .* leave this bound out"):
+        bounds.NearestInSpace().prepare(test, 0, 1)
 
 
 def test_the_mean_pose_stands_still(test: TestSet) -> None:

@@ -134,7 +134,7 @@ def test_standing_still_repeats_the_pose_before(straight: np.ndarray) -> None:
 def test_every_task_has_the_bounds_that_fit_it() -> None:
     names = ("text_to_motion", "motion_to_text", "random_motion")
     found = {name: bounds.bounds_for(tasks.load(name)) for name in names}
-    looked_up = ["random_clip", "nearest_caption", "same_labels"]
+    looked_up = ["random_clip", "nearest_caption", "same_labels", "nearest_in_space"]
     assert found["text_to_motion"] == [*looked_up, "mean_pose", "shuffled_captions"]
     assert found["motion_to_text"] == ["random_caption", "nearest_motion"]
     assert found["random_motion"] == ["random_clip", "mean_pose"]

@@ -10,6 +10,7 @@ from motion_platform.core.config import ModelFile, ModelRecipe, SlotRecipe
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.seeding import seed_everything
 from motion_platform.data.loader import Collate
+from motion_platform.model import points
 from motion_platform.model.motion_model import FORMAT, MotionModel, build
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
@@ -82,22 +83,22 @@ def test_by_motion_finds_the_clip_itself_and_no_caption_twice(model, dataset, wa
 
 
 def test_the_index_is_made_once_for_a_model_and_its_data(model, dataset, tmp_path, monkeypatch):
-    first = search.clip_points(model, dataset)
-    path = search.index_path(model, dataset, "motion")
+    first = points.clip_points(model, dataset)
+    path = points.index_path(model, dataset, "motion")
     assert path.is_file()
     assert path.parent.parent == dataset.folder
     monkeypatch.setattr(model.trainable, "embed", lambda motion: pytest.fail("the index was not used"))
-    assert np.array_equal(search.clip_points(model, dataset), first)
+    assert np.array_equal(points.clip_points(model, dataset), first)
     monkeypatch.undo()
     other = make(dataset, tmp_path / "other", seed=1)
-    assert search.index_path(other, dataset, "motion") != path
-    assert np.abs(search.clip_points(other, dataset) - first).max() > 1e-3
+    assert points.index_path(other, dataset, "motion") != path
+    assert np.abs(points.clip_points(other, dataset) - first).max() > 1e-3
 
 
 def test_a_damaged_index_is_an_error_that_says_what_to_do(dataset, tmp_path):
     model = make(dataset, tmp_path / "space", seed=2)
-    search.clip_points(model, dataset)
-    path = search.index_path(model, dataset, "motion")
+    points.clip_points(model, dataset)
+    path = points.index_path(model, dataset, "motion")
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(DataError, match="delete the file"):
         search.by_text(model, dataset, "a person walks")

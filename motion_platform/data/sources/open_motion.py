@@ -16,6 +16,7 @@ from motion_platform.data.sources.bvh_folder import BVHFolder
 from motion_platform.data.sources.cmu_humanml3d import CMUHumanML3D
 from motion_platform.data.splits import stratified
 from motion_platform.motion import io
+from motion_platform.texts.kinds import kind_of
 
 LICENCES = {
     "accad": "CC BY 3.0 (ACCAD Open Motion Project, The Ohio State University)",
@@ -35,13 +36,15 @@ class OpenMotion(DataSource):
     sources read: ``bandai-namco/``, ``cmu/``, ``humanml3d/``.
 
     parts: "all", or "commercial": CMU, ACCAD and Mesh2Motion alone, which allow commercial use. A trial of CMU without
-    a caption of HumanML3D gets CMU's own sentence. Errors: DataError for a folder that is missing.
+    a caption of HumanML3D gets CMU's own sentence. kinds: every clip's only label is the kind of motion that its
+    captions name (texts/kinds.py), for sets whose clips have few labels or none that two of them share. Errors:
+    DataError for a folder that is missing.
     """
 
     name = "open_motion"
 
-    def __init__(self, parts: Literal["all", "commercial"] = "all") -> None:
-        self.parts = parts
+    def __init__(self, parts: Literal["all", "commercial"] = "all", kinds: bool = False) -> None:
+        self.parts, self.kinds = parts, kinds
         used = [LICENCES[name] for name in self.folders]
         older = [CMUHumanML3D.licence] if parts == "commercial" else [BandaiNamco.licence, CMUHumanML3D.licence]
         self.licence = "; ".join(dict.fromkeys([*older, *used]))
@@ -57,7 +60,8 @@ class OpenMotion(DataSource):
                 raise DataError(f"{self.name}: {source} has no folder {folder!r}; it needs {', '.join(needed)}")
         items = [] if self.parts == "commercial" else BandaiNamco().items(source / "bandai-namco", report)
         captioned = CMUHumanML3D().items(source, report)
-        return [*items, *captioned, *self._described(source, captioned), *self._open(source, report)]
+        items = [*items, *captioned, *self._described(source, captioned), *self._open(source, report)]
+        return [_labelled_by_captions(item) for item in items] if self.kinds else items
 
     def _open(self, source: Path, report: Report) -> list[Item]:
         """The clips of ``open/``: their licence goes into the source, their id begins with the set's name."""
@@ -90,3 +94,10 @@ class OpenMotion(DataSource):
             )
             for trial in trials
         ]
+
+
+def _labelled_by_captions(item: Item) -> Item:
+    kind = kind_of(item.words.high)
+    labels = {} if kind is None else {"content": kind}
+    mirrored = item.mirror_words and replace(item.mirror_words, labels=labels)
+    return replace(item, words=replace(item.words, labels=labels), mirror_words=mirrored)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from motion_platform.core.errors import DataError, UnknownName
+from motion_platform.core import tasks
+from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.core.seeding import seed_of
 from motion_platform.core.tasks import Task
@@ -20,6 +21,8 @@ from motion_platform.evaluation.bounds import words as bounds_words
 from motion_platform.evaluation.processes import share
 from motion_platform.evaluation.sources import Source
 from motion_platform.evaluation.testset import Item, TestSet, training_rows
+from motion_platform.model import points
+from motion_platform.model.run import load_run
 from motion_platform.motion.representations import get_representation
 
 TIE = 1e-6
@@ -176,6 +179,47 @@ def nearest_captions(asked: Sequence[str], known: Sequence[str]) -> dict[str, li
     return found
 
 
+class NearestInSpace(RandomClip):
+    """The training clip nearest to the text in the space of the task ``text_motion_retrieval``, whole: what a search
+    gives.
+
+    Distances are Euclidean and the first caption is what is searched by. A model judged in that very space can be no
+    nearer to its text, so that R-precision above real motion's says nothing. UsageError for motion that the space
+    does not read.
+    """
+
+    name = "training clip nearest in the space"
+
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return NearestCaption.suits(task) and "motion" not in task.reads.values() and task.keep is None
+
+    def prepare(self, test: TestSet, rank: int, world: int) -> None:
+        super().prepare(test, rank, world)
+        self.nearest = share(self._search, rank, world)
+
+    def _search(self) -> dict[int, int]:
+        """test row -> the training row nearest to its text; a clip without a caption is searched by an empty one."""
+        model = load_run(str(tasks.load("text_motion_retrieval").default_model)).model
+        data, ours = self.test.dataset, model.spec
+        if (data.meta["skeleton"], data.fps) != (ours.skeleton, ours.fps):
+            raise UsageError(
+                f"{self.name}: {model.card.name} reads {ours.skeleton} at {ours.fps:g} fps, and {data.folder} holds "
+                f"{data.meta['skeleton']} at {data.fps:g} fps; leave this bound out"
+            )
+        said = {row: (data.captions(row)[0][:1] or ("",))[0] for row in self.test.rows}
+        texts = sorted(set(said.values()))
+        asked = points.embed_texts(model, texts, points.text_slot(model)).astype(np.float64)
+        train = points.clip_points(model, data)[self.train].astype(np.float64)
+        nearest = [self.train[int(np.linalg.norm(train - point, axis=1).argmin())] for point in asked]
+        found = dict(zip(texts, nearest, strict=True))
+        return {row: found[text] for row, text in said.items()}
+
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
+        chosen = [self.nearest[row] for row, _ in items]
+        return cut_clips(self.test, chosen, torch.tensor([self.test.frames(row) for row in chosen]))
+
+
 class MeanPose(Source):
     """The mean of all training frames, standing still: what a model that minimises its error falls back to."""
 
@@ -206,6 +250,7 @@ BOUNDS: dict[str, type[Source]] = {
     "random_clip": RandomClip,
     "nearest_caption": NearestCaption,
     "same_labels": SameLabels,
+    "nearest_in_space": NearestInSpace,
     "mean_pose": MeanPose,
     "shuffled_captions": ShuffledCaptions,
     "repeat_last_pose": bounds_completion.RepeatLastPose,

@@ -59,3 +59,14 @@ def test_a_missing_folder_is_named(source):
     shutil.rmtree(source / "open")
     with pytest.raises(DataError, match="no folder 'open'"):
         OpenMotion().items(source, Report(""))
+
+
+def test_kinds_are_the_only_labels_and_change_nothing_else(source):
+    plain = {item.id: item for item in OpenMotion(parts="commercial").items(source, Report(""))}
+    labelled = {item.id: item for item in OpenMotion(parts="commercial", kinds=True).items(source, Report(""))}
+    assert plain.keys() == labelled.keys()
+    assert labelled["cmu_99_01"].words.labels == {"content": "jump"}
+    assert plain["cmu_99_01"].words.labels == {}
+    assert {item.words.labels.get("content") for item in labelled.values()} >= {"walk", "jump"}
+    for id, item in labelled.items():
+        assert (item.words.high, item.split, item.source) == (plain[id].words.high, plain[id].split, plain[id].source)
