@@ -37,6 +37,27 @@ def data_prepare(
     print(f"prepared: {target}")
 
 
+@data_app.command("shard")
+def data_shard(
+    name: Annotated[str, typer.Argument(help="A prepared data set: its name, or its folder.")],
+    out: Annotated[str, typer.Option(help="Folder of the shards.")],
+    clips: Annotated[int, typer.Option(help="Clips a file.", min=1)] = 1000,
+    representation: Annotated[
+        str | None, typer.Option(help="What to store (default: as it is), for models that read a part of it.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+):
+    """Write a prepared data set as Parquet files that training reads one after the other, here or from far away."""
+    from motion_platform.core.config import DataRecipe
+    from motion_platform.data import sharding
+    from motion_platform.model.run import open_data
+
+    folder = name if (Path(name) / "meta.json").is_file() else None
+    dataset = open_data(DataRecipe(name=name, folder=folder))
+    made = sharding.shard_set(dataset, out, clips=clips, representation=representation, overwrite=overwrite)
+    print(f"sharded: {made} ({len(list(made.glob('*.parquet')))} files); train on it with data.folder={made}")
+
+
 @data_app.command("list")
 def data_list():
     """The data sets that can be prepared, and where they are prepared already."""
@@ -46,11 +67,11 @@ def data_list():
 
 
 @data_app.command("info")
-def data_info(folder: Annotated[Path, typer.Argument(help="A prepared data set.")]):
+def data_info(folder: Annotated[str, typer.Argument(help="A prepared data set: its folder or address.")]):
     """Say what a prepared data set holds."""
     from motion_platform.pipelines import inventory as listing
 
-    listing.show(listing.describe(str(folder)))
+    listing.show(listing.describe(folder))
 
 
 @weights_app.command("list")

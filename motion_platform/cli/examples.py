@@ -64,6 +64,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "motion sweep smoke/recogniser --over train.learning_rate=1e-5..1e-2 --search optuna --trials 20",
     ),
     "data list": ("motion data list",),
+    "data shard": (
+        "motion data shard bandai_cmu --out shards/bandai_cmu",
+        "motion data shard data/mine --representation humanml3d_essential --clips 2000 --out shards/mine",
+    ),
     "data info": ("motion data info data/bandai_cmu",),
     "weights list": ("motion weights list",),
     "weights get": ("motion weights get smollm2-135m",),

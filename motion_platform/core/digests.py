@@ -18,7 +18,7 @@ def digest_of(path: Path, kind: Kind) -> str:
     return _digest(os.path.abspath(path), kind, status.st_size, status.st_mtime_ns)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1 << 16)
 def _digest(path: str, kind: Kind, _size: int, _changed: int) -> str:
     digest: Any  # xxhash's has the same methods as hashlib's, and no common type
     if kind == "sha256":

@@ -17,6 +17,7 @@ import torch
 
 from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.sharded import ShardedDataset
 from motion_platform.data.writer import PreparedWriter
 from motion_platform.motion.io.euler import quaternion_multiply
 from motion_platform.motion.representations import Representation, get_representation
@@ -27,12 +28,17 @@ def encoded_as(dataset: PreparedDataset, representation: str) -> PreparedDataset
     ``$MOTION_CACHE/representations``, made the first time; another one when the set is prepared anew or the
     representation's code changes.
 
-    Errors: UsageError for a representation of another skeleton or frame rate, or of joint rotations where none are
-    stored; OutputError when the cache cannot be written.
+    Errors: UsageError for a representation of another skeleton or frame rate, of joint rotations where none are
+    stored, or of a sharded set; OutputError when the cache cannot be written.
     """
     stored, wanted = get_representation(dataset.representation), get_representation(representation)
     if dataset.holds(representation):
         return dataset
+    if isinstance(dataset, ShardedDataset):
+        raise UsageError(
+            f"{dataset.place}: its shards hold {stored.name}, not {wanted.name}; make them of that: "
+            f"motion data shard SET --representation {wanted.name} --out FOLDER"
+        )
     _check(dataset, stored, wanted)
     cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "representations"
     out = cache / f"{dataset.name}-{wanted.name}-{_key(dataset, wanted)}"
@@ -94,19 +100,6 @@ def _write(dataset: PreparedDataset, stored: Representation, wanted: Representat
             x = torch.tensor(dataset.features(i))
             turned = stored.rotations(x)
             rotations = None if turned is None else turned.double().numpy()
-            high, low = dataset.captions(i)
-            writer.add(
-                id=dataset.id(i),
-                split=dataset.split(i),
-                source=dataset.source(i),
-                features=rows_of(wanted, stored.decode(x).double().numpy(), rotations),
-                captions_high=high,
-                captions_low=low,
-                labels=dataset.labels(i),
-                mirrored=dataset.mirrored(i),
-                streams={name: dataset.stream(i, name) for name in dataset.streams},
-                events=dataset.events(i),
-                words=dataset.words(i),
-                caption_tokens=dataset.caption_tokens(i),
-            )
+            features = rows_of(wanted, stored.decode(x).double().numpy(), rotations)
+            writer.add(**{**dataset.row(i), "features": features})
         writer.finish({**dataset.meta.get("report", {}), "encoded_from": stored.name})

@@ -3,10 +3,15 @@
 Nothing about a batch depends on what came before it, on the number of processes or of workers: batch ``n`` of a run is
 the same when a run is resumed there, or when two processes share the work. Its clips follow from (seed, epoch), its
 captions and random windows from (seed, epoch, id).
+
+Of a sharded set (data/sharded.py) the order of an epoch is drawn by shards: their order is drawn, it is cut into as
+many lanes as a step has micro-batches, and each lane into blocks of neighbouring clips, which are shuffled. So a
+process reads only the shards of its own lanes, a block of each at a time.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,9 +24,12 @@ from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import Batch, Motion, MotionSpec
 from motion_platform.core.seeding import seed_of
 from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.sharded import ShardedDataset
 from motion_platform.data.slots import SOUND, Slot, slots_of
 from motion_platform.data.worded import Worded
 
+LANES = 16
+"""The most lanes of a sharded set: one process may have to hold a block of each."""
 BATCHES_A_BUCKET = 16
 """Clips are sorted by length within so many batches: little padding, and still a different mixture every epoch."""
 
@@ -150,16 +158,22 @@ class Loader:
         rank: int,
         world: int,
         weights: np.ndarray | None = None,
+        lanes: int = 1,
+        buffer: int | None = None,
     ) -> None:
         self.collate, self.rows, self.batch_size = collate, np.asarray(rows), batch_size
         self.weights = np.ones(len(rows)) if weights is None else weights * (len(rows) / weights.sum())
         self.seed, self.train, self.rank, self.world = seed, train, rank, world
+        self.sharded = collate.dataset if isinstance(collate.dataset, ShardedDataset) and train else None
         self._planned: tuple[int, list[np.ndarray]] = (-1, [])
         if train:  # fewer clips than a batch: an epoch is one batch, some clips come twice
             self.repeats = max(1, -(-batch_size // len(self.rows)))
-            self.length = len(self.rows) * self.repeats // batch_size
+            self.lanes = lanes
+            self.length = len(self.rows) * self.repeats // self.lanes // batch_size * self.lanes
+            self.block = max(1, (buffer or len(self.rows) * self.repeats) // self.lanes // batch_size)
         else:
             own = len(self.rows[rank::world])
+            self.lanes = self.block = 1
             self.length = -(-own // batch_size)
 
     def __len__(self) -> int:
@@ -178,14 +192,26 @@ class Loader:
             return [own[k : k + size] for k in range(0, len(own), size)]
         random = np.random.default_rng(seed_of(self.seed, "order", epoch))
         order = np.concatenate([random.permutation(self._draw(random)) for _ in range(self.repeats)])
-        lengths = np.minimum(self.collate.dataset.frames, self.collate.max_frames)
-        batches = []
-        for start in range(0, self.length * size, size * BATCHES_A_BUCKET):
-            bucket = order[: self.length * size][start : start + size * BATCHES_A_BUCKET]
-            bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
-            batches += [bucket[k : k + size] for k in range(0, len(bucket), size)]
-        # Rows go to processes by stride: shuffled, so that no process gets the longer half of every batch.
-        return [random.permutation(batches[k]) for k in random.permutation(len(batches))]
+        if self.sharded:
+            order = self.sharded.by_shard(order, random)
+        lanes = np.split(order[: self.length * size], self.lanes)
+        found = [list(self._blocks(lane, random)) for lane in lanes]
+        return [batch for turn in zip(*found, strict=True) for batch in turn]
+
+    def _blocks(self, order: np.ndarray, random: np.random.Generator) -> Iterator[np.ndarray]:
+        """The batches of a lane, mixed a block at a time; rows of one batch are of about one length."""
+        size, lengths = self.batch_size, np.minimum(self.collate.dataset.frames, self.collate.max_frames)
+        for first in range(0, len(order), size * self.block):
+            block = order[first : first + size * self.block]
+            if self.sharded:  # whose clips of a shard lie together
+                block = random.permutation(block)
+            batches = []
+            for start in range(0, len(block), size * BATCHES_A_BUCKET):
+                bucket = block[start : start + size * BATCHES_A_BUCKET]
+                bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
+                batches += [bucket[k : k + size] for k in range(0, len(bucket), size)]
+            # Rows go to processes by stride: shuffled, so that no process gets the longer half of every batch.
+            yield from (random.permutation(batches[k]) for k in random.permutation(len(batches)))
 
     def _draw(self, random: np.random.Generator) -> np.ndarray:
         """As many rows as there are clips, each as often as its weight says (whole part, and a chance of one more)."""
@@ -201,7 +227,10 @@ class Loader:
     def batch(self, number: int) -> Batch:
         """Batch ``number`` since the start of the run, over epochs."""
         epoch, k = divmod(number, self.length)
-        rows = self.plan(epoch)[k]
+        plan = self.plan(epoch)
+        rows, later = plan[k], k + self.block * self.lanes
+        if self.sharded and later < len(plan):
+            self.sharded.ahead(plan[later])
         if self.train:
             rows = rows[self.rank :: self.world]
         return self.collate(rows.tolist(), epoch)
@@ -217,6 +246,10 @@ class Loader:
 
     def micro_batches(self, start: int = 0, *, stride: int = 1, prefetch: int = 0) -> Iterator[Batch]:
         """Batches start, start + stride, ... without end; ``prefetch``: so many are made ahead by a thread."""
+        if self.sharded:  # of every lane that these batches are of the block in use, and the next
+            shards = len(np.unique(self.sharded.shards_of(self.rows)))
+            in_block = math.ceil(self.block * self.batch_size * shards / len(self.rows)) + 1
+            self.sharded.hold(2 * in_block * (self.lanes // math.gcd(self.lanes, stride)))
         if prefetch <= 0:
             while True:
                 yield self.batch(start)
@@ -252,6 +285,8 @@ def make_loader(
     captions_per_clip: int | None = None,
     written_beats: bool = False,
     wordings: float = 0.0,
+    lanes: int = 1,
+    buffer: int | None = None,
 ) -> Loader:
     """A loader over one split.
 
@@ -264,11 +299,19 @@ def make_loader(
     UnknownName for a split or slot; UsageError for sizes that make no batch; DataError when no clip is left, or without
     beats that were asked for. wordings: the share of texts that are other wordings of a clip's labels, in training only
     (texts/wordings.py); ``balance`` then counts all clips of a kind together.
+
+    lanes, buffer: of a sharded set the micro-batches of a step, and how many clips are shuffled together, all lanes
+    together; it can neither be balanced nor worded, which needs the labels of all clips at once (UsageError).
     """
     if batch_size < 1 or not 0 <= rank < world:
         raise UsageError(f"loader: batch_size {batch_size}, rank {rank} of {world} make no batches")
     if train and batch_size % world:
         raise UsageError(f"loader: batch_size {batch_size} must be a multiple of the {world} processes")
+    if isinstance(dataset, ShardedDataset) and train and (balance or wordings):
+        raise UsageError(
+            f"{dataset.place}: data.{'balance' if balance else 'wordings'}: needs the labels of all clips at once, and "
+            "a sharded set is read a shard at a time; write 0, or train on the prepared set that the shards are of"
+        )
     rows = [i for i in dataset.indices(split) if mirror or not dataset.mirrored(i)]
     if train:
         rows = [i for i in rows if dataset.frames[i] >= min_frames]
@@ -285,12 +328,18 @@ def make_loader(
         written_beats=written_beats and train,
         worded=worded,
     )
-    labels = [dataset.labels(i) if worded is None else worded.labels(i) for i in rows]
-    weights = balanced(labels, balance) if train and balance else None
+    weights = None
+    if train and balance:
+        weights = balanced([dataset.labels(i) if worded is None else worded.labels(i) for i in rows], balance)
     if train and by_length and max_frames:
         pieces = np.maximum(dataset.frames[rows] / max_frames, 1.0)
         weights = pieces if weights is None else weights * pieces
-    return Loader(collate, rows, batch_size, seed, train, rank, world, weights)
+    if isinstance(dataset, ShardedDataset) and train:
+        most = min(LANES, len(np.unique(dataset.shards_of(np.asarray(rows)))) // 2, len(rows) // batch_size)
+        lanes = next(n for n in range(max(most, 1), 0, -1) if lanes % n == 0)
+    else:
+        lanes, buffer = 1, None
+    return Loader(collate, rows, batch_size, seed, train, rank, world, weights, lanes, buffer)
 
 
 def balanced(labels: Sequence[Mapping[str, str]], balance: float) -> np.ndarray:

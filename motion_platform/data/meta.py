@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,17 @@ class FileSum(BaseModel):
     xxh3_128: str
 
 
+class ShardFile(BaseModel):
+    """A Parquet file of a sharded set: clips of one split."""
+
+    file: str
+    split: str
+    clips: int = Field(ge=0)
+
+
 class Meta(BaseModel):
-    """What a reader needs of meta.json; there may be more. files: none in a folder of an older version."""
+    """What a reader needs of meta.json; there may be more. files: none in a folder of an older version. shards: of a
+    sharded set (data/sharded.py) its Parquet files, in the order of the rows."""
 
     model_config = ConfigDict(strict=True)
 
@@ -52,6 +61,7 @@ class Meta(BaseModel):
     statistics: Moments
     licence: str
     files: dict[str, FileSum] | None = None
+    shards: list[ShardFile] | None = None
     sha256: str | None = None
 
 
@@ -101,26 +111,57 @@ def arrow_files(folder: Path, meta: Mapping[str, Any]) -> list[Path]:
     return [folder / name for name in names]
 
 
-def verify(path: Path, size: int, expected: str) -> None:
-    """DataError unless a file has this size and this xxh3-128; it is read once a process."""
+def verify(path: Path, size: int, expected: str, remedy: str = REMEDY) -> None:
+    """DataError unless a file has this size and this xxh3-128; it is read once a process. remedy: what to do."""
     try:
         if (found := path.stat().st_size) != size:
-            raise DataError(f"{path}: has {found} bytes, not {size}: it was cut off or changed; {REMEDY}")
+            raise DataError(f"{path}: has {found} bytes, not {size}: it was cut off or changed; {remedy}")
         if digest_of(path, "xxh3_128") != expected:
-            raise DataError(f"{path}: is damaged: its checksum is not the one that meta.json has; {REMEDY}")
+            raise DataError(f"{path}: is damaged: its checksum is not the one that meta.json has; {remedy}")
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); {REMEDY}") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); {remedy}") from error
 
 
-def sums(folder: Path, names: list[str]) -> dict[str, dict[str, Any]]:
-    """What meta.json says of the Arrow files that have just been written."""
+def sums(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What meta.json says of the files that have just been written."""
     return {
         name: {"bytes": (folder / name).stat().st_size, "xxh3_128": digest_of(folder / name, "xxh3_128")}
         for name in names
     }
 
 
+def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
+    """meta.json, with the sha256 of itself."""
+    plain = json.loads(json.dumps(meta))
+    plain["sha256"] = digest(plain)
+    (folder / "meta.json").write_text(json.dumps(plain, indent=1))
+
+
 def digest(meta: Mapping[str, Any]) -> str:
     """The sha256 of everything in meta.json but itself."""
     rest = {key: value for key, value in meta.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def arrow_schema(streams: Iterable[str], events: bool, words: bool = False, tokens: bool = False) -> Any:
+    """Arrow columns of a row; large_binary has 64-bit offsets."""
+    import pyarrow as pa
+
+    text, texts = pa.string(), pa.list_(pa.string())
+    return pa.schema(
+        [
+            ("id", text),
+            ("split", text),
+            ("source", text),
+            ("frames", pa.int32()),
+            ("features", pa.large_binary()),
+            ("captions_high", texts),
+            ("captions_low", texts),
+            ("labels", text),
+            ("mirrored", pa.bool_()),
+            *((f"stream_{name}", pa.large_binary()) for name in streams),
+            *([("events", text)] if events else []),
+            *([("words", text)] if words else []),
+            *([("caption_tokens", texts)] if tokens else []),
+        ]
+    )

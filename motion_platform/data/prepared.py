@@ -43,15 +43,7 @@ class PreparedDataset:
     """
 
     def __init__(self, folder: Path, meta: Mapping[str, Any], batches: list[Any]) -> None:
-        self.folder, self.meta = folder, dict(meta)
-        self.dim = int(meta["dim"])
-        self.streams: dict[str, tuple[float, int]] = {
-            name: (float(rate), int(width)) for name, (rate, width) in meta.get("streams", {}).items()
-        }
-        """Name of a front end -> (rate in frames a second, K features)."""
-        self.has_events: bool = bool(meta.get("events", False))
-        self.has_words: bool = bool(meta.get("words", False))
-        self.has_tokens: bool = bool(meta.get("tokens", False))
+        self.describe(folder, meta)
         self._batches = batches
         self._where = [(b, r) for b, batch in enumerate(batches) for r in range(batch.num_rows)]
         columns = ["features", *(f"stream_{name}" for name in self.streams)]
@@ -75,15 +67,34 @@ class PreparedDataset:
         self._labels: dict[int, dict[str, str]] = {}
         self._events: dict[int, dict[str, np.ndarray]] = {}
 
+    def describe(self, folder: Path, meta: Mapping[str, Any]) -> None:
+        """What meta.json says."""
+        self.folder, self.meta = folder, dict(meta)
+        self.dim = int(meta["dim"])
+        self.streams: dict[str, tuple[float, int]] = {
+            name: (float(rate), int(width)) for name, (rate, width) in meta.get("streams", {}).items()
+        }
+        """Name of a front end -> (rate in frames a second, K features)."""
+        self.has_events: bool = bool(meta.get("events", False))
+        self.has_words: bool = bool(meta.get("words", False))
+        self.has_tokens: bool = bool(meta.get("tokens", False))
+
     @classmethod
     def open(cls, folder: str | Path) -> PreparedDataset:
-        """Open a prepared folder. DataError when it is missing, incomplete or of another format version."""
+        """Open a prepared folder, or a sharded set (data/sharded.py) by its folder or address. DataError when it is
+        missing, incomplete or of another format version."""
         import pyarrow as pa
 
+        from motion_platform.data.sharded import ShardedDataset, is_address
+
+        if is_address(folder):
+            return ShardedDataset.open(folder)
         folder = Path(folder)
         if not (folder / "meta.json").is_file():
             raise DataError(f"{folder}: no prepared dataset here (no meta.json); make one with: motion data prepare")
         meta = read_meta(folder)
+        if "shards" in meta:
+            return ShardedDataset.open(folder)
         batches: list[Any] = []
         for file in arrow_files(folder, meta):
             try:
@@ -92,16 +103,25 @@ class PreparedDataset:
                     batches.append(batch)
             except (OSError, pa.ArrowException) as error:
                 raise DataError(f"{file}: cannot be read as Arrow ({short(error)}); {REMEDY}") from error
+        return cls.of_batches(folder, meta, [batch for batch in batches if batch.num_rows], str(folder))
+
+    @staticmethod
+    def of_batches(
+        folder: Path, meta: Mapping[str, Any], batches: list[Any], where: str, remedy: str = REMEDY
+    ) -> PreparedDataset:
+        """The set of some record batches, checked. where, remedy: for the message. Errors: DataError."""
+        import pyarrow as pa
+
         try:
-            made = cls(folder, meta, [batch for batch in batches if batch.num_rows])
-            made._check()
+            made = PreparedDataset(folder, meta, batches)
+            made.check()
         except (KeyError, ValueError, TypeError, AttributeError, LookupError, pa.ArrowException) as error:
             raise DataError(
-                f"{folder}: does not hold the columns that meta.json says ({short(error)}); {REMEDY}"
+                f"{where}: does not hold the columns that meta.json says ({short(error)}); {remedy}"
             ) from error
         return made
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """ValueError where rows do not hold what they must: features of so many frames, a split, an id of their own."""
         texts = [name for name in ("events", "words") if getattr(self, f"has_{name}")]
         lists = ["captions_high", "captions_low", *(["caption_tokens"] if self.has_tokens else [])]
@@ -168,6 +188,11 @@ class PreparedDataset:
     def id(self, i: int) -> str:
         return self._ids[i]
 
+    @property
+    def splits(self) -> list[str]:
+        """The split of every row."""
+        return list(self._splits)
+
     def split(self, i: int) -> str:
         return self._splits[i]
 
@@ -209,7 +234,7 @@ class PreparedDataset:
         samples, rate = None, 0
         if SAMPLES in self.streams:
             samples, rate = self.stream(i, SAMPLES, start, frames)[:, 0], round(self.streams[SAMPLES][0])
-        name = f"{self.preparation}: {self._ids[i]}"
+        name = f"{self.preparation}: {self.id(i)}"
         if written_beats:
             events = self.events(i, start, frames)
             if "beats" not in events or "bars" not in events:
@@ -280,6 +305,24 @@ class PreparedDataset:
         if slot.kind in SOUND:
             return bool(self.streams) and bool(rows) and (slot.kind == "audio" or self.has_words)
         return bool(rows) if slot.kind == "motion" else any(self.inputs(i, slot) for i in rows)
+
+    def row(self, i: int) -> dict[str, Any]:
+        """Everything of clip ``i``, as :meth:`Rows.add` takes it."""
+        high, low = self.captions(i)
+        return {
+            "id": self.id(i),
+            "split": self.split(i),
+            "source": self.source(i),
+            "features": self.features(i),
+            "captions_high": high,
+            "captions_low": low,
+            "labels": self.labels(i),
+            "mirrored": self.mirrored(i),
+            "streams": {name: self.stream(i, name) for name in self.streams},
+            "events": self.events(i),
+            "words": self.words(i),
+            "caption_tokens": self.caption_tokens(i),
+        }
 
     def labels(self, i: int) -> dict[str, str]:
         """Labels of clip ``i``, {} where the source has none."""

@@ -91,6 +91,23 @@ class Row:
     events: Mapping[str, np.ndarray] = field(default_factory=dict)
     spoken: Sequence[Word] = ()
 
+    def stored(self) -> dict[str, Any]:
+        """The arguments of :meth:`Rows.add`."""
+        return {
+            "id": self.id,
+            "split": self.split,
+            "source": self.source,
+            "features": self.features,
+            "captions_high": self.words.high,
+            "captions_low": self.words.low,
+            "labels": self.words.labels,
+            "mirrored": self.mirrored,
+            "streams": self.streams,
+            "events": self.events,
+            "words": self.spoken,
+            "caption_tokens": self.words.tokens,
+        }
+
 
 @dataclass
 class Converted:
@@ -173,20 +190,7 @@ class DataSource(ABC):
             for result in _track(self._converted(items, mirror, workers), len(items), progress):
                 _note(result, report)
                 for row in result.rows:
-                    writer.add(
-                        id=row.id,
-                        split=row.split,
-                        source=row.source,
-                        features=row.features,
-                        captions_high=row.words.high,
-                        captions_low=row.words.low,
-                        labels=row.words.labels,
-                        mirrored=row.mirrored,
-                        streams=row.streams,
-                        events=row.events,
-                        words=row.spoken,
-                        caption_tokens=row.words.tokens,
-                    )
+                    writer.add(**row.stored())
                     captions.append((row.id, list(row.words.high), row.words.labels))
                     report.clips += 1
                     report.mirrored += row.mirrored
@@ -199,7 +203,7 @@ class DataSource(ABC):
                     f"the first: {first['what']}: {first['why']}"
                 )
             report.count_captions(captions)
-            report.hours = report.frames / writer.fps / 3600
+            report.hours = report.frames / writer.contents.fps / 3600
             report.splits = dict(writer.counts)
             report.seconds = time.perf_counter() - started
             writer.finish(report.to_dict())

@@ -23,12 +23,18 @@ class Statistics:
     def add(self, features: np.ndarray) -> None:
         """(T, D) features of one clip."""
         x = features.astype(np.float64)
-        n, mean = len(x), x.mean(0)
-        total = self.frames + n
+        mean = x.mean(0)
+        self.merge(1, len(x), mean, ((x - mean) ** 2).sum(0))
+
+    def merge(self, clips: int, frames: int, mean: np.ndarray, squares: np.ndarray) -> None:
+        """What was gathered elsewhere: mean (D,), squares (D,) the sum of squared differences from it."""
+        if not frames:
+            return
+        total = self.frames + frames
         difference = mean - self.mean
-        self.squares += ((x - mean) ** 2).sum(0) + difference**2 * (self.frames * n / total)
-        self.mean += difference * (n / total)
-        self.frames, self.clips = total, self.clips + 1
+        self.squares += squares + difference**2 * (self.frames * frames / total)
+        self.mean += difference * (frames / total)
+        self.frames, self.clips = total, self.clips + clips
 
     def result(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(mean, std that models divide by, std of each column), all (D,) float64; every std is above 0."""

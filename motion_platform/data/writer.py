@@ -6,7 +6,8 @@ import contextlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from motion_platform.core.errors import DataError, OutputError, UnknownName
 from motion_platform.core.files import put_folder, settle_folder, sweep, temporary_beside
 from motion_platform.core.schema import Word
-from motion_platform.data.meta import FORMAT_VERSION, digest, sums
+from motion_platform.data.meta import FORMAT_VERSION, arrow_schema, sums, write_meta
 from motion_platform.data.prepared import SPLITS
 from motion_platform.data.statistics import Statistics
 from motion_platform.motion.representations import get_representation
@@ -24,15 +25,170 @@ ROWS_A_BATCH = 64
 BYTES_A_SHARD = 500_000_000
 
 
-class PreparedWriter:
+@dataclass(frozen=True)
+class Contents:
+    """What every row of a prepared set holds, and what the set is called.
+
+    streams: name of a front end -> (rate in frames a second, K): every row then brings those features. events: rows
+    bring times by name. words: rows bring what is said. tokens: they bring their captions as published tokens.
+    """
+
+    name: str
+    representation: str
+    licence: str
+    fps: float
+    streams: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    events: bool = False
+    words: bool = False
+    tokens: bool = False
+
+    def meta(self, counts: Mapping[str, int], statistics: Statistics) -> dict[str, Any]:
+        """What meta.json says of them. DataError when the training split is empty."""
+        if not counts["train"]:
+            raise DataError(f"{self.name}: no clip is in the training split, so there are no statistics")
+        representation = get_representation(self.representation)
+        mean, std, per_column = statistics.result()
+        return {
+            "format": "motion-platform prepared dataset",
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "representation": representation.name,
+            "skeleton": representation.skeleton.name,
+            "dim": representation.dim,
+            "fps": self.fps,
+            "units": representation.units,
+            "streams": {name: list(of) for name, of in self.streams.items()},
+            "events": self.events,
+            "words": self.words,
+            "tokens": self.tokens,
+            "splits": dict(counts),
+            "licence": self.licence,
+            "statistics": {
+                "split": "train",
+                "clips": statistics.clips,
+                "frames": statistics.frames,
+                "mean": mean.tolist(),
+                "std": std.tolist(),
+                "std_per_column": per_column.tolist(),
+            },
+        }
+
+
+class Rows:
+    """Rows of a set, checked and as they are stored, until somebody takes them (``waiting``); statistics of the
+    training split and the clips of each split are gathered on the way. place: the set, for messages."""
+
+    def __init__(self, place: Path, contents: Contents) -> None:
+        self.place, self.contents = place, contents
+        self.representation = get_representation(contents.representation)
+        self.schema = arrow_schema(contents.streams, contents.events, contents.words, contents.tokens)
+        self.statistics = Statistics(self.representation)
+        self.counts = dict.fromkeys(SPLITS, 0)
+        self.waiting: list[dict[str, Any]] = []
+        self._ids: set[str] = set()
+
+    def take(self) -> Any:
+        """What waits, as an Arrow record batch."""
+        import pyarrow as pa
+
+        rows, self.waiting = self.waiting, []
+        return pa.RecordBatch.from_pylist(rows, schema=self.schema)
+
+    def add(
+        self,
+        *,
+        id: str,
+        split: str,
+        source: str,
+        features: np.ndarray,
+        captions_high: Sequence[str] = (),
+        captions_low: Sequence[str] = (),
+        labels: Mapping[str, str] | None = None,
+        mirrored: bool = False,
+        streams: Mapping[str, np.ndarray] | None = None,
+        events: Mapping[str, np.ndarray] | None = None,
+        words: Sequence[Word] = (),
+        caption_tokens: Sequence[str] = (),
+    ) -> None:
+        """One clip: features (T, D) in raw units. DataError for a wrong shape, a NaN, no frames, a repeated id.
+
+        streams: name -> (N, K), exactly those that the writer was made for, as long as the motion (N at their rate).
+        events: name -> times (n,) in seconds from the first frame, in order. words: what is said, in order, seconds
+        from the first frame.
+        """
+        if split not in SPLITS:
+            raise UnknownName("split", split, SPLITS, id)
+        if id in self._ids:
+            raise DataError(f"{self.place}: two clips are called {id!r}; ids must differ")
+        if features.ndim != 2 or features.shape[1] != self.representation.dim or not len(features):
+            raise DataError(
+                f"{id}: features have shape {features.shape}, not (T, {self.representation.dim}) with T > 0"
+            )
+        if not np.isfinite(features).all():
+            raise DataError(f"{id}: features have a NaN or infinite value")
+        sounds = self._checked(id, len(features), streams or {})
+        times = {name: np.asarray(at, np.float64) for name, at in (events or {}).items()}
+        for name, at in times.items():
+            if at.ndim != 1 or not np.isfinite(at).all() or (np.diff(at) < 0).any():
+                raise DataError(f"{id}: events {name!r} must be finite times in order, shape (n,)")
+        self._ids.add(id)
+        self.counts[split] += 1
+        if split == "train":
+            self.statistics.add(features)
+        raw = np.ascontiguousarray(features, "<f4").tobytes()
+        more: dict[str, Any] = {f"stream_{name}": x.tobytes() for name, x in sounds.items()}
+        if self.contents.events:
+            more["events"] = json.dumps({name: at.round(5).tolist() for name, at in times.items()}, sort_keys=True)
+        if self.contents.tokens:
+            more["caption_tokens"] = list(caption_tokens)
+        if self.contents.words:
+            starts = [word.start for word in words]
+            if not np.isfinite([t for word in words for t in word[1:]]).all() or (np.diff(starts) < 0).any():
+                raise DataError(f"{id}: words must be in order, with finite times")
+            more["words"] = json.dumps([[word.text, round(word.start, 4), round(word.end, 4)] for word in words])
+        self.waiting.append(
+            {
+                "id": id,
+                "split": split,
+                "source": source,
+                "frames": len(features),
+                "features": raw,
+                "captions_high": list(captions_high),
+                "captions_low": list(captions_low),
+                "labels": json.dumps(dict(labels or {}), sort_keys=True),
+                "mirrored": mirrored,
+                **more,
+            }
+        )
+        self._added()
+
+    def _added(self) -> None:
+        """After every row."""
+
+    def _checked(self, id: str, frames: int, streams: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The streams as they are stored, float16. DataError for missing or wrong ones."""
+        if set(streams) != set(self.contents.streams):
+            raise DataError(f"{id}: streams {sorted(streams)}, but this data set holds {sorted(self.contents.streams)}")
+        found = {}
+        for name, x in streams.items():
+            rate, width = self.contents.streams[name]
+            wanted = (round(frames * rate / self.contents.fps), width)
+            if x.shape != wanted:
+                raise DataError(f"{id}: stream {name} has shape {x.shape}, not {wanted} for {frames} frames of motion")
+            found[name] = np.ascontiguousarray(x, "<f2")
+            if not np.isfinite(found[name]).all():
+                raise DataError(f"{id}: stream {name} has a NaN, or a value that float16 cannot hold")
+        return found
+
+
+class PreparedWriter(Rows):
     """Writes a prepared folder completely or not at all.
 
         with PreparedWriter(out, name="mine", representation="humanml3d", licence="CC0") as writer:
             writer.add(id="a", split="train", source="a.bvh", features=x, captions_high=["a person walks"])
             writer.finish(report)
 
-    streams: name of a front end -> (rate in frames a second, K): every row then brings those features. events: rows
-    bring times by name. words: rows bring what is said. tokens: they bring their captions as published tokens.
+    streams, events, words, tokens: see :class:`Contents`; fps: by default that of the representation.
     The folder appears under its name when ``finish`` was called and the block ends well.
     Errors: OutputError when ``out`` exists (unless ``overwrite``) or cannot be written; DataError for a row that cannot
     be stored.
@@ -52,7 +208,11 @@ class PreparedWriter:
         tokens: bool = False,
         overwrite: bool = False,
     ) -> None:
-        self.out = Path(out)
+        rate = float(fps or get_representation(representation).fps)
+        super().__init__(
+            Path(out), Contents(name, representation, licence, rate, dict(streams or {}), events, words, tokens)
+        )
+        self.out = self.place
         self.overwrite = overwrite
         settle_folder(self.out)
         if self.out.exists() and not overwrite:
@@ -66,16 +226,6 @@ class PreparedWriter:
             raise OutputError(
                 f"{self.out}: is not a prepared dataset, so it will not be overwritten; choose another name"
             )
-        self.name, self.licence = name, licence
-        self.representation = get_representation(representation)
-        self.fps = float(fps or self.representation.fps)
-        self.streams, self.events, self.words = dict(streams or {}), events, words
-        self.tokens = tokens
-        self._schema = _schema(self.streams, events, words, tokens)
-        self.statistics = Statistics(self.representation)
-        self.counts = dict.fromkeys(SPLITS, 0)
-        self._ids: set[str] = set()
-        self._rows: list[dict[str, Any]] = []
         self._files: list[str] = []
         self._sink: Any = None
         self._bytes = 0
@@ -109,109 +259,14 @@ class PreparedWriter:
         if isinstance(error, OSError):
             raise OutputError(f"{self.out}: cannot be written: {error.strerror or error}") from error
 
-    def add(
-        self,
-        *,
-        id: str,
-        split: str,
-        source: str,
-        features: np.ndarray,
-        captions_high: Sequence[str] = (),
-        captions_low: Sequence[str] = (),
-        labels: Mapping[str, str] | None = None,
-        mirrored: bool = False,
-        streams: Mapping[str, np.ndarray] | None = None,
-        events: Mapping[str, np.ndarray] | None = None,
-        words: Sequence[Word] = (),
-        caption_tokens: Sequence[str] = (),
-    ) -> None:
-        """One clip: features (T, D) in raw units. DataError for a wrong shape, a NaN, no frames, a repeated id.
-
-        streams: name -> (N, K), exactly those that the writer was made for, as long as the motion (N at their rate).
-        events: name -> times (n,) in seconds from the first frame, in order. words: what is said, in order, seconds
-        from the first frame.
-        """
-        if split not in SPLITS:
-            raise UnknownName("split", split, SPLITS, id)
-        if id in self._ids:
-            raise DataError(f"{self.out}: two clips are called {id!r}; ids must differ")
-        if features.ndim != 2 or features.shape[1] != self.representation.dim or not len(features):
-            raise DataError(
-                f"{id}: features have shape {features.shape}, not (T, {self.representation.dim}) with T > 0"
-            )
-        if not np.isfinite(features).all():
-            raise DataError(f"{id}: features have a NaN or infinite value")
-        sounds = self._checked(id, len(features), streams or {})
-        times = {name: np.asarray(at, np.float64) for name, at in (events or {}).items()}
-        for name, at in times.items():
-            if at.ndim != 1 or not np.isfinite(at).all() or (np.diff(at) < 0).any():
-                raise DataError(f"{id}: events {name!r} must be finite times in order, shape (n,)")
-        self._ids.add(id)
-        self.counts[split] += 1
-        if split == "train":
-            self.statistics.add(features)
-        raw = np.ascontiguousarray(features, "<f4").tobytes()
-        more: dict[str, Any] = {f"stream_{name}": x.tobytes() for name, x in sounds.items()}
-        if self.events:
-            more["events"] = json.dumps({name: at.round(5).tolist() for name, at in times.items()}, sort_keys=True)
-        if self.tokens:
-            more["caption_tokens"] = list(caption_tokens)
-        if self.words:
-            starts = [word.start for word in words]
-            if not np.isfinite([t for word in words for t in word[1:]]).all() or (np.diff(starts) < 0).any():
-                raise DataError(f"{id}: words must be in order, with finite times")
-            more["words"] = json.dumps([[word.text, round(word.start, 4), round(word.end, 4)] for word in words])
-        self._rows.append(
-            {
-                "id": id,
-                "split": split,
-                "source": source,
-                "frames": len(features),
-                "features": raw,
-                "captions_high": list(captions_high),
-                "captions_low": list(captions_low),
-                "labels": json.dumps(dict(labels or {}), sort_keys=True),
-                "mirrored": mirrored,
-                **more,
-            }
-        )
-        if len(self._rows) >= ROWS_A_BATCH:
-            self._flush()
-
     def finish(self, report: Mapping[str, Any] | None = None) -> None:
         """Write what is left, the statistics and meta.json. DataError when the training split is empty."""
         self._close()
-        if not self.counts["train"]:
-            raise DataError(f"{self.out}: no clip is in the training split, so there are no statistics")
-        mean, std, per_column = self.statistics.result()
         meta = {
-            "format": "motion-platform prepared dataset",
-            "format_version": FORMAT_VERSION,
-            "name": self.name,
-            "representation": self.representation.name,
-            "skeleton": self.representation.skeleton.name,
-            "dim": self.representation.dim,
-            "fps": self.fps,
-            "units": self.representation.units,
-            "streams": {name: list(of) for name, of in self.streams.items()},
-            "events": self.events,
-            "words": self.words,
-            "tokens": self.tokens,
-            "splits": self.counts,
-            "licence": self.licence,
-            "statistics": {
-                "split": "train",
-                "clips": self.statistics.clips,
-                "frames": self.statistics.frames,
-                "mean": mean.tolist(),
-                "std": std.tolist(),
-                "std_per_column": per_column.tolist(),
-            },
+            **self.contents.meta(self.counts, self.statistics),
             "files": sums(self.temporary, self._files),
             "report": dict(report or {}),
         }
-        meta = json.loads(json.dumps(meta))
-        meta["sha256"] = digest(meta)
         state: dict[str, Any] = {
             "_data_files": [{"filename": f} for f in self._files],
             "_fingerprint": uuid.uuid4().hex[:16],
@@ -222,37 +277,25 @@ class PreparedWriter:
             "_split": None,
         }
         (self.temporary / "dataset_info.json").write_text(
-            json.dumps({"features": _hf_features(self._schema), "license": self.licence})
+            json.dumps({"features": _hf_features(self.schema), "license": self.contents.licence})
         )
         (self.temporary / "state.json").write_text(json.dumps(state))
-        (self.temporary / "meta.json").write_text(json.dumps(meta, indent=1))
+        write_meta(self.temporary, meta)
         self._finished = True
 
-    def _checked(self, id: str, frames: int, streams: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The streams as they are stored, float16. DataError for missing or wrong ones."""
-        if set(streams) != set(self.streams):
-            raise DataError(f"{id}: streams {sorted(streams)}, but this data set holds {sorted(self.streams)}")
-        found = {}
-        for name, x in streams.items():
-            rate, width = self.streams[name]
-            wanted = (round(frames * rate / self.fps), width)
-            if x.shape != wanted:
-                raise DataError(f"{id}: stream {name} has shape {x.shape}, not {wanted} for {frames} frames of motion")
-            found[name] = np.ascontiguousarray(x, "<f2")
-            if not np.isfinite(found[name]).all():
-                raise DataError(f"{id}: stream {name} has a NaN, or a value that float16 cannot hold")
-        return found
+    def _added(self) -> None:
+        if len(self.waiting) >= ROWS_A_BATCH:
+            self._flush()
 
     def _flush(self) -> None:
         import pyarrow as pa
 
-        if not self._rows:
+        if not self.waiting:
             return
-        batch = pa.RecordBatch.from_pylist(self._rows, schema=self._schema)
-        self._rows = []
+        batch = self.take()
         if self._sink is None:
             self._files.append(f"data-{len(self._files):05d}.arrow")
-            self._sink = pa.ipc.new_stream(str(self.temporary / self._files[-1]), self._schema)
+            self._sink = pa.ipc.new_stream(str(self.temporary / self._files[-1]), self.schema)
         self._sink.write_batch(batch)
         self._bytes += batch.nbytes
         if self._bytes > BYTES_A_SHARD:
@@ -264,30 +307,6 @@ class PreparedWriter:
         if self._sink is not None:
             self._sink.close()
             self._sink = None
-
-
-def _schema(streams: Iterable[str], events: bool, words: bool = False, tokens: bool = False) -> Any:
-    """Arrow columns of a row; large_binary has 64-bit offsets."""
-    import pyarrow as pa
-
-    text, texts = pa.string(), pa.list_(pa.string())
-    return pa.schema(
-        [
-            ("id", text),
-            ("split", text),
-            ("source", text),
-            ("frames", pa.int32()),
-            ("features", pa.large_binary()),
-            ("captions_high", texts),
-            ("captions_low", texts),
-            ("labels", text),
-            ("mirrored", pa.bool_()),
-            *((f"stream_{name}", pa.large_binary()) for name in streams),
-            *([("events", text)] if events else []),
-            *([("words", text)] if words else []),
-            *([("caption_tokens", texts)] if tokens else []),
-        ]
-    )
 
 
 def _hf_features(schema: Any) -> dict[str, Any]:

@@ -197,7 +197,8 @@ class Conditioning(nn.Module):
         if key not in table:
             with torch.no_grad():
                 made = self.frozen[slot].to(self.device)([whole()]).to("cpu")
-            self.cache.put(fingerprint, key, made.tokens[0, made.mask[0]].float())
+            table[key] = made.tokens[0, made.mask[0]].float()
+            self.cache.put(fingerprint, key, table[key])
         return table[key]
 
     def _features(
@@ -212,7 +213,8 @@ class Conditioning(nn.Module):
             with torch.no_grad():
                 made = self.frozen[slot].to(self.device)(chosen).to("cpu")
             for text, tokens, mask in zip(chosen, made.tokens, made.mask, strict=True):
-                self.cache.put(key, text, tokens[mask].float())
+                table[text] = tokens[mask].float()
+                self.cache.put(key, text, table[text])
             if progress is not None:
                 progress(start + len(chosen), len(missing))
         return table

@@ -81,6 +81,17 @@ class FeatureCache:
             table.update(read_shard(index))  # mapped from the file: the memory can be given back
 
 
+class Forgetful(FeatureCache):
+    """Keeps nothing: features are made for every batch anew."""
+
+    def table(self, fingerprint: str) -> dict[str, Tensor]:
+        """An empty table, another one every time."""
+        return {}
+
+    def put(self, fingerprint: str, key: str, features: Tensor) -> None:
+        """Nothing."""
+
+
 def write_shard(folder: Path, features: dict[str, Tensor]) -> Path:
     """Write one shard; returns its index file. Errors: OutputError, and then nothing is left behind."""
     index = folder / f"{uuid.uuid4().hex}.json"

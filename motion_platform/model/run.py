@@ -16,6 +16,7 @@ from motion_platform.core.files import settle_folder
 from motion_platform.core.tasks import Task
 from motion_platform.data.encoded import encoded_as
 from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.sharded import is_address
 from motion_platform.model.motion_model import CARD, MotionModel
 
 
@@ -52,6 +53,8 @@ def open_data(data: DataRecipe) -> PreparedDataset:
         from motion_platform.data.sources import sample
 
         return PreparedDataset.open(sample.folder())
+    if data.folder is not None and is_address(data.folder):
+        return PreparedDataset.open(data.folder)
     path = data_folder(data.name, data.folder)
     settle_folder(path)
     if not path.is_dir():

@@ -93,11 +93,13 @@ def describe(
     asf: Path | None = None,
     body: Path | None = None,
 ) -> dict[str, Any]:
-    """Facts about a motion file, a checkpoint folder (or shipped name), or a prepared data set.
+    """Facts about a motion file, a checkpoint folder (or shipped name), or a prepared data set (or its address).
 
     fps, skeleton, units, up, asf, body: of a motion file that does not say. Errors: DataError, UsageError, those of the
     file's reader.
     """
+    if "://" in path:
+        return _data_set(path)
     place = Path(path)
     settle_folder(place)
     settle(place / "model.yaml")
@@ -165,13 +167,13 @@ def doctor() -> dict[str, str]:
     return facts
 
 
-def _data_set(folder: Path) -> dict[str, Any]:
+def _data_set(folder: str | Path) -> dict[str, Any]:
     from motion_platform.data.prepared import SPLITS, PreparedDataset
 
     dataset = PreparedDataset.open(folder)
     meta = dataset.meta
     facts: dict[str, Any] = {
-        "data set": meta.get("name", folder.name),
+        "data set": meta.get("name", Path(folder).name),
         "format": f"{dataset.dim} x {dataset.representation}",
     }
     for split in SPLITS:
@@ -179,6 +181,8 @@ def _data_set(folder: Path) -> dict[str, Any]:
         frames = int(sum(dataset.frames[i] for i in chosen))
         mirrored = sum(dataset.mirrored(i) for i in chosen)
         facts[split] = f"{len(chosen)} clips ({mirrored} mirrored), {frames / dataset.fps / 3600:.2f} h"
+    if "shards" in meta:
+        facts["shards"] = f"{len(meta['shards'])} Parquet files"
     facts["licence"] = meta.get("licence", "")
     report = meta.get("report")
     return facts | ({"report": json.dumps(report, ensure_ascii=False)} if report else {})

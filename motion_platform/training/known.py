@@ -22,6 +22,8 @@ SENTENCES, POOL = 600, 4000
 """Sentences that are kept, and of how many they are chosen: a comparison of every one with every other."""
 A_KIND = 8
 """Wordings of each kind that are kept besides: a kind with two clips is trained as often as one with two hundred."""
+CLIPS = 20_000
+"""Of a sharded set so many clips are read: its first shards, which are a sample of the whole."""
 WORDED, AS_CLIPS = 100, 12
 """Sentences of a kind of which every word counts as said by at least so many clips."""
 _PLAIN = re.compile(r"[a-z]+(-[a-z]+)*")
@@ -81,4 +83,5 @@ def write_what_is_known(model: MotionModel, loader: Loader, folder: Path, *, chi
     slots = [slot for slot, wanted in loader.collate.slots.items() if wanted.kind == "text" and wanted.column != "low"]
     encoder = encoder_of(model) if chief and slots and model.card.model.kind == "generators" else None
     if encoder is not None:
-        write_known(folder, known_of_clips(loader.collate, loader.rows.tolist(), slots[0], encoder))
+        rows = loader.rows[:CLIPS] if loader.sharded else loader.rows
+        write_known(folder, known_of_clips(loader.collate, rows.tolist(), slots[0], encoder))

@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import signal
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,28 +21,22 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import nn
 
+from motion_platform import __version__
 from motion_platform.core.config import Recipe, TrainRecipe
-from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
+from motion_platform.core.errors import MotionPlatformError, UsageError
 from motion_platform.core.files import lock_folder, settle
 from motion_platform.core.seeding import seed_everything, seed_of
-from motion_platform.data.loader import Loader, make_loader
-from motion_platform.data.slots import SOUND, Slot, slots_of
 from motion_platform.evaluation import passes as evaluate
-from motion_platform.model.feature_cache import FeatureCache
 from motion_platform.model.motion_model import CARD, MotionModel
 from motion_platform.model.run import Run
 from motion_platform.training import state as checkpoint
 from motion_platform.training import trackers
 from motion_platform.training.build import assemble, output_folder, start_from
 from motion_platform.training.ema import EMA
+from motion_platform.training.feeding import loader_for, precompute
 from motion_platform.training.known import write_what_is_known
 from motion_platform.training.progress import Reporter
-
-
-class Interrupted(MotionPlatformError):
-    """Stopped by a person, with everything saved."""
-
-    exit_code = 130
+from motion_platform.training.ranks import Interrupted, StopFlag, agreed, alike, micro_batches, told_when_another_ends
 
 
 def run(
@@ -75,7 +66,8 @@ def run(
     with lock_folder(output, "trains") if accelerator.is_main_process else contextlib.nullcontext():
         if accelerator.is_main_process and not (resume or overwrite):
             check_fresh(output)  # another process may have ended meanwhile
-        return _run(recipe, name, output, accelerator, names, header, resume, overwrite, quiet, again)
+        with told_when_another_ends(accelerator.num_processes, again):
+            return _run(recipe, name, output, accelerator, names, header, resume, overwrite, quiet, again)
 
 
 def _run(
@@ -106,28 +98,14 @@ def _run(
     if recipe.initial is not None and state is None:
         reporter.initial(recipe.initial, *start_from(built, recipe.initial))
     built.model.to(accelerator.device)
-    if recipe.validation.every and not built.dataset.indices(recipe.validation.split):
-        raise UsageError(
-            f"{name}: validation.split: {recipe.validation.split!r} of data set {recipe.data.name} is empty; "
-            "name another split, or validation.every=0"
-        )
-    loader = make_loader(
-        built.dataset,
-        recipe.data.split,
-        built.model.spec,
-        slots_to_fill(built, recipe, name),
-        batch_size=train.batch_size // micro,
-        seed=recipe.seed,
-        min_frames=recipe.data.min_frames,
-        max_frames=recipe.data.max_frames,
-        mirror=recipe.data.mirror,
-        balance=recipe.data.balance,
-        by_length=recipe.data.by_length,
-        captions_per_clip=recipe.data.captions_per_clip,
-        written_beats=recipe.data.written_beats,
-        wordings=recipe.data.wordings,
-        train=True,
-    )
+    facts = {
+        "prepared set": prepared,
+        "recipe": str(recipe.model_dump(exclude={"output": True, "data": {"folder"}})),
+        "state to resume": str(state and state["step"]),
+        "version of the code": __version__,
+    }
+    alike(accelerator, facts, again)
+    loader = loader_for(built, recipe, name, micro)
     written, train = recipe, train.in_steps(len(loader.rows))
     recipe = recipe.model_copy(update={"train": train})
     with accelerator.main_process_first():  # the others find the features in the cache
@@ -178,22 +156,6 @@ def _run(
     return output
 
 
-def slots_to_fill(built: Run, recipe: Recipe, name: str) -> dict[str, Slot]:
-    """What the slots of a recipe read of the data. DataError for one that no training row fills: a model
-    would have a condition that it has never seen."""
-    slots = slots_of(recipe.slots, built.task.reads, built.task.columns, where=name)
-    rows = built.dataset.indices(recipe.data.split)
-    for slot, wanted in slots.items():
-        if slot not in built.model.trainable.not_learned and not built.dataset.fills(rows, wanted):
-            what = f"{wanted.kind} {wanted.column}".strip()
-            raise DataError(
-                f"{name}: slots.{slot}: no row of split {recipe.data.split} of data set {recipe.data.name} holds a "
-                f"{what}; "
-                f"leave the slot out, or prepare data that fills it"
-            )
-    return slots
-
-
 def refuse_nan(state: Mapping[str, Any], step: int) -> None:
     """MotionPlatformError for a number that is not finite in weights, their averages or the optimiser's state, before
     anything is saved that a run could resume from."""
@@ -239,17 +201,6 @@ def check_output(output: Path) -> None:
         if place.exists():
             what = "is a file" if place == output else f"{place} is a file"
             raise UsageError(f"output: {output}: {what}; give a folder")
-
-
-def micro_batches(train: TrainRecipe, world: int) -> int:
-    """M: ``gradient_accumulation`` rounded up to a multiple of the processes. UsageError when M does not divide B."""
-    micro = math.ceil(train.gradient_accumulation / world) * world
-    if train.batch_size % micro:
-        raise UsageError(
-            f"train.batch_size: got {train.batch_size}; it must be a multiple of {micro} (gradient_accumulation "
-            f"{train.gradient_accumulation}, {world} processes)"
-        )
-    return micro
 
 
 def optimise(
@@ -309,25 +260,6 @@ def make_optimiser(model: MotionModel, train: TrainRecipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(list(groups.values()), lr=train.learning_rate, betas=tuple(train.betas), fused=fused)
 
 
-def precompute(model: MotionModel, loader: Loader, reporter: Reporter) -> None:
-    """Encode all that training can meet once with the frozen encoders, texts, and recordings where an encoder hears
-    them whole; kept in ``$MOTION_CACHE/features``."""
-    if not model.conditioning.slots:
-        return
-    folder = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "features"
-    model.conditioning.cache = FeatureCache(folder)
-    rows = loader.rows.tolist()
-    texts = {
-        slot: {text for row in rows for text in loader.collate.inputs(row, slot)} for slot in model.conditioning.slots
-    }
-    model.conditioning.precompute(texts, progress=reporter.encoding)
-    collate = loader.collate
-    for slot in model.conditioning.slots:
-        if collate.slots[slot].kind in SOUND:
-            recordings = (collate.dataset.audio(row, 0, 1, written_beats=collate.written_beats) for row in rows)
-            model.conditioning.precompute_recordings(slot, recordings, len(rows), progress=reporter.encoding)
-
-
 def validate(built: Run, ema: EMA, recipe: Recipe, rank: int, world: int) -> dict[str, float]:
     """``evaluate.run`` on a subset, under the averaged weights."""
     metrics = recipe.validation.metrics or None
@@ -365,36 +297,3 @@ def restore(state: dict[str, Any], model: MotionModel, ema: EMA, optimiser: Any)
     if "data" in state:  # with what the weights started from, which is not read again
         model.card = model.card.model_copy(update={"data": state["data"]})
     return int(state["step"])
-
-
-def agreed(wanted: bool, accelerator: Accelerator, step: int, every: int) -> bool:
-    """Does any process want to stop? With several, they ask each other only now and then: it costs a round trip."""
-    if accelerator.num_processes == 1:
-        return wanted
-    if step % min(every, 10):
-        return False
-    flag = torch.tensor(float(wanted), device=accelerator.device)
-    return bool(accelerator.reduce(flag, reduction="sum").item() > 0)
-
-
-class StopFlag:
-    """The first Ctrl-C (or SIGTERM) asks the loop to stop after the step and save; the second stops at once."""
-
-    def __init__(self) -> None:
-        self.wanted = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> StopFlag:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, _number: int, _frame: object) -> None:
-        if self.wanted:
-            raise KeyboardInterrupt
-        self.wanted = True

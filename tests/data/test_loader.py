@@ -6,6 +6,8 @@ import torch
 
 from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.data.loader import Collate, balanced, make_loader
+from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.sharding import shard_set
 
 SLOTS = ("text_high", "text_low")
 
@@ -273,3 +275,107 @@ def test_by_length_a_long_clip_is_drawn_as_often_as_pieces_fit_into_it(tmp_path,
 
     assert share(False) == 2 / 8
     assert 0.6 < share(True) < 0.72  # 12 of 18 pieces
+
+
+@pytest.fixture(scope="module")
+def sharded_folder(sample_dataset, tmp_path_factory):
+    """About 26 training shards of 6 clips."""
+    return shard_set(sample_dataset, tmp_path_factory.mktemp("sharded") / "set", clips=6)
+
+
+def of_shards(folder, spec, **more):
+    settings = {"batch_size": 4, "lanes": 4, "buffer": 32} | more
+    return loader(PreparedDataset.open(folder), spec, **settings)
+
+
+def test_an_epoch_of_shards_shows_no_clip_twice_and_leaves_out_little(sharded_folder, sample_dataset, spec):
+    batches = of_shards(sharded_folder, spec)
+    assert batches.lanes == 4
+    assert len(batches) % 4 == 0
+    seen = set()
+    for epoch in range(5):
+        ids = [id for batch in batches.epoch(epoch) for id in batch.ids]
+        assert len(ids) == len(set(ids)) == len(batches) * 4
+        assert len(sample_dataset.ids("train")) - len(ids) < 4 * 4
+        seen |= set(ids)
+    assert seen == set(sample_dataset.ids("train"))
+
+
+def test_the_order_of_shards_and_clips_is_drawn(sharded_folder, spec):
+    batches = of_shards(sharded_folder, spec)
+    first, again, other = ([b.ids for b in of_shards(sharded_folder, spec).epoch(e)] for e in (0, 0, 1))
+    assert first == again != other
+    reader = batches.collate.dataset
+    rows = np.concatenate(batches.plan(0)[::4])  # of one lane
+    block = rows[: batches.block * 4]
+    assert len(set(reader.shards_of(block).tolist())) >= 2, "a block is a mixture of shards"
+    assert block.tolist() != sorted(block.tolist())
+    assert len(set(reader.shards_of(rows[:4]).tolist())) >= 2, "and so is a batch"
+
+
+def test_resuming_in_the_middle_of_shards_gives_the_rest(sharded_folder, spec):
+    n = len(of_shards(sharded_folder, spec))
+    straight = of_shards(sharded_folder, spec).micro_batches(0)
+    whole = [next(straight) for _ in range(n + 9)]
+    for start in (1, n // 2, n - 1, n + 3):
+        resumed = of_shards(sharded_folder, spec).micro_batches(start, prefetch=2)
+        assert all(same(next(resumed), batch) for batch in whole[start:])
+        resumed.close()
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_a_process_reads_the_shards_of_its_lanes_alone(sharded_folder, spec, world, monkeypatch):
+    """And each about once: as many reads as shards, and two more a lane for those that lie in two of them."""
+    shared = of_shards(sharded_folder, spec)
+    most = len(shared.collate.dataset.shards)
+    expected = [batch.ids for batch in shared.epoch(0)]
+    for rank in range(world):
+        own = of_shards(sharded_folder, spec)
+        reader, read = own.collate.dataset, []
+        monkeypatch.setattr(reader, "_read", lambda k, read=read, plain=reader._read: (read.append(k), plain(k))[1])
+        batches = own.micro_batches(rank, stride=world)
+        assert [next(batches).ids for _ in range(len(own) // world)] == expected[rank::world]
+        assert len(read) <= most / world + 2 * 4 / world + 1, read
+
+
+def test_memory_does_not_grow_with_the_number_of_shards(sharded_folder, spec, tmp_path):
+    """Bytes that Arrow holds while an epoch is read: of a set of so many shards, and of one of four times as many."""
+    import pyarrow as pa
+
+    from motion_platform.data.sharding import contents_of, gather, write_shard
+
+    dataset = PreparedDataset.open(sharded_folder)
+    contents = contents_of(dataset, "humanml3d")
+    features = np.random.default_rng(0).normal(size=(100, 263)).astype(np.float32)
+    most = []
+    for shards in (16, 64):
+        folder = tmp_path / f"{shards}"
+        folder.mkdir()
+        made = []
+        for k in range(shards):
+            rows = [{"id": f"{k} {i}", "split": "train", "source": "", "features": features} for i in range(10)]
+            made.append(write_shard(folder, f"train-{k:05d}.parquet", "train", rows, contents))
+        gather(folder, contents, made, {}, "x")
+        before, found = pa.total_allocated_bytes(), []
+        batches = of_shards(folder, spec, lanes=2, buffer=40, slots=())
+        ahead = batches.micro_batches()
+        for _ in range(len(batches)):
+            next(ahead)
+            found.append(pa.total_allocated_bytes() - before)
+        most.append(max(found))
+    one = 10 * features.nbytes
+    assert 2 * one < most[0] < 16 * one
+    assert most[1] < 1.2 * most[0]
+
+
+def test_fewer_shards_than_lanes_make_fewer_lanes(sharded_folder, sample_dataset, spec, tmp_path):
+    assert of_shards(sharded_folder, spec, lanes=12, batch_size=2).lanes == 6
+    assert of_shards(sharded_folder, spec, lanes=64, batch_size=1).lanes == 4
+    two = shard_set(sample_dataset, tmp_path / "set", clips=100)
+    assert of_shards(two, spec).lanes == 1
+    assert of_shards(two, spec, train=False, split="test", batch_size=8).lanes == 1
+
+
+def test_evaluation_of_shards_counts_every_id_once_in_order(sharded_folder, sample_dataset, spec):
+    found = [id for batch in of_shards(sharded_folder, spec, split="test", train=False) for id in batch.ids]
+    assert found == sample_dataset.ids("test")
