@@ -43,7 +43,7 @@ def bent(rig: Rig, name: str = "bend", frames: int = 4, stretch: float = 0.0) ->
         world: dict[int, Rotation] = {}
         for j, parent in enumerate(skeleton.parents):
             above = world[parent] if parent >= 0 else Rotation.identity()
-            base = joints[t, parent] if parent >= 0 else rig.tree.root + [0.0, 0.0, 0.5 * t]
+            base = joints[t, parent] if parent >= 0 else rig.tree.root + np.array([0.0, 0.0, 0.5 * t])
             longer = 1 + stretch * t * (skeleton.joints[j] == "Neck")
             joints[t, j] = base + (above.apply(longer * skeleton.offsets[j]) if parent >= 0 else 0)
             world[j] = above * Rotation.from_quat(rotations[t, j])

@@ -93,6 +93,6 @@ def test_what_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path: Path) -
     with pytest.raises(UsageError, match=r"a\.vrma: there is no motion to write"):
         write([], tmp_path / "a.vrma")
     thing = Clip(np.zeros((2, 2, 3), np.float32), 20.0, Skeleton("thing", ("a", "b"), (-1, 0)))
-    with pytest.raises(UsageError, match="is on skeleton thing; a .vrma holds the 22 joints"):
+    with pytest.raises(UsageError, match=r"is on skeleton thing; a \.vrma holds the 22 joints"):
         write(thing, tmp_path / "a.vrma")
     assert list(tmp_path.iterdir()) == []
