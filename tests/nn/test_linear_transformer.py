@@ -12,9 +12,9 @@ from motion_platform.core.schema import length_mask
 from motion_platform.nn.linear_transformer import (
     LinearTransformer,
     StepEmbedding,
-    Stylisation,
     StyledAttention,
     StyledFeedForward,
+    Stylisation,
 )
 from motion_platform.nn.transformer import sinusoidal
 

@@ -64,5 +64,5 @@ def test_it_sees_as_far_back_as_ahead_and_no_further() -> None:
 def test_the_shortest_input_is_the_shortest_that_it_reads(layers: int) -> None:
     network = TCN(1, 2, 1, layers).eval()
     assert network(torch.zeros(1, network.shortest, 1)).shape == (1, network.shortest, 1)
-    with pytest.raises(RuntimeError, match="[Pp]adding"):
+    with pytest.raises(RuntimeError, match=r"[Pp]adding"):
         network(torch.zeros(1, network.shortest - 1, 1))

@@ -98,7 +98,7 @@ def test_without_mixtures_there_is_one_alternative() -> None:
 
 def test_an_unknown_slot_is_named() -> None:
     assert known_slots({"text": 2.0}, SLOTS, "mdm.guidance") == {"text": 2.0}
-    with pytest.raises(UnknownName, match="'tekst'.*text"):
+    with pytest.raises(UnknownName, match=r"'tekst'.*text"):
         known_slots({"tekst": 2.0}, SLOTS, "mdm.guidance")
 
 

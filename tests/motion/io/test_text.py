@@ -23,7 +23,7 @@ def test_bytes_that_are_no_text_become_a_sign_that_no_number_holds(tmp_path: Pat
     path = tmp_path / "a.bvh"
     path.write_bytes(b"1.5\xff2")
     assert read_text(path) == "1.5\ufffd2"
-    with pytest.raises(ValueError, match="1.5"):
+    with pytest.raises(ValueError, match=r"1\.5"):
         number(read_text(path))
 
 
@@ -43,7 +43,7 @@ def test_numbers(word: str, value: float) -> None:
     assert number(word) == value
 
 
-@pytest.mark.parametrize("word", ["nan", "inf", "-Infinity", "1e999", "1_000", "١", "", "1,5", "0x10"])
+@pytest.mark.parametrize("word", ["nan", "inf", "-Infinity", "1e999", "1_000", "\u0661", "", "1,5", "0x10"])
 def test_words_that_are_no_finite_decimal_number(word: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         number(word)
