@@ -98,7 +98,8 @@ def rows_alone(run: nn.Module, x: Tensor, lengths: Tensor) -> list[Tensor]:
 
 
 def test_an_encoder_is_its_layers_in_the_published_order() -> None:
-    """T2M-GPT's encoder: convolution, ReLU, down and blocks, convolution; its decoder ends convolution, ReLU, convolution."""
+    """T2M-GPT: the encoder is convolution, ReLU, down and blocks, convolution; the decoder ends convolution, ReLU,
+    convolution."""
     encoder, decoder = pair("residual", [2])
     x = torch.randn(5, 12, dtype=torch.float64)
     h = relu(applied(encoder.enter, x.numpy()))
