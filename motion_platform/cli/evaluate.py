@@ -45,6 +45,9 @@ def evaluate(
     steps: Annotated[int | None, typer.Option(help="Denoising steps (default: the model's).", min=1)] = None,
     sampler: Annotated[str | None, typer.Option(help="Name of the sampler (default: the model's).")] = None,
     slot: Annotated[list[str], typer.Option(help="Give only these conditions (default: all); repeatable.")] = [],
+    shuffled: Annotated[
+        list[str], typer.Option(help="One more row: the same model, given another clip's value there; repeatable.")
+    ] = [],
     precision: Precision = "fp32",
     lengths: Annotated[
         str | None, typer.Option(help="Of what the model makes: natural (its own), or true (the clip's).")
@@ -93,12 +96,16 @@ def evaluate(
         weights = weights_of(guidance, list(run.model.card.slots))
         settings["lengths"] = lengths
         entry = engine.Entry(model=model, name=run.model.card.name, guidance=weights, **settings)
+    others = [
+        entry.model_copy(update={"name": f"{entry.called}, another clip's {each}", "shuffled": [each]})
+        for each in shuffled
+    ]
     recipes = recipes_of(metrics, card) or list(card.metrics)
     if space is not None:
         recipes = [m.model_copy(update={"space": space}) if in_text_space(m.name) else m for m in recipes]
     described = engine.Benchmark(
         tasks=[task or card.task],
-        entries=[entry],
+        entries=[entry, *others],
         seeds=[seed],
         data=name,
         folder=data,

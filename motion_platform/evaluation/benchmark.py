@@ -54,7 +54,7 @@ class Entry(Strict):
     sampler, steps, guidance: how it samples (default: as the model says); guidance: one number for all conditions, or
     one a slot. slots: the conditions that are given (default: all that the model has and the task reads).
     lengths: of what it makes, natural or true (default: as the task's protocol says). planner: makes the low-level
-    text of the caption, instead of the data's own. joined: caption and low-level text are one text.
+    text of the caption, not the data. joined: caption and low-level text are one. shuffled: slots with another clip's.
     """
 
     name: str | None = None
@@ -68,6 +68,7 @@ class Entry(Strict):
     lengths: Literal["natural", "true"] | None = None
     planner: Component | None = None
     joined: bool = False
+    shuffled: list[str] = []
 
     @property
     def called(self) -> str:
@@ -137,7 +138,8 @@ def check(benchmark: Benchmark, where: str, known: Mapping[str, Task] = {}) -> B
         place = f"{where}: entries.{i}"
         if (entry.model is None) == (entry.folder is None):
             raise ConfigError(f"{place}: write either model or folder")
-        given = [key for key in ("sampler", "steps", "guidance", "slots", "planner") if getattr(entry, key) is not None]
+        keys = ("sampler", "steps", "guidance", "slots", "planner", "shuffled")
+        given = [key for key in keys if getattr(entry, key) not in (None, [])]
         if entry.planner is not None and entry.planner.name not in registry.table("planners"):
             raise UnknownName("planner", entry.planner.name, registry.table("planners"), f"{place}.planner.name")
         if entry.folder is not None and given:
@@ -183,9 +185,7 @@ def work(job: Job, rank: int, world: int) -> list[Cell]:
         found = Column()
         try:
             measure_task(job, task, found, device, rank, world, say)
-        except (
-            MotionPlatformError
-        ) as error:  # data that is not here, no metric that fits: of no row can anything be said
+        except MotionPlatformError as error:  # no data, no metric that fits: of no row can anything be said
             say(f"{task.task}: not measured: {error}")
             found = Column({entry.called: error for entry in job.benchmark.entries})
         rows = [protocol.not_measured(who, str(why)) for who, why in found.why.items()]
@@ -321,6 +321,7 @@ def plan_rows(
                 cache=job.cache,
                 lengths=entry.lengths,
                 low_text=low_text_of(task, entry.planner, entry.joined, entry.called),
+                shuffled=entry.shuffled,
             ),
             shared,
             about,

@@ -78,7 +78,8 @@ class ModelSource(Source):
     """A generator. given: the slots that are filled (None: all it has). cache: folder where motions are kept. lengths:
     "natural", as long as the model itself makes such a motion, which is what a user gets (the true length tells much
     of the kind), or "true", as long as the clip that the condition came from; always true where something is kept.
-    low_text: what stands in the place of the data's low-level text.
+    low_text: what stands in the place of the data's low-level text. shuffled: slots that are filled with what belongs
+    to another clip, the next longer one of another recording: what the model does whatever it is told there.
     """
 
     kind = "model"
@@ -96,22 +97,24 @@ class ModelSource(Source):
         cache: Path | None = None,
         lengths: Literal["natural", "true"] = "true",
         low_text: LowText | None = None,
+        shuffled: Sequence[str] = (),
     ) -> None:
         if not isinstance(model.trainable, self.needs):
             raise UsageError(f"{model.card.name} is a {model.card.model.name}: it does not generate motion")
-        for slot in given or ():
+        for slot in [*(given or ()), *shuffled]:
             if slot not in model.card.slots:
                 raise UsageError(f"{model.card.name} has no condition {slot!r}; {suggest(slot, model.card.slots)}")
         self.model, self.name = model, name or model.card.name
         self.sampling, self.precision, self.cache = sampling or Sampling(), precision, cache
-        self.lengths, self.low_text = lengths, low_text
+        self.lengths, self.low_text, self.shuffled = lengths, low_text, tuple(shuffled)
         self.given = tuple(model.card.slots if given is None else given)
         self.slots = self.given if low_text is None else low_text.reads(self.given)
         self._data = ""
         self._columns: slice | None = None
 
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
-        self._data = test.fingerprint
+        self._data, self._test = test.fingerprint, test
+        self._others = others_of(test) if self.shuffled else {}
         read = {name for name, slot in test.slots.items() if slot.kind == "motion"} & set(self.slots)
         self._columns = test.dataset.columns(self.model.spec.representation) if test.keep or read else None
         # All texts, in one order: an encoder's last bit depends on what it is batched with.
@@ -134,6 +137,9 @@ class ModelSource(Source):
 
     def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
         raw = self._raw(batch)
+        if self.shuffled:
+            others = [(self._others[row], None) for row, _ in items]
+            raw |= {slot: self._test.batch(others, self.shuffled).raw[slot] for slot in self.shuffled}
         if self.lengths == "natural" and batch.edit is None:
             natural = self.model.natural_lengths(raw)
             batch = batch if natural is None else replace(batch, lengths=torch.tensor(natural))
@@ -171,6 +177,7 @@ class ModelSource(Source):
             "precision": self.precision,
             "lengths": self.lengths,
             **({} if self.low_text is None else {"low_text": self.low_text.identity}),
+            **({"shuffled": list(self.shuffled)} if self.shuffled else {}),
         }
 
     def _path(self, batch: Batch, raw: Mapping[str, Sequence[Any]], seed: int) -> Path | None:
@@ -279,9 +286,10 @@ def source_for(
     cache: Path | None = None,
     lengths: Literal["natural", "true"] | None = None,
     low_text: LowText | None = None,
+    shuffled: Sequence[str] = (),
 ) -> Source:
     """The model at work on a task. given: the slots that are filled (None: all that it has and the task reads).
-    lengths, low_text: see :class:`ModelSource` (lengths None: as the task's protocol says)."""
+    lengths, low_text, shuffled: see :class:`ModelSource` (lengths None: as the task's protocol says)."""
     if isinstance(model.trainable, MotionTokenizer):
         return ReconstructionSource(model, name=name)
     if task.writes == "captions":
@@ -300,7 +308,21 @@ def source_for(
         cache=cache,
         lengths=how,
         low_text=low_text,
+        shuffled=shuffled,
     )
+
+
+def others_of(test: TestSet) -> dict[int, int]:
+    """Row -> the next longer row of another recording (the longest: the next shorter). UsageError for one recording."""
+    order = sorted(test.rows, key=lambda row: (test.frames(row), test.dataset.id(row)))
+    own = [test.recordings[test.dataset.id(row)] for row in order]
+    if len(set(own)) < 2:
+        raise UsageError(f"{test.dataset.folder}: holds one recording; there is no other to take a condition from")
+    found = {}
+    for k, row in enumerate(order):
+        around = [*range(k + 1, len(order)), *range(k - 1, -1, -1)]
+        found[row] = order[next(j for j in around if own[j] != own[k])]
+    return found
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from motion_platform.evaluation.bounds import motion as bounds
 from motion_platform.evaluation.bounds.motion import RealMotion
 from motion_platform.evaluation.judges import Judges
 from motion_platform.evaluation.protocol import Plan
-from motion_platform.evaluation.sources import ModelSource
+from motion_platform.evaluation.sources import ModelSource, others_of
 from motion_platform.evaluation.testset import Item, TestSet
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.motion.representations import get_representation
@@ -167,6 +167,26 @@ def test_bfloat16_is_near_and_not_the_same(test: TestSet, model: MotionModel) ->
     exact, fast = (ModelSource(model, precision=p).predict(batch, items, 0).x for p in ("fp32", "bf16"))
     assert fast.dtype == torch.float32
     assert 0 < (exact - fast).abs().max() < 0.5
+
+
+def test_a_shuffled_slot_is_that_of_another_clip_and_the_others_stay(model: MotionModel, test: TestSet) -> None:
+    (items, *_) = test.batches
+    batch = test.batch(items, ("text_high", "text_low"))
+    source = ModelSource(model, shuffled=["text_high"])
+    source.prepare(test, 0, 1)
+    other = others_of(test)
+    assert sorted(other) == sorted(test.rows)
+    for row, its in other.items():
+        assert test.recordings[test.dataset.id(row)] != test.recordings[test.dataset.id(its)]
+    given = dict(batch.raw)
+    given["text_high"] = test.batch([(other[row], None) for row, _ in items], ("text_high",)).raw["text_high"]
+    expected = model.generate(given, batch.lengths, batch.ids, seed=3).x
+    made = source.predict(batch, items, 3).x
+    assert torch.equal(made, expected)
+    assert not torch.equal(made, ModelSource(model).predict(batch, items, 3).x)
+    assert source.identity() != ModelSource(model).identity()
+    with pytest.raises(UsageError, match="no condition 'text_hgh'"):
+        ModelSource(model, shuffled=["text_hgh"])
 
 
 # ---------------------------------------------------------------- bounds

@@ -26,6 +26,18 @@ def test_accuracy_a_target_and_for_all_targets(state):
     }
 
 
+def test_each_label_of_a_target_has_a_value_of_its_own(oracles):
+    motion = oracles.motion_of([oracles.standing(4)] * 4)
+    labels = [{"style": "tired"}, {"style": "tired"}, {"style": "sad"}, {"content": "walk"}]
+    answers = [{"style": "tired", "content": "walk"}] * 4
+    got = Recognition(each=["style"]).state(motion, oracles.batch_of(motion, labels), Embeddings(labels=answers))
+    values = got.compute()
+    assert values["recognition_style_tired"] == 1.0
+    assert values["recognition_style_sad"] == 0.0
+    assert values["recognition_style"] == pytest.approx(2 / 3)
+    assert not [name for name in values if name.startswith("recognition_content_")]
+
+
 def test_samples_without_labels_say_nothing(state):
     got = state([WALK, WALK, WALK], [WALK, {}, {"style": "sad"}])
     assert got.ids == {"clip 0", "clip 1", "clip 2"}

@@ -136,6 +136,7 @@ def test_every_task_has_the_bounds_that_fit_it() -> None:
     found = {name: bounds.bounds_for(tasks.load(name)) for name in names}
     looked_up = ["random_clip", "nearest_caption", "same_labels", "nearest_in_space"]
     assert found["text_to_motion"] == [*looked_up, "mean_pose", "shuffled_captions"]
+    assert "nearest_sound" in bounds.bounds_for(tasks.load("speech_to_gesture"))
     assert found["motion_to_text"] == ["random_caption", "nearest_motion"]
     assert found["random_motion"] == ["random_clip", "mean_pose"]
     still = ["random_clip", "mean_pose", "repeat_last_pose", "constant_velocity", "constant_root_velocity"]

@@ -17,6 +17,7 @@ from motion_platform.core.schema import Batch, Motion
 from motion_platform.core.seeding import seed_of
 from motion_platform.core.tasks import Task
 from motion_platform.evaluation.bounds import completion as bounds_completion
+from motion_platform.evaluation.bounds import sound as bounds_sound
 from motion_platform.evaluation.bounds import words as bounds_words
 from motion_platform.evaluation.processes import share
 from motion_platform.evaluation.sources import Source
@@ -220,6 +221,40 @@ class NearestInSpace(RandomClip):
         return cut_clips(self.test, chosen, torch.tensor([self.test.frames(row) for row in chosen]))
 
 
+class NearestSound(RandomClip):
+    """The piece of a training clip whose recording sounds most like the one asked for (bounds/sound.py).
+
+    Pieces that sound equally like it, as the renditions of one recording do, are drawn from. What the labels ask for
+    is not looked at.
+    """
+
+    name = "nearest training sound"
+
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        return not _words_or_lengths(task) and "audio" in task.reads.values()
+
+    def prepare(self, test: TestSet, rank: int, world: int) -> None:
+        super().prepare(test, rank, world)
+        self.nearest = share(self._search, rank, world)
+
+    def _search(self) -> dict[int, list[tuple[int, float]]]:
+        """test row -> (position in ``self.train``, first second) of the pieces that sound most like it."""
+        asked = [self.test.dataset.audio(row, 0, self.test.frames(row)) for row in self.test.rows]
+        known = [self.test.dataset.audio(row) for row in self.train]
+        found = bounds_sound.nearest_pieces([*map(bounds_sound.heard, asked)], [*map(bounds_sound.heard, known)])
+        return dict(zip(self.test.rows, found, strict=True))
+
+    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
+        rows, starts = [], []
+        for row, _ in items:
+            near = self.nearest[row]
+            position, second = near[seed_of(seed, self.test.dataset.id(row), self.name) % len(near)]
+            rows.append(self.train[position])
+            starts.append(round(second * self.test.dataset.fps))
+        return cut_clips(self.test, rows, batch.lengths, starts)
+
+
 class MeanPose(Source):
     """The mean of all training frames, standing still: what a model that minimises its error falls back to."""
 
@@ -249,6 +284,7 @@ class MeanPose(Source):
 BOUNDS: dict[str, type[Source]] = {
     "random_clip": RandomClip,
     "nearest_caption": NearestCaption,
+    "nearest_sound": NearestSound,
     "same_labels": SameLabels,
     "nearest_in_space": NearestInSpace,
     "mean_pose": MeanPose,
@@ -286,10 +322,14 @@ def _words_or_lengths(task: Task) -> bool:
     return task.writes in ("captions", "lengths")
 
 
-def cut_clips(test: TestSet, rows: Sequence[int], lengths: torch.Tensor) -> Motion:
-    """A padded batch of the first ``lengths`` frames of these clips (fewer where a clip is shorter)."""
-    got = torch.tensor([min(int(n), int(test.dataset.frames[row])) for row, n in zip(rows, lengths, strict=True)])
+def cut_clips(test: TestSet, rows: Sequence[int], lengths: torch.Tensor, starts: Sequence[int] | None = None) -> Motion:
+    """A padded batch of ``lengths`` frames of these clips from ``starts`` (None: the first) on, fewer where a clip ends
+    before."""
+    first = [0] * len(rows) if starts is None else starts
+    every = zip(rows, lengths.tolist(), first, strict=True)
+    pieces = [torch.tensor(test.dataset.features(row)[start : start + int(n)]) for row, n, start in every]
+    got = torch.tensor([len(piece) for piece in pieces])
     x = torch.zeros(len(rows), int(got.max()), test.spec.dim)
-    for b, (row, n) in enumerate(zip(rows, got.tolist(), strict=True)):
-        x[b, :n] = torch.tensor(test.dataset.features(row)[:n])
+    for b, piece in enumerate(pieces):
+        x[b, : len(piece)] = piece
     return Motion(x, got, test.spec)
