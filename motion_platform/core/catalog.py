@@ -125,6 +125,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "zeggs": "motion_platform.motion.representations.zeggs:Zeggs",
         "gesture": "motion_platform.motion.representations.zeggs:Gesture",
         "beat": "motion_platform.motion.representations.zeggs:Beat",
+        "beat_matrices": "motion_platform.motion.representations.beat_matrices:BeatMatrices",
     },
     "data": {
         "bandai_namco": "motion_platform.data.sources.bandai_namco:BandaiNamco",
