@@ -66,6 +66,20 @@ def prosody(audio: Audio, rate: float = 20.0) -> np.ndarray:
     return at_rate(analyse(samples, audio.rate), math.ceil(len(samples) / audio.rate * rate - 1e-6), rate)
 
 
+def loudness(audio: Audio, rate: float = 20.0) -> np.ndarray:
+    """(N,) the energy of :func:`prosody` alone, in a tenth of its time. Errors: as there."""
+    if "prosody" in audio.features or audio.samples is None:
+        return prosody(audio, rate)[:, 0]
+    samples = reading.check_samples(audio.samples, audio.rate, "prosody")
+    parts = [_rms(_windows(piece)) for piece in _blocks(samples, audio.rate)]
+    rms = np.concatenate([np.zeros(0), *parts])
+    made = np.zeros(math.ceil(len(samples) / audio.rate * rate - 1e-6), np.float32)
+    level = _level(rms)
+    for k, (a, b) in enumerate(_spans(len(rms), len(made), rate)):
+        made[k] = level[a:b].mean() if a < b else 0.0
+    return made
+
+
 def analyse(samples: np.ndarray, rate: int) -> Frames:
     """Mono samples (n,) -> 100 frames a second; memory does not grow with the length beyond the frames themselves."""
     parts = [_block(piece) for piece in _blocks(samples, rate)]
@@ -89,12 +103,36 @@ def _blocks(samples: np.ndarray, rate: int) -> Iterator[np.ndarray]:
         yield np.pad(held, (0, half - HOP + -rest % HOP))
 
 
+def _windows(piece: np.ndarray) -> np.ndarray:
+    """(n + 1, WINDOW): one a frame, and that of the frame before the first."""
+    return np.lib.stride_tricks.sliding_window_view(piece, WINDOW)[::HOP]
+
+
+def _rms(windows: np.ndarray) -> np.ndarray:
+    return np.sqrt((windows[1:].astype(np.float64) ** 2).mean(-1))
+
+
+def _level(rms: np.ndarray) -> np.ndarray:
+    """Energy of frames: 1 at the recording's loud parts, 0 where it is ``DECIBELS`` softer, or silent."""
+    heard = rms > SILENT
+    if not heard.any():
+        return np.zeros(len(rms))
+    loud = 20 * np.log10(np.quantile(rms[heard], 0.95))
+    return np.clip((20 * np.log10(np.maximum(rms, 1e-9)) - loud) / DECIBELS + 1, 0, 1.2) * heard
+
+
+def _spans(frames: int, count: int, rate: float) -> Iterator[tuple[int, int]]:
+    """The frames of each of ``count`` times at ``rate`` a second: the first, and the one after the last."""
+    edges = np.minimum(np.round(np.arange(count + 1) * RATE / HOP / rate).astype(int), frames)
+    return pairwise(edges.tolist())
+
+
 def _block(piece: np.ndarray) -> tuple[np.ndarray, ...]:
     """rms, hertz, voicing, flux of the frames of one piece; its first frame is that of the piece before."""
     import librosa
 
-    windows = np.lib.stride_tricks.sliding_window_view(piece, WINDOW)[::HOP]
-    rms = np.sqrt((windows[1:].astype(np.float64) ** 2).mean(-1))
+    windows = _windows(piece)
+    rms = _rms(windows)
     padded = 2 * WINDOW
     spectrum = np.fft.rfft(windows[1:], padded)
     correlation = np.fft.irfft(np.abs(spectrum) ** 2, padded)[:, :WINDOW]
@@ -122,14 +160,12 @@ def at_rate(frames: Frames, count: int, rate: float) -> np.ndarray:
     made = np.zeros((count, len(COLUMNS)), np.float32)
     if not heard.any() or not count:
         return made
-    loud = 20 * np.log10(np.quantile(frames.rms[heard], 0.95))
-    level = np.clip((20 * np.log10(np.maximum(frames.rms, 1e-9)) - loud) / DECIBELS + 1, 0, 1.2) * heard
+    level = _level(frames.rms)
     pitched = frames.hertz > 0
     middle = np.median(frames.hertz[pitched]) if pitched.any() else 1.0
     octaves = np.clip(np.log2(np.maximum(frames.hertz, 1.0) / middle), -1, 1)
     flux = frames.flux / max(float(np.quantile(frames.flux[heard], 0.99)), 1e-6)
-    edges = np.minimum(np.round(np.arange(count + 1) * RATE / HOP / rate).astype(int), len(frames.rms))
-    for k, (a, b) in enumerate(pairwise(edges)):
+    for k, (a, b) in enumerate(_spans(len(frames.rms), count, rate)):
         if a < b:
             on = pitched[a:b]
             pitch = np.median(octaves[a:b][on]) if on.any() else 0.0

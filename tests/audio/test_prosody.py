@@ -51,6 +51,17 @@ def test_blocks_change_no_number_and_any_rate_is_heard(rate, monkeypatch):
         assert np.allclose(getattr(whole, name), getattr(parts, name), atol=1e-6), name
 
 
+@pytest.mark.parametrize("rate", [20.0, 30.0, 12.5])
+def test_loudness_alone_is_that_of_the_whole(rate, monkeypatch):
+    monkeypatch.setattr(prosody, "BLOCK", 1.0)
+    parts = [tone(120, 1.3), np.zeros(9_000, np.float32), 0.2 * tone(200, 0.8)]
+    audio = Audio(sum(map(len, parts)) / 22_050, np.concatenate(parts), 22_050)
+    assert np.allclose(prosody.loudness(audio, rate), prosody.prosody(audio, rate)[:, 0], atol=1e-6)
+    assert prosody.loudness(Audio(1.0, np.zeros(22_050, np.float32), 22_050)).tolist() == [0.0] * 20
+    stored = np.random.default_rng(0).random((20, 4)).astype(np.float32)
+    assert np.array_equal(prosody.loudness(Audio(1.0, features={"prosody": stored})), stored[:, 0])
+
+
 def test_what_is_stored_is_taken_and_bad_input_is_one_line():
     stored = np.full((20, 4), 0.5, np.float32)
     assert prosody.prosody(Audio(1.0, features={"prosody": stored})) is not None

@@ -8,6 +8,7 @@ planner's, take the place of what was heard.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,18 +16,40 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from motion_platform.audio.prosody import loudness
 from motion_platform.core.errors import ConfigError, DataError
-from motion_platform.core.schema import Audio, Batch, Condition, Edit, Motion, MotionSpec, Sampling, length_mask
+from motion_platform.core.schema import (
+    Audio,
+    Batch,
+    Condition,
+    Edit,
+    Mixture,
+    Motion,
+    MotionSpec,
+    Sampling,
+    length_mask,
+)
 from motion_platform.core.seeding import NoiseSource
+from motion_platform.encoders.times import times_of
 from motion_platform.generators.diffusion.gesture_diffusion import PIECES, GestureDiffusion, GestureNetwork
 from motion_platform.generators.diffusion.settings import DiffusionSettings
 from motion_platform.generators.gesturing.planner import marks_of
-from motion_platform.motion.gesturing.stance import joined, smoothed, stand
+from motion_platform.motion.gesturing.accents import phrases_of
+from motion_platform.motion.gesturing.emotions import Manner, manners, mixed
+from motion_platform.motion.gesturing.finishing import paced, postured, rested, resting
+from motion_platform.motion.gesturing.library import SKELETON, packaged
+from motion_platform.motion.gesturing.perform import at_rest
+from motion_platform.motion.gesturing.stance import SETTLE, joined, smoothed, stand
 from motion_platform.motion.gesturing.track import COLUMNS, stroke_track
-from motion_platform.motion.representations import get_representation
+from motion_platform.motion.representations import Representation, get_representation
+from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.frame_tokens import on_frames
 from motion_platform.nn.stroke_network import StrokeNetwork, strokes_of
 
+BLOCK = 4800
+"""Frames that are finished at a time."""
+MIN_FRAMES = 4
+"""That a block has at the least."""
 TRACK = "track"
 """The name under which guidance weighs the strokes."""
 
@@ -38,7 +61,10 @@ class GestureTwoStage(GestureDiffusion):
     apexes that a user asks for. track_dropout: how often training is told no track. stroke_channels: width of the first
     stage. stroke_threshold: probability from which a stroke is made. stroke_size: of a stroke that a user asks for. The
     feet stand and bones have the skeleton's lengths in what is made; pieces run into each other, and a Gaussian of
-    ``smoothing`` seconds takes the trembling. network, diffusion: as of :class:`GestureDiffusion`.
+    ``smoothing`` seconds takes the trembling. posture: trunk and head are bent, in the slow mean, as the manner of the
+    emotion (slot ``emotion_slot``) was measured to be. rest: seconds of a pause from which the hands go back to rest
+    (0: never). fastest: m/s that no wrist is faster than (0: any).
+    network, diffusion: as of :class:`GestureDiffusion`.
     """
 
     called = "gesture_two_stage"
@@ -54,6 +80,10 @@ class GestureTwoStage(GestureDiffusion):
         stroke_threshold: float = 0.3,
         stroke_size: float = 0.7,
         smoothing: float = 0.05,
+        posture: bool = False,
+        rest: float = 0.0,
+        fastest: float = 0.0,
+        emotion_slot: str = "emotion",
         track_dropout: float = 0.1,
         network: GestureNetwork = GestureNetwork(),
         diffusion: DiffusionSettings = PIECES,
@@ -64,7 +94,8 @@ class GestureTwoStage(GestureDiffusion):
         super().__init__(spec, (*told, TRACK), network=network, diffusion=diffusion)
         self.ear, self.stroke_slot, self.not_learned = told[0], stroke_slot, (stroke_slot,)
         self.stroke_threshold, self.stroke_size, self.track_dropout = stroke_threshold, stroke_size, track_dropout
-        self.smoothing = smoothing
+        self.smoothing, self.emotion_slot = smoothing, emotion_slot
+        self.posture, self.rest, self.fastest = posture, rest, fastest
         self.strokes = StrokeNetwork(inputs, stroke_channels)
         self.track = nn.Linear(len(COLUMNS), self.width)
         self.silent = nn.Parameter(0.02 * torch.randn(self.width))  # stands where no track is told
@@ -143,18 +174,68 @@ class GestureTwoStage(GestureDiffusion):
         return super().generate(told, lengths, noise=noise, sampling=sampling, edit=edit)
 
     def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:
-        """The motion without jumps at its seams, on feet that stand, with bones of the skeleton's lengths."""
+        """The motion without jumps at its seams, on feet that stand, with bones of the skeleton's lengths; posture,
+        hands that rest in pauses and their speed as the settings say."""
         representation = get_representation(motion.spec.representation)
-        if not representation.needs_rotations or representation.skeleton.offsets is None:
+        skeleton, fps = representation.skeleton, motion.spec.fps
+        if not representation.needs_rotations or skeleton.offsets is None:
             return motion
         x = torch.zeros_like(motion.x)
         for row, length in enumerate(motion.lengths.tolist()):
-            whole = joined(motion.x[row, :length].float().cpu().numpy(), self.seams(length), motion.spec.fps)
-            whole = smoothed(whole, self.smoothing, motion.spec.fps)
-            turned = representation.rotations(torch.from_numpy(whole)).float().numpy()
-            joints = stand(turned, representation.skeleton)
-            x[row, :length] = torch.from_numpy(representation.encode(joints, turned)).to(x)
+            turned = self._turned(motion.x[row, :length], representation, fps)
+            turned = self._mannered(turned, {slot: values[row] for slot, values in raw.items()}, fps)
+            if self.fastest:
+                turned = paced(turned, skeleton, fps, self.fastest).astype(np.float32)
+            for start in range(0, length, BLOCK):  # an hour at once would take gigabytes
+                first = max(0, start - 1)  # speeds are differences to the frame before
+                end = length if length - start - BLOCK < MIN_FRAMES else start + BLOCK
+                part = turned[first:end]
+                made = representation.encode(stand(part, skeleton), part)[start - first :]
+                x[row, start : start + len(made)] = torch.from_numpy(made).to(x)
+                if end == length:
+                    break
         return Motion(x, motion.lengths, motion.spec)
+
+    def _turned(self, x: Tensor, representation: Representation, fps: float) -> np.ndarray:
+        """Features (T, D) -> local rotations (T, J, 4) float32, without jumps at seams and without trembling."""
+        length, seams = len(x), self.seams(len(x))
+        margin = math.ceil((SETTLE + 4 * self.smoothing) * fps) + 2
+        parts = []
+        for start in range(0, length, BLOCK):
+            first, end = max(0, start - margin), min(length, start + BLOCK + margin)
+            own = [seam - first for seam in seams if first < seam < end]
+            whole = smoothed(joined(x[first:end].float().cpu().numpy(), own, fps), self.smoothing, fps)
+            turned = representation.rotations(torch.from_numpy(whole).float())
+            parts.append(turned.numpy()[start - first : start - first + BLOCK])
+        return np.concatenate(parts)
+
+    def _mannered(self, turned: np.ndarray, told: Mapping[str, Any], fps: float) -> np.ndarray:
+        """Rotations (T, J, 4) in the posture of the emotion, with hands that rest in the pauses of what is heard.
+        told: slot -> the row's raw input."""
+        audio = told.get(self.ear)
+        rests = self.rest > 0 and isinstance(audio, Audio)
+        if self.spec.skeleton != SKELETON or not (rests or self.posture):
+            return turned
+        seconds, manner = np.arange(len(turned)) / fps, manner_of(told.get(self.emotion_slot))
+        parts = [at_rest(packaged(), seconds[k : k + BLOCK], manner) for k in range(0, len(seconds), BLOCK)]
+        standing = np.concatenate([part.astype(np.float32) for part in parts])
+        if self.posture:
+            turned = postured(turned, standing, get_skeleton(SKELETON), fps)
+        if rests:
+            phrases = phrases_of(loudness(audio, fps)[:, None], fps)
+            marks = times_of(told.get(self.stroke_slot) or "")
+            turned = rested(turned, standing, resting(phrases, marks, self.rest, seconds))
+        return turned.astype(np.float32)
+
+
+def manner_of(emotion: str | Mixture | None) -> Manner:
+    """The manner of a raw emotion or of a mixture; what has no measured manner counts as neutral."""
+    parts = emotion.parts if isinstance(emotion, Mixture) else ((emotion or "neutral", 1.0),)
+    weights: dict[str, float] = {}
+    for name, weight in parts:
+        known = name if name in manners() else "neutral"
+        weights[known] = weights.get(known, 0.0) + weight
+    return mixed(weights)
 
 
 def _track_of(audio: Audio | None, frames: int) -> np.ndarray:

@@ -19,7 +19,9 @@ from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSp
 from motion_platform.core.seeding import NoiseSource, seed_of
 from motion_platform.motion.gesturing import emotions, library
 from motion_platform.motion.gesturing.emotions import Manner
+from motion_platform.motion.gesturing.finishing import paced
 from motion_platform.motion.gesturing.plan import lexicon
+from motion_platform.motion.gesturing.stance import stand
 from motion_platform.motion.gesturing.talk import Talk, talk
 from motion_platform.motion.representations import get_representation
 
@@ -29,7 +31,8 @@ class GesturePlanner(Generator):
 
     emotions: the labels of slot ``emotion_slot``, in the order of its one-hot encoder (``label``, learned: false).
     word_slot: encoder ``gesture_words``: which words call for which gesture. stroke_slot: encoder ``times``: apexes
-    that a user asks for. gestures: a library file (``motion.gesturing.library``), None: the packaged one.
+    that a user asks for. gestures: a library file (``motion.gesturing.library``), None: the packaged one. fastest: m/s
+    that no wrist is faster than (0: any).
 
     A sample depends on its id and the seed in which gestures are drawn; when they come is the speech's alone.
     """
@@ -46,6 +49,7 @@ class GesturePlanner(Generator):
         word_slot: str = "transcript",
         stroke_slot: str = "strokes",
         gestures: str | None = None,
+        fastest: float = 0.0,
     ) -> None:
         super().__init__()
         self.spec, self.slots, self.width = spec, tuple(slots), 4
@@ -56,7 +60,7 @@ class GesturePlanner(Generator):
         self.emotions = tuple(emotions)
         _check_emotions(self.emotions)
         self.emotion_slot, self.word_slot, self.stroke_slot = emotion_slot, word_slot, stroke_slot
-        self.gestures = gestures
+        self.gestures, self.fastest = gestures, fastest
         self.not_learned = (stroke_slot,)
         self.place = nn.Parameter(torch.zeros(1))  # nothing is learned; it says on which device the model is
 
@@ -86,7 +90,12 @@ class GesturePlanner(Generator):
         x = torch.zeros(len(lengths), int(lengths.max()), self.spec.dim)
         for row, length in enumerate(lengths.tolist()):
             made = self.talk(given, row, length, seed_of(noise.seed, noise.ids[row], "gestures"), amplitude)
-            x[row, :length] = torch.from_numpy(representation.encode(made.joints, made.rotations))
+            joints, turned = made.joints, made.rotations
+            if self.fastest:
+                turned = paced(turned, representation.skeleton, self.spec.fps, self.fastest).astype(np.float32)
+                joints = stand(turned, representation.skeleton)
+                joints += made.joints[:1, :1] - joints[:1, :1]  # feet and pelvis of a plan stand still: where they were
+            x[row, :length] = torch.from_numpy(representation.encode(joints, turned))
         return Motion(x.to(self.place.device), lengths, self.spec)
 
     def talk(self, given: Mapping[str, Condition], row: int, length: int, seed: int, amplitude: float = 1.0) -> Talk:

@@ -48,9 +48,7 @@ def perform(
         columns = [order.index(j) for j in joints]
         own = [stroke for stroke in plan.strokes if side in stroke.gesture.hands]
         rotations[:, joints] = _arm(rotations[:, joints], own, columns, seconds, manner, amplitude)
-        collar, raised = joints[0], manner.shoulders + SHOULDER_BREATH * _breath(seconds, manner)
-        lift = _about_z(raised if side == "left" else -raised)
-        rotations[:, collar] = quaternion_multiply(lift, rotations[:, collar])
+    _raise_shoulders(rotations, seconds, manner)
     trunk = [skeleton.index(name) for name in TRUNK]
     turns = _trunk(plan.strokes, len(TRUNK), seconds, manner)
     rotations[:, trunk] = quaternion_multiply(rotations[:, trunk], turns)
@@ -64,6 +62,13 @@ def perform(
     positions[:, 0] = pelvis
     placed = forward_kinematics(rotations, positions, skeleton.parents)
     return placed.astype(np.float32), rotations.astype(np.float32)
+
+
+def at_rest(library: Library, seconds: np.ndarray, manner: Manner) -> np.ndarray:
+    """(T, 52, 4) local rotations of somebody who stands and breathes: :func:`perform` without a gesture."""
+    rotations = _idle(library, seconds, manner)
+    _raise_shoulders(rotations, seconds, manner)
+    return rotations
 
 
 def retractions(strokes: Sequence[Stroke]) -> list[float | None]:
@@ -180,6 +185,15 @@ def _idle(library: Library, seconds: np.ndarray, manner: Manner) -> np.ndarray:
         away = _about_z(np.full(len(seconds), sign * (manner.spread - manner.shoulders)))
         made[:, shoulder] = quaternion_multiply(quaternion_multiply(away, hang), made[:, shoulder])
     return made
+
+
+def _raise_shoulders(rotations: np.ndarray, seconds: np.ndarray, manner: Manner) -> None:
+    """In place: shoulders as high as the manner has them, and with the breath."""
+    skeleton = get_skeleton(SKELETON)
+    raised = manner.shoulders + SHOULDER_BREATH * _breath(seconds, manner)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        collar = arm(skeleton, side)[0]
+        rotations[:, collar] = quaternion_multiply(_about_z(sign * raised), rotations[:, collar])
 
 
 def _breath(seconds: np.ndarray, manner: Manner) -> np.ndarray:

@@ -7,13 +7,16 @@ import pytest
 import torch
 
 from motion_platform.core.errors import ConfigError, DataError, UsageError
-from motion_platform.core.schema import Audio, Batch, Condition, Motion, MotionSpec, Sampling
+from motion_platform.core.schema import Audio, Batch, Condition, Mixture, Motion, MotionSpec, Sampling
 from motion_platform.core.seeding import NoiseSource
+from motion_platform.generators.diffusion import gesture_two_stage
 from motion_platform.generators.diffusion.gesture_diffusion import PIECES, GestureNetwork
 from motion_platform.generators.diffusion.gesture_two_stage import GestureTwoStage
 from motion_platform.motion.bodies import clips_of
+from motion_platform.motion.gesturing.finishing import wrist_speeds
 from motion_platform.motion.gesturing.stance import joined, smoothed, stand
 from motion_platform.motion.gesturing.track import stroke_track
+from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.stroke_network import StrokeNetwork, strokes_of
 
@@ -124,6 +127,45 @@ def test_feet_stand_and_bones_keep_their_lengths(model):
     still = np.zeros((3, 52, 4))
     still[..., 3] = 1
     assert stand(still, skeleton)[0, 0, 1] == pytest.approx(-skeleton.offsets[[1, 4, 7, 10], 1].sum(), abs=1e-5)
+
+
+def test_a_long_motion_is_finished_in_blocks_as_it_would_be_at_once(model, monkeypatch):
+    random = torch.Generator().manual_seed(1)
+    x = 0.1 * torch.randn(1, 150, 796, generator=random).cumsum(1)
+    motion = Motion(x, torch.tensor([150]), model.spec)
+    whole = model.finished(motion, {}).x
+    for size in (40, 73):  # 73: what is left at the end would be too short for a block
+        monkeypatch.setattr(gesture_two_stage, "BLOCK", size)
+        made = model.finished(motion, {}).x
+        assert (made[..., :-3] - whole[..., :-3]).abs().max() < 2e-2  # the gaze is the median of its block
+        assert np.allclose(*(get_representation("gesture").to_joints(m[0].numpy()) for m in (made, whole)), atol=1e-4)
+
+
+def test_hands_rest_in_silence_in_the_posture_of_the_emotion_and_are_never_too_fast(model, monkeypatch):
+    random = torch.Generator().manual_seed(2)
+    motion = Motion(0.3 * torch.randn(1, 120, 796, generator=random).cumsum(1), torch.tensor([120]), model.spec)
+    silent = {"speech": [Audio(6.0, np.zeros(96_000, np.float32), 16_000)]}
+    for name, value in (("rest", 1.2), ("posture", True), ("fastest", 1.0)):
+        monkeypatch.setattr(model, name, value)
+    skeleton = get_skeleton("humanml3d_hands")
+
+    def bent(emotion, given=silent):
+        clip = clips_of(model.finished(motion, {**given, "emotion": [emotion]}))[0]
+        if given is silent:
+            assert wrist_speeds(clip.rotations, skeleton, 20.0).max() <= 1.0
+        back = clip.joints[:, skeleton.index("neck")] - clip.joints[:, 0]
+        hands = clip.joints[:, skeleton.index("left_wrist")] - clip.joints[:, 0]
+        return float(np.degrees(np.arctan2(back[:, 2], back[:, 1])).mean()), hands
+
+    neutral, hands = bent("neutral")
+    assert np.abs(hands - hands[0]).max() < 0.03  # breathing
+    assert hands[:, 1].max() < 0.0  # down
+    old, half = bent("old")[0], bent(Mixture.of([("old", 1.0), ("neutral", 1.0)], "emotion"))[0]
+    assert old - neutral > 8
+    assert half == pytest.approx((old + neutral) / 2, abs=1.5)
+    assert bent("bored")[0] == neutral  # nobody has measured it
+    moving = bent("neutral", {"speech": [None]})[1]  # nothing is given: nothing is known of pauses
+    assert np.abs(moving - moving[0]).max() > 0.05
 
 
 def test_a_jump_at_a_seam_dies_away_and_nothing_else_is_touched():

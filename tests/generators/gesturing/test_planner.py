@@ -11,7 +11,9 @@ from motion_platform.encoders.gesture_words import GestureWords
 from motion_platform.encoders.times import Times
 from motion_platform.generators.gesturing.planner import GesturePlanner
 from motion_platform.motion.bodies import clips_of
+from motion_platform.motion.gesturing.finishing import wrist_speeds
 from motion_platform.motion.gesturing.plan import lexicon
+from motion_platform.motion.skeleton import get_skeleton
 
 EMOTIONS = ("happy", "sad", "neutral", "old", "angry", "relaxed")
 SPEC = MotionSpec("gesture", "humanml3d_hands", 20.0, torch.zeros(796), torch.ones(796))
@@ -52,6 +54,18 @@ def given(rows=1, **slots):
         "strokes": condition(nothing, 1, None),
         **slots,
     }
+
+
+def test_no_wrist_is_faster_than_asked_and_strokes_stay_where_they_are(planner):
+    limited = GesturePlanner(SPEC, SLOTS, emotions=EMOTIONS, fastest=0.8).eval()
+    skeleton, lengths = get_skeleton("humanml3d_hands"), torch.tensor([120])
+    told = given(emotion=emotion("angry"))
+    free, slow = (p.generate(told, lengths, noise=NoiseSource(["a"], 0)) for p in (planner, limited))
+    free, slow = clips_of(free)[0], clips_of(slow)[0]
+    assert wrist_speeds(free.rotations, skeleton, 20.0).max() > 1.2
+    assert wrist_speeds(slow.rotations, skeleton, 20.0).max() <= 0.8 + 1e-3
+    assert np.abs(slow.joints - free.joints).max() < 0.35
+    assert np.median(np.abs(slow.joints - free.joints)) < 1e-3
 
 
 def test_rows_are_their_own_and_features_are_those_of_the_body(planner):

@@ -1,0 +1,110 @@
+"""Hands rest in pauses and nowhere else; a wrist that is too fast goes the same way more slowly."""
+
+import numpy as np
+import pytest
+
+from motion_platform.motion.gesturing.accents import Phrase
+from motion_platform.motion.gesturing.emotions import Manner
+from motion_platform.motion.gesturing.finishing import REACH, paced, postured, rested, resting, spread, wrist_speeds
+from motion_platform.motion.gesturing.library import SKELETON, packaged, rotation_vectors
+from motion_platform.motion.gesturing.perform import at_rest, perform
+from motion_platform.motion.gesturing.plan import Plan
+from motion_platform.motion.io.euler import axis_angle_to_quaternion, quaternion_multiply
+from motion_platform.motion.skeleton import get_skeleton
+
+SECONDS = np.arange(200) / 20
+
+
+def swing(times, frames=200, width=1.5, angle=2.0):
+    """A body whose right shoulder turns by ``angle`` radians around each of these frames, a Gaussian's width long."""
+    skeleton = get_skeleton(SKELETON)
+    frame = np.arange(frames)
+    turned = angle * sum(np.exp(-0.5 * ((frame - t) / width) ** 2) for t in times)
+    rotations = np.zeros((frames, len(skeleton), 4))
+    rotations[..., 3] = 1
+    rotations[:, skeleton.index("right_shoulder")] = axis_angle_to_quaternion(turned[:, None] * [0.0, 1.0, 0.0])
+    return rotations, skeleton
+
+
+def test_hands_rest_before_after_and_in_long_pauses_alone():
+    phrases = [Phrase(2.0, 3.0), Phrase(3.8, 5.0), Phrase(7.0, 8.0)]  # pauses of 0.8 and 2 s
+    weight = resting(phrases, [], 1.2, SECONDS)
+    assert weight[0] == 1
+    assert weight[-1] == 1
+    assert weight[(SECONDS >= 2.0) & (SECONDS <= 5.2)].max() == 0
+    assert weight[(SECONDS >= 7.0) & (SECONDS <= 8.2)].max() == 0
+    assert weight[(SECONDS > 5.2) & (SECONDS < 7.0)].max() > 0.9
+    assert np.abs(np.diff(weight)).max() < 0.2  # never at once
+    assert resting([], [], 1.2, SECONDS).min() == 1
+    assert resting([Phrase(0.0, 10.0)], [], 1.2, SECONDS).max() == 0
+
+
+def test_a_stroke_that_is_asked_for_in_silence_is_not_rested_away():
+    weight = resting([], [5.0], 1.2, SECONDS)
+    assert weight[(SECONDS > 4.5) & (SECONDS < 5.6)].max() == 0
+    assert weight[0] == 1
+
+
+def test_blending_takes_the_resting_pose_by_weight_and_leaves_the_rest_bit_for_bit():
+    rotations, _ = swing([100])
+    weight = resting([Phrase(4.0, 6.0)], [], 1.2, SECONDS)
+    rest = at_rest(packaged(), SECONDS, Manner())
+    made = rested(rotations, rest, weight)
+    assert np.array_equal(made[weight == 0], rotations[weight == 0])
+    agree = np.abs((made[weight == 1] * rest[weight == 1]).sum(-1))
+    assert agree.min() > 1 - 1e-9
+
+
+def test_the_trunk_is_bent_as_the_manner_says_in_the_mean_and_gestures_keep_their_own_turns():
+    skeleton = get_skeleton(SKELETON)
+    rest = at_rest(packaged(), SECONDS, Manner(spine=12.0, head=-5.0))
+    spine, wrist = skeleton.index("spine2"), skeleton.index("left_wrist")
+    wrong = at_rest(packaged(), SECONDS, Manner())
+    nod = axis_angle_to_quaternion(np.radians(8 * np.sin(2 * np.pi * SECONDS))[:, None] * [0.0, 0.0, 1.0])
+    wrong[:, spine] = quaternion_multiply(wrong[:, spine], nod)
+    made = postured(wrong, rest, skeleton, 20.0)
+    off = rotation_vectors(quaternion_multiply(rest[:, spine], made[:, spine] * [-1, -1, -1, 1]))
+    assert np.degrees(np.linalg.norm(off.mean(0))) < 0.5  # it was 4
+    assert np.degrees(np.abs(off[:, 2]).max()) == pytest.approx(8, abs=0.5)  # a turn a second stays whole
+    assert np.array_equal(made[:, wrist], wrong[:, wrist])
+
+
+def test_resting_is_a_plan_without_strokes():
+    manner = Manner(shoulders=5.0, spine=4.0, spread=3.0)
+    _, rotations = perform(Plan((), ()), 60, 20.0, packaged(), manner)
+    alone = at_rest(packaged(), np.arange(60) / 20, manner)
+    assert np.abs((alone * rotations).sum(-1)).min() > 1 - 1e-6
+
+
+@pytest.mark.parametrize("at", [[100], [2], [60, 66, 140]])
+def test_a_wrist_is_never_faster_than_the_limit_and_goes_the_same_way(at):
+    rotations, skeleton = swing(at)
+    before = wrist_speeds(rotations, skeleton, 20.0)
+    limit = 0.6 * before.max()
+    made = paced(rotations, skeleton, 20.0, limit)
+    after = wrist_speeds(made, skeleton, 20.0)
+    assert after.max() <= limit
+    shoulder = skeleton.index("right_shoulder")
+    angle = 2 * np.arctan2(made[:, shoulder, 1], made[:, shoulder, 3])
+    asked = 2 * np.arctan2(rotations[:, shoulder, 1], rotations[:, shoulder, 3])
+    assert angle.max() == pytest.approx(asked.max(), rel=0.15)  # slower, not smaller
+    far = np.min([np.abs(np.arange(200) - t) for t in at], axis=0) > 30
+    assert np.array_equal(made[far], rotations[far])
+
+
+def test_a_motion_below_the_limit_stays_bit_for_bit():
+    rotations, skeleton = swing([100])
+    assert paced(rotations, skeleton, 20.0, 50.0) is rotations
+    assert len(paced(rotations[:1], skeleton, 20.0, 0.1)) == 1
+
+
+def test_what_is_too_fast_goes_to_the_frames_around_and_nothing_is_lost():
+    speed = np.full(60, 0.5)
+    speed[30] = 4.0
+    made = spread(speed, 1.0)
+    assert made.max() <= 1.0 + 1e-6
+    assert made.sum() == pytest.approx(speed.sum())
+    assert made[:10] == pytest.approx(speed[:10])
+    assert made[30 - 2 * REACH : 30 + 2 * REACH].mean() > 0.75
+    edge = np.array([5.0, *[0.1] * 40])
+    assert spread(edge, 1.0).sum() == pytest.approx(edge.sum())
