@@ -57,7 +57,8 @@ class Trainable(nn.Module, ABC):
 
     paces: start of a weight's name -> factor on the recipe's learning rate (a critic's against its generator's).
     not_learned: slots that nothing is learned of (what a user asks for): data need not fill them. describes_seconds:
-    the longest motion that ``describe`` says one thing of, for a model without ``max_frames``.
+    the longest motion that ``describe`` says one thing of, for a model without ``max_frames``. spread: why FSDP cannot
+    spread this model over processes, and what can ("": it can).
     """
 
     spec: MotionSpec
@@ -66,6 +67,7 @@ class Trainable(nn.Module, ABC):
     paces: Mapping[str, float] = {}
     not_learned: tuple[str, ...] = ()
     describes_seconds: float | None = None
+    spread: str = ""
 
     @abstractmethod
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:

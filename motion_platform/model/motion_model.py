@@ -138,19 +138,27 @@ class MotionModel(nn.Module):
             self.write_into(partial, dtype=dtype, step=step)
         return folder
 
-    def write_into(self, folder: Path, *, dtype: str = "float32", step: int | None = None) -> None:
-        """The files of :meth:`save_pretrained` in a new folder that somebody else moves into place. Errors: its own."""
+    def write_into(
+        self,
+        folder: Path,
+        *,
+        dtype: str = "float32",
+        step: int | None = None,
+        tensors: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """The files of :meth:`save_pretrained` in a new folder that somebody else moves into place. tensors: what to
+        write in the place of :meth:`own_state`. Errors: its own."""
         from safetensors.torch import save
 
         kind = {"float32": torch.float32, "float16": torch.float16}[dtype]
-        tensors = {}
-        for name, value in self.own_state().items():
+        written = {}
+        for name, value in (self.own_state() if tensors is None else tensors).items():
             value = value.detach().to("cpu", kind if value.is_floating_point() else value.dtype).contiguous()
             if value.is_floating_point() and not torch.isfinite(value).all():
                 raise WeightsError(f"{folder}: weight {name} is not finite in {dtype}; nothing was saved")
-            tensors[name] = value.clone()  # its own memory: safetensors refuses shared tensors
-        tensors["spec.mean"], tensors["spec.std"] = self.spec.mean.cpu().clone(), self.spec.std.cpu().clone()
-        data = save(tensors, metadata={"format": "pt"})
+            written[name] = value.clone()  # its own memory: safetensors refuses shared tensors
+        written["spec.mean"], written["spec.std"] = self.spec.mean.cpu().clone(), self.spec.std.cpu().clone()
+        data = save(written, metadata={"format": "pt"})
         self.card = self.card.model_copy(
             update={
                 "weights": {

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from motion_platform.training.parts import put
+
 
 class EMA:
     """shadow <- d * shadow + (1 - d) * weight, with d = min(decay, (1 + n) / (10 + n)) after n updates.
@@ -45,7 +47,7 @@ class EMA:
     def load_state_dict(self, state: dict) -> None:
         self.updates = int(state["updates"])
         for name, value in state["shadow"].items():
-            self.shadow[name].copy_(value)
+            put(self.shadow[name], value)
 
     @torch.no_grad()
     def _write(self, module: nn.Module, values: dict[str, Tensor]) -> None:

@@ -18,13 +18,14 @@ from motion_platform.training.progress import Reporter
 def loader_for(built: Run, recipe: Recipe, name: str, micro: int) -> Loader:
     """The training batches of a recipe, in micro-batches (``micro`` a step). Errors: those of :func:`make_loader`;
     UsageError for a validation split without clips; DataError for a slot that nothing fills."""
-    if recipe.validation.every and not built.dataset.indices(recipe.validation.split):
+    dataset = built.open_data()
+    if recipe.validation.every and not dataset.indices(recipe.validation.split):
         raise UsageError(
             f"{name}: validation.split: {recipe.validation.split!r} of data set {recipe.data.name} is empty; "
             "name another split, or validation.every=0"
         )
     return make_loader(
-        built.dataset,
+        dataset,
         recipe.data.split,
         built.model.spec,
         slots_to_fill(built, recipe, name),
@@ -48,9 +49,10 @@ def slots_to_fill(built: Run, recipe: Recipe, name: str) -> dict[str, Slot]:
     """What the slots of a recipe read of the data. DataError for one that no training row fills: a model
     would have a condition that it has never seen."""
     slots = slots_of(recipe.slots, built.task.reads, built.task.columns, where=name)
-    rows = built.dataset.indices(recipe.data.split)
+    dataset = built.open_data()
+    rows = dataset.indices(recipe.data.split)
     for slot, wanted in slots.items():
-        if slot not in built.model.trainable.not_learned and not built.dataset.fills(rows, wanted):
+        if slot not in built.model.trainable.not_learned and not dataset.fills(rows, wanted):
             what = f"{wanted.kind} {wanted.column}".strip()
             raise DataError(
                 f"{name}: slots.{slot}: no row of split {recipe.data.split} of data set {recipe.data.name} holds a "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +31,22 @@ def save(
     *,
     step: int,
     state: dict[str, Any] | None = None,
-    averaged: AbstractContextManager[Any] | None = None,
 ) -> None:
     """Write the model folder, its recipe (``header``: comment lines in front), and ``state``, what a run goes on from.
 
-    They are one thing: whatever moment the machine dies, the folder holds all of them, or what was there. averaged: the
-    model has its averaged weights while it is entered. Errors: OutputError; WeightsError for a weight that is NaN.
+    They are one thing: whatever moment the machine dies, the folder holds all of them, or what was there. The weights
+    are the averaged ones of the state, those of the model without one. Errors: OutputError; WeightsError for a weight
+    that is NaN.
     """
+    tensors = None
+    if state is not None:
+        tensors = {**state["model"]}
+        for name, average in state["ema"]["shadow"].items():
+            tensors[name] = average.to(tensors[name].dtype)
     with atomic_files(folder / CARD) as partial:
         if state is not None:
             _write_state(partial / RESUME, recipe, state)
-        with averaged or nullcontext():
-            model.write_into(partial, dtype=recipe.train.weights_dtype, step=step)
+        model.write_into(partial, dtype=recipe.train.weights_dtype, step=step, tensors=tensors)
         (partial / RECIPE).write_text(header + config.to_yaml(recipe), encoding="utf-8")
 
 

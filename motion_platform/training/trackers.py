@@ -16,6 +16,7 @@ from accelerate.utils import ProjectConfiguration
 
 from motion_platform.core.config import Recipe
 from motion_platform.core.errors import MotionPlatformError, UsageError
+from motion_platform.core.opening import short
 from motion_platform.training.state import flat
 
 PROJECT = "motion-platform"
@@ -38,9 +39,13 @@ def chosen(log_with: Sequence[str] | None) -> list[str]:
 
 
 def accelerator_for(output: Path, names: Sequence[str], *, precision: str, cpu: bool) -> Accelerator:
-    """An Accelerator that knows the trackers; nothing is opened or written yet."""
+    """An Accelerator that knows the trackers; nothing is opened or written yet. UsageError for an engine that
+    accelerate was configured for and that is not installed."""
     place = ProjectConfiguration(project_dir=str(output), logging_dir=str(output / FOLDER))
-    return Accelerator(mixed_precision=precision, cpu=cpu, log_with=list(names) or None, project_config=place)
+    try:
+        return Accelerator(mixed_precision=precision, cpu=cpu, log_with=list(names) or None, project_config=place)
+    except ImportError as error:
+        raise UsageError(f"accelerate is configured for an engine that is not here: {short(error)}") from error
 
 
 class Trackers:

@@ -29,8 +29,8 @@ from motion_platform.core.seeding import seed_everything, seed_of
 from motion_platform.evaluation import passes as evaluate
 from motion_platform.model.motion_model import CARD, MotionModel
 from motion_platform.model.run import Run
+from motion_platform.training import parts, trackers
 from motion_platform.training import state as checkpoint
-from motion_platform.training import trackers
 from motion_platform.training.build import assemble, output_folder, start_from
 from motion_platform.training.ema import EMA
 from motion_platform.training.feeding import loader_for, precompute
@@ -88,10 +88,11 @@ def _run(
     micro = micro_batches(train, world)
     state = checkpoint.load_state(output, recipe) if resume else None
     built = assemble(recipe, name=name)
-    prepared = built.dataset.fingerprint
+    dataset = built.open_data()
+    prepared = dataset.fingerprint
     if state is not None and state.get("prepared", prepared) != prepared:
         raise UsageError(
-            f"{output}: data set {recipe.data.name} ({built.dataset.folder}) is not what this run began with; "
+            f"{output}: data set {recipe.data.name} ({dataset.folder}) is not what this run began with; "
             "it was prepared anew. Start again with --overwrite, or put the old data back"
         )
     reporter = Reporter(output, quiet=quiet or not accelerator.is_main_process)
@@ -110,24 +111,22 @@ def _run(
     recipe = recipe.model_copy(update={"train": train})
     with accelerator.main_process_first():  # the others find the features in the cache
         precompute(built.model, loader, reporter)
+    model, optimiser = parts.prepared(accelerator, built.model, make_optimiser(built.model, train), recipe)
     ema = EMA(built.model, train.ema_decay)
-    optimiser = make_optimiser(built.model, train)
     step = 0
     if state is not None:
         step = restore(state, built.model, ema, optimiser)
-    model, optimiser = accelerator.prepare(built.model, optimiser)
     if state is not None and accelerator.scaler is not None:
         accelerator.scaler.load_state_dict(state["scaler"])
     batches = loader.micro_batches(step * micro + rank, stride=world, prefetch=train.prefetch)
 
     def save() -> None:
         accelerator.wait_for_everyone()
-        state = {**snapshot(step, built.model, ema, optimiser, accelerator), "prepared": prepared}
+        chief = accelerator.is_main_process
+        state = parts.whole(snapshot(step, built.model, ema, optimiser, accelerator), keep=chief)
         refuse_nan(state, step)
-        if accelerator.is_main_process:
-            checkpoint.save(
-                built.model, output, written, header, step=step, state=state, averaged=ema.applied(built.model)
-            )
+        if chief:
+            checkpoint.save(built.model, output, written, header, step=step, state={**state, "prepared": prepared})
         accelerator.wait_for_everyone()
 
     if overwrite and not resume:
@@ -159,8 +158,8 @@ def _run(
 def refuse_nan(state: Mapping[str, Any], step: int) -> None:
     """MotionPlatformError for a number that is not finite in weights, their averages or the optimiser's state, before
     anything is saved that a run could resume from."""
-    for what, parts in (("weight", "model"), ("averaged weight", "ema"), ("state of the optimiser", "optimiser")):
-        for name, value in tensors_in(state[parts]):
+    for what, part in (("weight", "model"), ("averaged weight", "ema"), ("state of the optimiser", "optimiser")):
+        for name, value in tensors_in(state[part]):
             if value.is_floating_point() and not torch.isfinite(value).all():
                 raise MotionPlatformError(
                     f"step {step}: {what} {name} is not finite; nothing was saved, the state of the last save stands; "
@@ -230,7 +229,8 @@ def optimise(
     if world > 1:  # what is logged is the loss of all processes' clips; which parts there are may differ between them
         total["loss"] = accelerator.reduce(total["loss"].float(), reduction="mean")
     if train.gradient_clip:
-        total["gradient_norm"] = accelerator.clip_grad_norm_(model.parameters(), train.gradient_clip)
+        norm = accelerator.clip_grad_norm_(model.parameters(), train.gradient_clip)
+        total["gradient_norm"] = parts.whole(norm)
     optimiser.step()
     return total
 
@@ -288,12 +288,11 @@ def snapshot(step: int, model: MotionModel, ema: EMA, optimiser: Any, accelerato
 
 
 def restore(state: dict[str, Any], model: MotionModel, ema: EMA, optimiser: Any) -> int:
-    """The inverse of :func:`snapshot`, before ``prepare``; returns the step."""
-    with torch.no_grad():
-        for name, value in model.own_state().items():
-            value.copy_(state["model"][name])
+    """The inverse of :func:`snapshot`; returns the step."""
+    for name, value in model.own_state().items():
+        parts.put(value, state["model"][name])
     ema.load_state_dict(state["ema"])
-    optimiser.load_state_dict(state["optimiser"])
+    parts.load_optimiser(optimiser, state["optimiser"])
     if "data" in state:  # with what the weights started from, which is not read again
         model.card = model.card.model_copy(update={"data": state["data"]})
     return int(state["step"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import pytest
@@ -61,3 +62,15 @@ def test_a_tracker_that_cannot_be_opened_is_one_line(recipe, monkeypatch: pytest
     monkeypatch.setattr(Accelerator, "init_trackers", offline)
     with pytest.raises(MotionPlatformError, match=r"a tracker could not be opened: no route to the server"):
         train.run(recipe("train.steps=1", base="smoke/recogniser"), "rec", device="cpu")
+
+
+@pytest.mark.skipif(bool(importlib.util.find_spec("deepspeed")), reason="it is installed here")
+def test_an_engine_that_is_not_installed_is_one_line(tmp_path, monkeypatch):
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    with pytest.raises(UsageError, match="an engine that is not here: DeepSpeed is not installed") as caught:
+        trackers.accelerator_for(tmp_path, [], precision="no", cpu=False)
+    assert "\n" not in str(caught.value)
+    AcceleratorState._reset_state()

@@ -153,6 +153,7 @@ class MotionLM(CodeGenerator):
         self.rows = nn.Parameter(self._first_rows(self.base.table.weight, new_rows))
         self.head_rows = None if self.base.tied else nn.Parameter(self._first_rows(self.base.head.weight, new_rows))
         if tuning == "lora":
+            self.spread = "would miss the base, which stands outside: torchrun, and model.settings.shard=true"
             self.lora = nn.ParameterDict(lm_lora.adapt(self.base, rank, alpha, dropout, adapted))
         else:
             self.body = nn.ModuleList(self.base.modules).float()
