@@ -145,7 +145,7 @@ def conductor_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 split=split,
                 source=f"piece {number}.mid",
                 features=pose.reshape(len(pose), 26).astype(np.float32),
-                labels={"style": ("calm", "large")[number % 2]},
+                labels={"style": ("classical", "lively")[number % 2]},
                 streams={"mel": music.clip(0, 1)},
                 events={"beats": beats, "bars": beats[::4]},
             )

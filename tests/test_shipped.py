@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from safetensors import safe_open
 
 from motion_platform.core import cards, config, gguf, tasks, weight_files
 from motion_platform.core.checkpoint_files import WEIGHTS, read_card
@@ -51,6 +53,19 @@ def test_a_folder_holds_what_a_stranger_needs(name: str) -> None:
         assert word in page, word
     for text in (page, (folder / "model.yaml").read_text(), (folder / "recipe.yaml").read_text()):
         assert not re.search(r"(^|[\s:\"'])/(tmp|home|work|root)\b", text), "a path of somebody's machine"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_counts_the_weights_as_they_are(name: str) -> None:
+    folder = weight_files.SHIPPED / name
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    said = re.search(r"^\| network .*?([\d.]+) M (?:parameters|tensors)", page, re.MULTILINE)
+    with safe_open(folder / WEIGHTS, "numpy") as file:
+        count = sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118 - it is no dict
+    if said is None:
+        assert count < 10_000, "a network whose page does not say how many weights it has"
+    else:
+        assert float(said[1]) == round(count / 1e6, len(said[1].partition(".")[2]))
 
 
 @pytest.mark.parametrize("name", NAMES)

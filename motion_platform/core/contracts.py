@@ -77,6 +77,10 @@ class Trainable(nn.Module, ABC):
         """B sentences that say what the motions (raw units) show. UsageError for a model that has no words."""
         raise UsageError(f"{type(self).__name__} makes no words of motion; name a model that captions")
 
+    def has_words(self) -> bool:
+        """Can it ``describe``?"""
+        return type(self).describe is not Trainable.describe
+
     def statements(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[Statement]:
         """:meth:`describe`, and for each sentence who says it, where that is not always the model itself."""
         return [Statement(text) for text in self.describe(motion, noise=noise, sampling=sampling)]
@@ -88,9 +92,11 @@ class Trainable(nn.Module, ABC):
 
 
 class Generator(Trainable):
-    """A Trainable that makes motion from conditions. mixes: whether a slot may hold a ``Mixture`` of values."""
+    """A Trainable that makes motion from conditions. mixes: whether a slot may hold a ``Mixture`` of values; edits:
+    whether it can keep parts of a given motion."""
 
     mixes: bool = False
+    edits: bool = True
 
     @abstractmethod
     def generate(

@@ -52,15 +52,20 @@ class Pass:
         )
 
     def compute(self, judges: Sequence[Judge]) -> dict[str, tuple[Judge, dict[str, float]]]:
-        """label -> (judge, its values); what a metric refuses goes to ``refused``."""
+        """label -> (judge, its values); what a metric refuses, or has no value for, goes to ``refused``."""
         values = {}
         for judge in judges:
             if judge.label not in self.states or judge.label in self.refused:
                 continue
             try:
-                values[judge.label] = judge, self.states[judge.label].compute()
+                found = self.states[judge.label].compute()
             except MotionPlatformError as error:
                 self.refused[judge.label] = str(error)
+                continue
+            if found:
+                values[judge.label] = judge, found
+            else:
+                self.refused[judge.label] = f"{judge.recipe.name}: none of these clips is of a kind that it judges"
         return values
 
 

@@ -23,8 +23,11 @@ def joints_of(prediction: Motion) -> list[Tensor]:
 
 
 def joint_indices(prediction: Motion, names: list[str]) -> list[int]:
-    """Positions of joints by name in the prediction's skeleton. Errors: UnknownName."""
+    """Positions of joints by name in the prediction's skeleton. Errors: DataError for a body without one of them."""
     skeleton = get_skeleton(prediction.spec.skeleton)
+    missing = [name for name in names if name not in skeleton.joints]
+    if missing:
+        raise DataError(f"the motions are of skeleton {skeleton.name}, which has no joint {missing[0]}")
     return [skeleton.index(name) for name in names]
 
 

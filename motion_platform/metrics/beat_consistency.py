@@ -46,7 +46,7 @@ class BeatConsistency(Metric):
         return self.unit, None if value.endswith("_random_shift") else True
 
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
-        """Errors: DataError for a NaN in the prediction or beats that are not known; UnknownName without wrists."""
+        """Errors: DataError for a NaN in the prediction or beats that are not known; for a skeleton without wrists."""
         check_batch(prediction, batch, self.name)
         truth = reference(batch, self.name, self.beats)[0]
         rows = {}

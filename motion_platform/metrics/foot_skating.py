@@ -42,7 +42,7 @@ class FootSkating(Metric):
         return ("cm" if value.endswith("_cm_per_contact_frame") else self.unit), self.higher_is_better
 
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
-        """Errors: DataError for a NaN in the prediction; UnknownName for a skeleton without feet."""
+        """Errors: DataError for a NaN in the prediction; for a skeleton without feet."""
         check_batch(prediction, batch, self.name)
         feet = joint_indices(prediction, ["left_foot", "right_foot"])
         rows = {}

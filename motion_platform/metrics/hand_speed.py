@@ -78,7 +78,7 @@ class HandSpeed(Metric):
         return self.unit, None if value.endswith("_ratio") else self.higher_is_better
 
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> HandSpeedState:
-        """Errors: DataError without the real motions, or for a NaN; UnknownName for a skeleton without wrists."""
+        """Errors: DataError without the real motions, or for a NaN; for a skeleton without wrists."""
         check_batch(prediction, batch, self.name)
         if batch.motion is None:
             raise DataError(f"{self.name}: the batch has no real motion to compare with")

@@ -57,7 +57,7 @@ def check_choices(hand: str, beats: str) -> None:
 
 
 def wrist_ictuses(prediction: Motion, hand: str = "right") -> list[np.ndarray]:
-    """B lists of seconds. Errors: UnknownName for a skeleton without wrists."""
+    """B lists of seconds. Errors: DataError for a skeleton without wrists."""
     wrist = joint_indices(prediction, [f"{hand}_wrist"])[0]
     fps = prediction.spec.fps
     return [ictuses(_height(joints, wrist), fps) for joints in joints_of(prediction)]
@@ -113,7 +113,7 @@ class Ictus(Metric):
         return self.unit, None if value.endswith("_random_shift") else True
 
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
-        """Errors: DataError for a NaN in the prediction or beats that are not known; UnknownName without wrists."""
+        """Errors: DataError for a NaN in the prediction or beats that are not known; for a skeleton without wrists."""
         check_batch(prediction, batch, self.name)
         beats, bars = reference(batch, self.name, self.beats)
         rows = {}

@@ -13,7 +13,7 @@ from torch import Tensor
 from motion_platform.core.contracts import Embeddings, Metric, State, clip_of, merge_ids
 from motion_platform.core.errors import DataError
 from motion_platform.core.schema import Batch, Motion
-from motion_platform.metrics.base import check_batch, joints_of
+from motion_platform.metrics.base import check_batch, joint_indices, joints_of
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 SHORTEST = 1.0
@@ -26,6 +26,7 @@ STILL = 1e-3
 """Metres; a hand that swings less than this has no rhythm."""
 LEAST = {"joint_speed": 0.1, "travel": 0.15, "stride": 0.3, "swing": 0.03, "rhythm": 0.5, "turn": 0.5}
 """A feature counts for a label where the real clips' median is at least this: who stands has no stride."""
+JOINTS = ["pelvis", *(f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "ankle", "elbow", "wrist"))]
 
 
 def features_of(joints: Tensor, fps: float, skeleton: Skeleton) -> dict[str, float]:
@@ -160,11 +161,12 @@ class Movement(Metric):
         self.clips_a_label = clips_a_label
 
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> MovementState:
-        """Errors: DataError without labels, without the real motions, or for a NaN."""
+        """Errors: DataError without labels, without the real motions, for a NaN, or for a body without ``JOINTS``."""
         check_batch(prediction, batch, self.name)
         if batch.labels is None or batch.motion is None:
             raise DataError(f"{self.name}: the batch has no labels or no real motion; it needs a data set with both")
         check_batch(batch.motion, batch, self.name, "real motion")
+        joint_indices(prediction, JOINTS)
         skeleton = get_skeleton(prediction.spec.skeleton)
         made = [features_of(joints, prediction.spec.fps, skeleton) for joints in joints_of(prediction)]
         real = [features_of(joints, batch.motion.spec.fps, skeleton) for joints in joints_of(batch.motion)]

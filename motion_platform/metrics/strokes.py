@@ -72,7 +72,7 @@ class StrokeAlignment(Metric):
         return self.unit, None if value.endswith("_random_shift") else True
 
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
-        """Errors: DataError for a NaN in the prediction or strokes that are not known; UnknownName without wrists."""
+        """Errors: DataError for a NaN in the prediction or strokes not known; for a skeleton without wrists."""
         check_batch(prediction, batch, self.name)
         strokes = true_beats(batch, self.name, "strokes")
         accents = true_beats(batch, self.name, "accents")

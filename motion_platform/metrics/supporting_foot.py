@@ -35,7 +35,7 @@ class SupportingFoot(Metric):
         return ("ratio", None) if value.endswith("_carried") else (self.unit, self.higher_is_better)
 
     def state(self, prediction: Motion, batch: Batch, embeddings: Embeddings | None = None) -> RatioState:
-        """Errors: DataError for a NaN in the prediction; UnknownName for a skeleton without feet or pelvis."""
+        """Errors: DataError for a NaN in the prediction; for a skeleton without feet or pelvis."""
         check_batch(prediction, batch, self.name)
         feet = joint_indices(prediction, ["left_foot", "right_foot"])
         (pelvis,) = joint_indices(prediction, ["pelvis"])

@@ -10,7 +10,7 @@ from typing import Any
 from motion_platform.core import config, tasks, weight_files
 from motion_platform.core.checkpoint_files import read_card
 from motion_platform.core.config import DataRecipe, Recipe
-from motion_platform.core.contracts import Generator, Trainable
+from motion_platform.core.contracts import Generator
 from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
 from motion_platform.core.files import settle_folder
 from motion_platform.core.tasks import Task
@@ -106,10 +106,11 @@ def why_not(model: MotionModel, task: Task) -> str | None:
     if task.writes not in ("motion", "captions", "lengths"):
         return f"{who} was trained for {model.card.task}, not {task.task}"
     if task.writes == "captions":
-        captions = type(trainable).describe is not Trainable.describe
-        return None if captions else f"{who} makes no words of motion"
+        return None if trainable.has_words() else f"{who} makes no words of motion"
     if not isinstance(trainable, Generator):
         return f"{who} does not generate motion"
+    if task.keep is not None and not trainable.edits:
+        return f"{who} makes whole motions and cannot keep the part of one that {task.task} gives"
     for slot in task.required():
         if task.reads[slot] != "motion" and slot not in model.card.slots:
             return f"{who} was trained for {model.card.task} and has no condition {slot!r}, which {task.task} needs"

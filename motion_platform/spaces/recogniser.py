@@ -295,6 +295,10 @@ class Recogniser(Space):
         best = {target: logits.argmax(1).tolist() for target, logits in self.logits(motion).items()}
         return [{t: self.targets[t][best[t][b]] for t in self.targets} for b in range(len(motion.lengths))]
 
+    def has_words(self) -> bool:
+        """Are there words for its contents and its body?"""
+        return "content" in self.targets and self.spec.skeleton == "humanml3d"
+
     @torch.no_grad()
     def statements(self, motion: Motion, *, noise: NoiseSource, sampling: Sampling) -> list[Statement]:
         """A sentence for each motion, and whether this model or measurements of the body alone say it.
@@ -302,7 +306,7 @@ class Recogniser(Space):
         Call on a model in eval mode. Errors: UsageError for a recogniser whose contents there are no words for, or of
         another body.
         """
-        if "content" not in self.targets or self.spec.skeleton != "humanml3d":
+        if not self.has_words():
             raise UsageError("recogniser: has no words for its labels; name a model that captions")
         joints = [clip[:n].cpu().numpy() for clip, n in zip(self.joints(motion), motion.lengths.tolist(), strict=True)]
         probabilities = {target: logits.softmax(1).cpu() for target, logits in self.logits(motion).items()}

@@ -1,7 +1,9 @@
 import pytest
+import torch
 
 from motion_platform.core.errors import DataError
-from motion_platform.metrics.base import RatioState
+from motion_platform.core.schema import Motion, MotionSpec
+from motion_platform.metrics.base import RatioState, joint_indices
 
 
 def test_pooled_means_and_weights():
@@ -35,3 +37,11 @@ def test_nothing_to_average():
 def test_nan_is_refused_with_the_sample():
     with pytest.raises(DataError, match="x: sample 'a' has a NaN"):
         RatioState({"a": {"x": (float("nan"), 1.0)}})
+
+
+def test_a_body_without_a_joint_is_told_which():
+    spec = MotionSpec("conductor", "coco_upper", 30.0, torch.zeros(26), torch.ones(26))
+    motion = Motion(torch.zeros(1, 4, 26), torch.tensor([4]), spec)
+    assert joint_indices(motion, ["left_wrist", "nose"]) == [9, 0]
+    with pytest.raises(DataError, match="skeleton coco_upper, which has no joint left_foot"):
+        joint_indices(motion, ["left_wrist", "left_foot"])

@@ -32,7 +32,7 @@ from motion_platform.evaluation.testset import TestSet
 from motion_platform.metrics.base import joints_of
 from motion_platform.model import keeping
 from motion_platform.model.motion_model import MotionModel
-from motion_platform.model.run import why_not
+from motion_platform.model.run import load_run, why_not
 from motion_platform.motion.representations import get_representation
 from motion_platform.training import build
 
@@ -249,3 +249,10 @@ def test_who_can_do_what(small: MotionModel, recipe) -> None:
     assert "makes no words of motion" in why_not(small, tasks.load("motion_to_text"))
     assert "was trained for text_to_motion, not motion_recognition" in why_not(small, tasks.load("motion_recognition"))
     assert why_not(small, tasks.load("text_to_motion")) is None
+
+
+def test_who_makes_whole_motions_completes_none_and_labels_without_words_are_no_captions() -> None:
+    planner, space = (load_run(name).model for name in ("gesture_planner", "gesture_space"))
+    assert "makes whole motions" in why_not(planner, tasks.load("motion_prediction"))
+    assert why_not(planner, tasks.load("random_motion")) is None
+    assert "makes no words of motion" in why_not(space, tasks.load("motion_to_text"))

@@ -32,6 +32,8 @@ LEFT, RIGHT = (5, 7, 9), (6, 8, 10)
 class Baseline(Generator):
     """Shows the mean pose, learned by squared error, wherever it knows nothing better; a row at a time."""
 
+    edits = False
+
     def __init__(self, spec: MotionSpec, slots: Sequence[str]) -> None:
         super().__init__()
         self.spec, self.slots, self.width = spec, tuple(slots), 4

@@ -86,6 +86,8 @@ class ConductorGAN(Generator):
     weights: 1, 0 and 0.05.
     """
 
+    edits = False
+
     def __init__(
         self,
         spec: MotionSpec,

@@ -227,7 +227,7 @@ class GestureDiffusion(Diffusion):
         done = torch.zeros(shape, device=device)
         kept = torch.zeros(shape, dtype=torch.bool, device=device)
         if edit is not None:
-            done, kept = torch.where(edit.keep, edit.x, 0.0).to(done), edit.keep.to(device)
+            done, kept = torch.where(edit.keep, edit.x, 0.0).to(done), edit.keep.to(device).clone()
         plans = [self.starts(n) for n in lengths.tolist()]
         pieces = max(map(len, plans))
         with torch.inference_mode():

@@ -38,6 +38,7 @@ class GesturePlanner(Generator):
     """
 
     mixes = True
+    edits = False
 
     def __init__(
         self,
