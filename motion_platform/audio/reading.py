@@ -22,7 +22,7 @@ import numpy as np
 
 from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.core.media import FORMATS
-from motion_platform.core.opening import check_budget
+from motion_platform.core.opening import check_budget, check_pointer
 from motion_platform.core.schema import Audio
 
 log = logging.getLogger("motion_platform")
@@ -140,8 +140,7 @@ def _mono(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
         raise DataError(f"{path}: is empty")
     with path.open("rb") as file:
         head = file.read(4096)
-    if head.startswith(b"version https://git-lfs"):
-        raise DataError(f"{path}: is a Git LFS pointer, not the file; in its repository run: git lfs pull")
+    check_pointer(path, head)
     if head.startswith(b"MThd"):
         raise DataError(f"{path}: is a score (MIDI), not a recording; render it first")
     if _is_text(head):  # the decoders would say so in many lines of their own, past every error of ours

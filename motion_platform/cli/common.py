@@ -35,7 +35,7 @@ View = Annotated[
     str, typer.Option(help="A conductor in pictures: 2d (as made, in the image plane), 3d (lifted) or both.")
 ]
 Units = Annotated[str | None, typer.Option(help="Unit of the file, where a guess is wrong: m, dm, cm, mm, inch, cmu.")]
-Up = Annotated[str | None, typer.Option(help="The file's up axis, where a guess is wrong: y or z.")]
+Up = Annotated[str | None, typer.Option(help="The file's up axis, where a guess is wrong: y, z or -y (Y down).")]
 Asf = Annotated[Path | None, typer.Option(help="The skeleton file of an .amc.")]
 BodyFile = Annotated[Path | None, typer.Option("--body", help="Rest joints of an AMASS file's body (.npy or .npz).")]
 Fps = Annotated[float | None, typer.Option(help="Frame rate of the file, where it does not say.")]

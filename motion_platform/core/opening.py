@@ -38,6 +38,15 @@ def check_pointer(path: Path, head: bytes, error: type[MotionPlatformError] = Da
         raise error(f"{path}: is a Git LFS pointer, not the file; in its repository run: git lfs pull")
 
 
+def check_head(path: Path, error: type[MotionPlatformError] = DataError) -> None:
+    """``error`` for a file that cannot be opened, or is a Git LFS pointer."""
+    try:
+        with path.open("rb") as file:
+            check_pointer(path, file.read(64), error)
+    except (OSError, ValueError) as problem:  # ValueError: a name with a zero byte
+        raise error(f"{path}: cannot be read: {getattr(problem, 'strerror', None) or problem}") from problem
+
+
 def read_text(
     path: Path, error: type[MotionPlatformError] = DataError, *, most: int = MOST, what: str = "text", wide: bool = True
 ) -> str:

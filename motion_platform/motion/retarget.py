@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 
 from motion_platform.core.errors import DataError, UsageError
-from motion_platform.motion.body_structure import Body, locate_by_structure
+from motion_platform.motion.body_structure import BELOW, Body, locate_by_structure
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io.euler import quaternion_multiply, quaternion_to_matrix
 from motion_platform.motion.joint_names import TARGET, Place, locate
 from motion_platform.motion.reference_pose import starts_with_reference_pose
 from motion_platform.motion.representations.guo import canonical, uniform_skeleton
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
+
+SAME = 1e-4
+"""Metres: joints no further apart are in one place."""
 
 
 def to_humanml3d(
@@ -45,6 +48,8 @@ def to_humanml3d(
     else:
         convention, places = find_places(clip, names)
         joints = joints_at(clip, places)
+        if convention == "structure" and places["left_foot"][2] == BELOW:
+            notes.append("neither a toe joint nor an End Site says where the feet end: they are put below the ankles")
     joints = resample(joints, clip.fps, fps)
     if uniform:
         joints = uniform_skeleton(joints)
@@ -58,15 +63,27 @@ def to_humanml3d(
 def find_places(clip: Clip, names: str | Path | Mapping[str, Any] | None = None) -> tuple[str, dict[str, Place]]:
     """(convention or "structure", joint of HumanML3D -> where it is in a clip's skeleton). DataError, ConfigError."""
     tips = _tips(clip)
-    sources = [*clip.skeleton.joints, *tips]
     where = f"motion {clip.name!r}"
     try:
-        return locate(sources, names, where)
-    except DataError as unnamed:
-        try:
-            return "structure", _by_structure(clip, tips, where)
-        except DataError as unseen:
-            raise DataError(f"{unnamed} (and by its structure: {str(unseen).removeprefix(where + ': ')})") from unseen
+        convention, places = locate([*clip.skeleton.joints, *tips], names, where)
+        if names is not None or not _meet(clip, places):
+            return convention, places
+        unnamed = DataError(f"{where}: has the names of {convention}, but two of its joints are in one place")
+    except DataError as error:
+        unnamed = error
+    try:
+        return "structure", _by_structure(clip, tips, where)
+    except DataError as unseen:
+        raise DataError(f"{unnamed} (and by its structure: {str(unseen).removeprefix(where + ': ')})") from unseen
+
+
+def _meet(clip: Clip, places: Mapping[str, Place]) -> bool:
+    """Whether a bone of the 22 joints has no length in the first frame."""
+    first = clip.with_(
+        joints=clip.joints[:1], rotations=None if clip.rotations is None else clip.rotations[:1], events={}
+    )
+    joints = joints_at(first, places)[0]
+    return any(np.linalg.norm(joints[a] - joints[b]) < SAME for a, b in get_skeleton(TARGET).bones)
 
 
 def joints_at(clip: Clip, places: Mapping[str, Place]) -> np.ndarray:

@@ -13,7 +13,10 @@ of a run that nobody disturbed, bit for bit; and nothing temporary may be left.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import faulthandler
+import functools
 import hashlib
 import os
 import pickle
@@ -22,6 +25,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -32,6 +36,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = ("replace", "rename", "mkdir", "rmdir", "unlink", "fsync")
+LIMIT = 600
+"""Seconds that one process may take; on a busy machine, too, a trial takes five."""
 NEVER_SYNCED = {"log.jsonl", ".lock"}
 """Files that nothing is read from."""
 
@@ -249,22 +255,51 @@ def flat(value: Any) -> Any:
 # ---------------------------------------------------------------- how it is killed
 
 
-def in_child(work: Callable[[], Any]) -> tuple[int, Any]:
-    """(exit status, what it returned or the text of its error) of a call in a forked process."""
+class Hung(AssertionError):
+    """A process that has not ended within LIMIT seconds: which, and where it stands."""
+
+
+def in_child(work: Callable[[], Any], what: str = "a process") -> tuple[int, Any]:
+    """(exit status, what it returned or the text of its error) of a call in a forked process.
+
+    Errors: Hung, with the stacks of all its threads, when it has not ended after LIMIT seconds; it is killed.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "answer"
+        answer, stacks = Path(folder) / "answer", Path(folder) / "stacks"
         number = os.fork()
         if number == 0:
             status = 1
             try:
+                os.setpgid(0, 0)
+                faulthandler.register(signal.SIGUSR1, file=stacks.open("w"), all_threads=True)
                 answer.write_bytes(pickle.dumps(work()))
                 status = 0
             except BaseException:
                 answer.write_bytes(pickle.dumps(traceback.format_exc()))
             finally:
                 os._exit(status)
-        _, status = os.waitpid(number, 0)
+        status = _wait(number, what, stacks)
         return status, pickle.loads(answer.read_bytes()) if answer.exists() else None
+
+
+def _wait(number: int, what: str, stacks: Path) -> int:
+    """The exit status of a process; those that it has started die with it, as they do when a machine does."""
+    end = time.monotonic() + LIMIT
+    while True:
+        found, status = os.waitpid(number, os.WNOHANG)
+        hung = not found and time.monotonic() > end
+        if hung:
+            os.kill(number, signal.SIGUSR1)
+            time.sleep(2)
+        if found or hung:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(number, signal.SIGKILL)
+        if hung:
+            os.waitpid(number, 0)
+            raise Hung(f"{what} (process {number}) hangs after {LIMIT} s at\n{stacks.read_text()}")
+        if found:
+            return status
+        time.sleep(0.02)
 
 
 def watched(work: Callable[[], None], last: int | None, synced: Path | None = None) -> int:
@@ -339,16 +374,16 @@ class Harness:
         self._copy(self.base)
         before = {path.stat().st_ino for path in self.work.rglob("*")}
         synced = self.place / "synced"
-        status, said = in_child(lambda: watched(lambda: self.job.work(self.work), last, synced))
+        status, said = in_child(lambda: watched(lambda: self.job.work(self.work), last, synced), "the killed one")
         assert status == signal.SIGKILL, f"was not killed: {said}"
         if power:
             lose_power(self.work, pickle.loads(synced.read_bytes()), before)
-        status, found = in_child(lambda: self.job.state(self.work))
+        status, found = in_child(lambda: self.job.state(self.work), "the one that loads")
         assert status == 0, f"cannot be loaded: {found}"
         assert found in self.job.allowed, f"is a third state: {found}"
-        status, said = in_child(lambda: self.job.again(self.work))
+        status, said = in_child(lambda: self.job.again(self.work), "the one that goes on")
         assert status == 0, f"cannot go on: {said}"
-        status, end = in_child(lambda: fingerprint(self.work))
+        status, end = in_child(lambda: fingerprint(self.work), "the one that compares")
         assert status == 0, end
         other = sorted(name for name in end.keys() | self.expected.keys() if end.get(name) != self.expected.get(name))
         assert not other, f"ends otherwise than undisturbed: {other}"
@@ -356,10 +391,13 @@ class Harness:
         return found
 
 
-def run(names: list[str], trials: int, place: Path, say: Callable[[str], None] = print) -> tuple[Counter, list[str]]:
+def run(
+    names: list[str], trials: int, place: Path, say: Callable[[str], None] = functools.partial(print, flush=True)
+) -> tuple[Counter, list[str]]:
     """(how many trials found which state, what went wrong); every step of every job once, if trials are enough."""
     harnesses = [Harness(JOBS[name], place / name.replace(" ", "_")) for name in names]
     steps = [(harness, k) for harness in harnesses for k in range(harness.steps)]
+    say(f"{len(steps)} steps on the disk in {len(harnesses)} jobs")
     drawn = random.Random(0)
     if len(steps) > trials:
         steps = drawn.sample(steps, trials)

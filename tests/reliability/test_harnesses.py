@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,23 @@ def run(script: str, *arguments: str) -> str:
 def test_damaged_files_of_every_kind_are_one_line() -> None:
     rows = run("fuzz.py", "--inputs", "600", "--first", "1000000").splitlines()
     assert rows[-1].startswith("| all")
+
+
+def test_a_process_that_hangs_is_killed_and_says_where_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location("reliability_kills", HERE / "kills.py")
+    assert spec is not None
+    assert spec.loader is not None
+    kills = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, kills)  # its data classes look themselves up
+    spec.loader.exec_module(kills)
+    assert kills.in_child(lambda: 7) == (0, 7)
+    monkeypatch.setattr(kills, "LIMIT", 1)
+
+    def stands_still() -> None:
+        time.sleep(3600)
+
+    with pytest.raises(kills.Hung, match=r"the one that sleeps \(process \d+\) hangs(.|\n)*in stands_still"):
+        kills.in_child(stands_still, "the one that sleeps")
 
 
 @pytest.mark.slow

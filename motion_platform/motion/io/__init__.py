@@ -18,6 +18,7 @@ import numpy as np
 
 from motion_platform.core import registry
 from motion_platform.core.errors import DataError, UsageError, suggest
+from motion_platform.core.opening import check_head
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import provenance
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
@@ -103,13 +104,15 @@ def load_all(
 
     Options overrule what the file says or what is guessed; one that its format does not have is refused. ``skeleton``:
     a skeleton or the name of one with the file's joints. ``fps``: frames a second. ``units``: m, cm, mm, inch, cmu
-    (.bvh, .amc, .npy). ``up``: y, z (.bvh, .amc, SMPL's parameters). ``asf``: the skeleton file of an .amc. ``body``:
-    rest joints for SMPL's parameters. Errors: UsageError for an unknown extension or option; DataError for a missing,
-    empty or broken file.
+    (.bvh, .amc, .npy). ``up``: y, z, -y (.bvh, .amc, .npy, SMPL's parameters). ``asf``: the skeleton file of an .amc.
+    ``body``: rest joints for SMPL's parameters. Errors: UsageError for an unknown extension or option; DataError for a
+    missing, empty or broken file.
     """
     path = Path(path)
     if path.is_dir():
         raise DataError(f"{path}: is a folder; give a file")
+    if path.is_file():
+        check_head(path)
     read = _function(readers(), path, "read")
     try:
         size = path.stat().st_size
@@ -154,10 +157,13 @@ def _check_size(path: Path, clip: Clip) -> None:
 
 def _warned(clip: Clip) -> Clip:
     """The clip, with a note where its body is the wrong way round."""
+    from motion_platform.motion.io.units import lies_note
     from motion_platform.motion.mirrored import mirror_note
 
-    note = mirror_note(clip) if clip.skeleton.dims == 3 else None
-    return clip if note is None else clip.with_(info={**clip.info, "notes": [*clip.info.get("notes", []), note]})
+    if clip.skeleton.dims != 3:
+        return clip
+    notes = [note for note in (lies_note(clip.skeleton.joints, clip.joints), mirror_note(clip)) if note]
+    return clip.with_(info={**clip.info, "notes": [*clip.info.get("notes", []), *notes]}) if notes else clip
 
 
 def save(

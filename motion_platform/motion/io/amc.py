@@ -301,17 +301,17 @@ def _clip(
         unit_name, metres = unit.find_unit(height, units, str(asf_path))
     offsets, positions = offsets * metres, positions * metres
     joints = forward_kinematics(rotations, positions, parents)
-    if up == "z":
-        turn = unit.Z_UP_TO_Y_UP
+    upward = unit.find_up(names, offsets, joints, up or "y", str(path))
+    if upward != "y":
+        turn = unit.TURNS[upward]
         rotations = quaternion_multiply(quaternion_multiply(turn, rotations), turn * [-1, -1, -1, 1])
-        joints, offsets, tips = unit.z_to_y(joints), unit.z_to_y(offsets), {n: unit.z_to_y(t) for n, t in tips.items()}
-    else:
-        unit.find_up(names, offsets, joints, up or "y", str(path))  # refuses another word
+        joints, offsets = unit.to_y_up(joints, upward), unit.to_y_up(offsets, upward)
+        tips = {name: unit.to_y_up(tip, upward) for name, tip in tips.items()}
     info: dict[str, object] = {
         "source": path.name,
         "skeleton_source": asf_path.name,
         "unit": unit_name,
-        "up": up or "y",
+        "up": upward,
     }
     info["end_sites"] = {name: [[float(v) for v in tip * metres]] for name, tip in tips.items()}
     if fps is None:

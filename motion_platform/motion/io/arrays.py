@@ -11,16 +11,7 @@ from typing import Literal
 import numpy as np
 
 from motion_platform.core.errors import DataError
-from motion_platform.core.opening import check_budget, check_pointer, short
-
-
-def check_head(path: Path) -> None:
-    """DataError for a Git LFS pointer, or a file that cannot be opened."""
-    try:
-        with path.open("rb") as file:
-            check_pointer(path, file.read(64))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+from motion_platform.core.opening import check_budget, check_head, short
 
 
 def load_array(path: Path) -> np.ndarray:

@@ -28,6 +28,8 @@ MAX_JOINTS = 1000
 BYTES_A_POSITION = 112
 """What one joint in one frame takes while it is read: rotation, position, matrix, and what is between them."""
 COMMON_RATES = (30, 60, 120, 24, 25, 50, 100, 240, 20, 15, 10, 72, 90, 144, 200)
+ROUNDED = 1e-3
+"""What is left of a zero, as a share of the joint's OFFSET."""
 STRETCH = 0.005
 """Metres by which a bone may change its length before it is reported in ``info["stretching"]``."""
 
@@ -49,10 +51,11 @@ def read(
 ) -> Clip:  # fmt: skip
     """Read a BVH file: joints (T, J, 3) in metres, Y up; local rotations; the file's own skeleton.
 
-    ``fps``, ``units`` ("m", "cm", "mm", "inch", "cmu") and ``up`` ("y", "z") overrule what is in the file or guessed;
-    ``skeleton`` must have the file's joint names and lends its name, parts and mirror pairs. A root that only carries
-    a single child with position channels (Bandai-Namco's ``joint_Root``) is folded into that child. ``info``: source,
-    unit, up, end_sites {joint: [offset, ...] in metres}, folded_root, stretching (joints whose bone changes length).
+    ``fps``, ``units`` ("m", "cm", "mm", "inch", "cmu") and ``up`` ("y", "z", "-y") overrule what is in the file or
+    guessed; ``skeleton`` must have the file's joint names and lends its name, parts and mirror pairs. A root that only
+    carries a single child with position channels (Bandai-Namco's ``joint_Root``) is folded into that child. ``info``:
+    source, unit, up, end_sites {joint: [offset, ...] in metres}, folded_root, stretching (joints whose bone changes
+    length).
     Errors: DataError, with the line, for anything that is not a complete and finite BVH.
     """
     path = Path(path)
@@ -284,9 +287,11 @@ def _fps(frame_time: str) -> float:
 
 
 def _no_shift(node: _Node, values: np.ndarray, column: int) -> bool:
-    """Whether the position channels of a joint are all zero while its OFFSET is not: they mean "no shift from it"."""
+    """Whether the position channels of a joint are zero (or what rounding leaves) while its OFFSET is not: they mean
+    "no shift from it"."""
     own = [column + k for k, (kind, _) in enumerate(node.channels or ()) if kind == "position"]
-    return node.offset is not None and bool(np.any(node.offset)) and not np.any(values[:, own])
+    length = 0.0 if node.offset is None else float(np.linalg.norm(node.offset))
+    return length > 0 and bool((np.abs(values[:, own]) <= ROUNDED * length).all())
 
 
 def _clip(
@@ -338,11 +343,12 @@ def _clip(
     joints = forward_kinematics(rotations, positions, parents)
     still = np.tile([0.0, 0.0, 0.0, 1.0], (1, len(names), 1))
     upward = unit.find_up(names, forward_kinematics(still, offsets, parents)[0], joints, up, str(path))
-    if upward == "z":
-        turn = unit.Z_UP_TO_Y_UP
+    notes += unit.up_notes(upward, up)
+    if upward != "y":
+        turn = unit.TURNS[upward]
         rotations = quaternion_multiply(quaternion_multiply(turn, rotations), turn * [-1, -1, -1, 1])
-        joints, offsets, positions = (unit.z_to_y(a) for a in (joints, offsets, positions))
-        tips = [(j, unit.z_to_y(tip)) for j, tip in tips]
+        joints, offsets, positions = (unit.to_y_up(a, upward) for a in (joints, offsets, positions))
+        tips = [(j, unit.to_y_up(tip, upward)) for j, tip in tips]
     stretch = np.abs(positions[:, 1:] - offsets[1:]).max(axis=(0, 2)) if len(names) > 1 else np.empty(0)
     info |= {"unit": unit_name, "up": upward, "end_sites": {}}
     for j, tip in tips:

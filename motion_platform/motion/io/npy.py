@@ -10,7 +10,7 @@ import numpy as np
 from motion_platform.core.errors import DataError
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io import arrays
-from motion_platform.motion.io.units import body_height, find_unit
+from motion_platform.motion.io.units import body_height, find_unit, find_up, to_y_up
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 FEATURES = {263: "humanml3d", 67: "humanml3d_essential", 251: "kit_ml"}
@@ -20,23 +20,27 @@ JOINTS = {22: ("humanml3d", 20.0), 21: ("kit", 12.5)}
 
 
 def read(
-    path: str | Path, *, skeleton: Skeleton | None = None, fps: float | None = None, units: str | None = None
-) -> Clip | list[Clip]:
+    path: str | Path, *, skeleton: Skeleton | None = None, fps: float | None = None, units: str | None = None,
+    up: str | None = None,
+) -> Clip | list[Clip]:  # fmt: skip
     """Read joints or raw (not normalised) features; features become joints by the representation's own decoder. Joints
     (N, T, J, 3) are N motions.
 
     ``skeleton``: of joints with another count. ``fps``: else 20 (HumanML3D) or 12.5 (KIT-ML). ``units``: of joints;
-    else metres, and for KIT-ML millimetres of its one-metre person where the numbers say so. Errors: DataError.
+    else metres, and for KIT-ML millimetres of its one-metre person where the numbers say so. ``up``: of joints; else
+    "y". Errors: DataError.
     """
     path = Path(path)
     array = arrays.real(arrays.load_array(path), str(path))
     if array.ndim == 4 and 1 <= len(array) <= MAX_FRAMES:
-        several = [_one(path, motion, skeleton, fps, units) for motion in array]
+        several = [_one(path, motion, skeleton, fps, units, up) for motion in array]
         return [clip.with_(name=f"{path.stem}_{i}") for i, clip in enumerate(several, 1)]
-    return _one(path, array, skeleton, fps, units)
+    return _one(path, array, skeleton, fps, units, up)
 
 
-def _one(path: Path, array: np.ndarray, skeleton: Skeleton | None, fps: float | None, units: str | None) -> Clip:
+def _one(
+    path: Path, array: np.ndarray, skeleton: Skeleton | None, fps: float | None, units: str | None, up: str | None
+) -> Clip:
     if array.ndim not in (2, 3) or len(array) == 0 or len(array) > MAX_FRAMES:
         raise DataError(f"{path}: has shape {array.shape}; {_allowed(skeleton)}")
     if not np.isfinite(array).all():
@@ -44,6 +48,8 @@ def _one(path: Path, array: np.ndarray, skeleton: Skeleton | None, fps: float | 
     if np.abs(array).max() > 1e9:  # beyond any unit; squares of more would overflow
         raise DataError(f"{path}: a value of {np.abs(array).max():.4g} is no position of a person")
     if array.ndim == 2 and array.shape[1] in FEATURES:
+        if up is not None:
+            raise DataError(f"{path}: features have their own up axis; leave --up out (up= in Python)")
         return _features(path, array, skeleton, fps, units)
     if array.ndim == 2 or array.shape[2] != 3:
         raise DataError(f"{path}: has shape {array.shape}; {_allowed(skeleton)}")
@@ -70,8 +76,9 @@ def _one(path: Path, array: np.ndarray, skeleton: Skeleton | None, fps: float | 
                 f"{path}: a body of {height:.4g} m is no person; say the unit: --units UNIT (units= in Python)"
             )
     name, metres = find_unit(0.0, units, str(path))
-    info = {"source": path.name, "unit": name, "up": "y", **({"notes": notes} if notes else {})}
-    return Clip((array * metres).astype(np.float32), fps, skeleton, None, path.stem, (), info)
+    upward = find_up(skeleton.joints, array[0], array, up or "y", str(path))
+    info = {"source": path.name, "unit": name, "up": upward, **({"notes": notes} if notes else {})}
+    return Clip((to_y_up(array, upward) * metres).astype(np.float32), fps, skeleton, None, path.stem, (), info)
 
 
 def _features(path: Path, array: np.ndarray, skeleton: Skeleton | None, fps: float | None, units: str | None) -> Clip:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from motion_platform.core.errors import DataError
+from motion_platform.core.opening import check_head
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.io import arrays, smpl
+from motion_platform.motion.io import smpl
 
 IN_THE_WORLD = "smpl_params_global"
 """GVHMR's results hold the motion twice: in the world, and as the camera saw it."""
@@ -24,7 +25,7 @@ def read_tensors(
     import torch
 
     path = Path(path)
-    arrays.check_head(path)
+    check_head(path)
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

@@ -23,7 +23,7 @@ from motion_platform.motion.io.euler import (
     quaternion_to_matrix,
     unroll,
 )
-from motion_platform.motion.io.units import Z_UP_TO_Y_UP, z_to_y
+from motion_platform.motion.io.units import TURNS, UPS, to_y_up
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 RATES = ("mocap_framerate", "mocap_frame_rate", "fps")
@@ -101,8 +101,8 @@ def to_clip(
         raise DataError(f"{path}: has {len(poses)} frames; 1 to {MAX_FRAMES} are allowed")
     if not (np.isfinite(poses).all() and np.isfinite(trans).all()):
         raise DataError(f"{path}: {' or '.join([*layout.pose, layout.trans])} have a NaN or infinite value")
-    if up not in (None, "y", "z"):
-        raise UsageError(f"{path}: unknown up axis {up!r}; {suggest(up, ('y', 'z'))}")
+    if up not in (None, *UPS):
+        raise UsageError(f"{path}: unknown up axis {up!r}; {suggest(up, UPS)}")
     notes: list[str] = []
     fps = fps or _rate(path, layout, found, notes)
     rest = _t_pose() if body is None else _rest_joints(Path(body))
@@ -112,12 +112,9 @@ def to_clip(
     rotations = axis_angle_to_quaternion(poses.reshape(-1, 22, 3))
     positions = np.tile(offsets, (len(poses), 1, 1))
     positions[:, 0] = rest[0] + trans
-    if world == "z":  # the whole scene turns: the rest pose is Y up as it is, so only the root's rotation changes
-        rotations[:, 0] = quaternion_multiply(Z_UP_TO_Y_UP, rotations[:, 0])
-        positions[:, 0] = z_to_y(positions[:, 0])
-    elif world == "-y":  # half a turn about X
-        rotations[:, 0] = quaternion_multiply(np.array([1.0, 0.0, 0.0, 0.0]), rotations[:, 0])
-        positions[:, 0] *= [1, -1, -1]
+    if world != "y":  # the whole scene turns: the rest pose is Y up as it is, so only the root's rotation changes
+        rotations[:, 0] = quaternion_multiply(TURNS[world], rotations[:, 0])
+        positions[:, 0] = to_y_up(positions[:, 0], world)
     with np.errstate(over="ignore", invalid="ignore"):
         joints = forward_kinematics(rotations, positions, smpl.parents)
     skeleton = Skeleton("smpl", smpl.joints, smpl.parents, offsets, smpl.parts, smpl.mirror)
@@ -160,9 +157,8 @@ def _upward(layout: Layout, poses: np.ndarray, notes: list[str]) -> str:
     upright = quaternion_to_matrix(axis_angle_to_quaternion(poses[:, :3]))[..., 1]  # (T, 3): where the body's Y points
     for axis, along in (("y", upright[:, 1]), ("-y", -upright[:, 1]), ("z", upright[:, 2])):
         if axis != usual and (along > 0.8).mean() > 0.6:
-            named = {"y": "Y up", "-y": "Y down", "z": "Z up"}
             notes.append(
-                f"read as {named[axis]}: its bodies stand so ({layout.program} is {named[usual]}); say --up {usual} "
+                f"read as {UPS[axis]}: its bodies stand so ({layout.program} is {UPS[usual]}); say --up {usual} "
                 "if that is wrong"
             )
             return axis

@@ -144,11 +144,10 @@ def test_arrays_of_the_neighbours() -> None:
     assert "read as Y up" in speaker.info["notes"][0]
 
 
-@pytest.mark.parametrize("ending", [".npz", ".npy", ".bvh", ".amc"])
+@pytest.mark.parametrize("ending", [".npz", ".npy", ".bvh", ".amc", ".mp3", ".json"])
 def test_a_pointer_of_git_lfs_is_named_in_every_format(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"motion{ending}"
     path.write_bytes((CASES / "lfs_pointer.npz").read_bytes())
-    (tmp_path / "motion.asf").write_bytes(path.read_bytes())
     with pytest.raises(DataError, match="is a Git LFS pointer, not the file"):
         io.load(path)
 
@@ -173,3 +172,23 @@ def test_a_body_whose_feet_point_backwards_is_warned_of(tmp_path: Path) -> None:
     (tmp_path / "mirrored.bvh").write_text(swapped)
     assert any("feet point backwards" in note for note in io.load(tmp_path / "mirrored.bvh").info["notes"])
     assert not any("backwards" in note for note in io.load(CASES / "frame_time_0.017.bvh").info.get("notes", []))
+
+
+def test_zeros_that_were_rounded_are_no_shift_either(tmp_path: Path) -> None:
+    text = (CASES / "channels_six_all_zero.bvh").read_text()
+    head, motion, rows = text.partition("Frame Time")
+    (tmp_path / "rounded.bvh").write_text(head + motion + re.sub(r" 0(?= )", " -0.000006", rows))
+    clean, rounded = io.load(CASES / "channels_six_all_zero.bvh"), io.load(tmp_path / "rounded.bvh")
+    np.testing.assert_allclose(rounded.joints, clean.joints, atol=1e-4)
+
+
+@pytest.mark.parametrize("up", ["y", "z", "-y"])
+def test_joints_of_another_world_are_turned_by_the_option(up: str, tmp_path: Path) -> None:
+    upright = np.load(CASES / "joints24_smpl.npy")[:, :22]
+    x, y, z = np.moveaxis(upright, -1, 0)
+    turned = np.stack({"y": (x, y, z), "z": (x, -z, y), "-y": (x, -y, -z)}[up], axis=-1)
+    np.save(tmp_path / "a.npy", turned)
+    clip = io.load(tmp_path / "a.npy", up=up)
+    assert clip.info["up"] == up
+    np.testing.assert_allclose(clip.joints, upright, atol=1e-6)
+    assert ("lies, or is upside down" in str(io.load(tmp_path / "a.npy").info.get("notes"))) == (up != "y")

@@ -24,7 +24,7 @@ def test_every_unit_is_found(unit: str) -> None:
         assert units.find_unit(height / units.UNITS[unit], None, "x")[0] == unit
 
 
-@pytest.mark.parametrize("height", [0.0, 1e-9, 1e9, float("nan"), float("inf"), 0.2])
+@pytest.mark.parametrize("height", [0.0, 1e-9, 1e9, float("nan"), float("inf"), 1e-4])
 def test_no_person_in_any_unit_is_an_error(height: float) -> None:
     with pytest.raises(DataError, match="units="):
         units.find_unit(height, None, "x")
@@ -33,3 +33,71 @@ def test_no_person_in_any_unit_is_an_error(height: float) -> None:
 def test_unknown_units_are_named() -> None:
     with pytest.raises(UnknownName, match="did you mean 'inch'"):
         units.find_unit(1, "inches", "x")
+
+
+NAMES = ("Hips", "Head", "LeftFoot", "RightFoot", "LeftHand", "RightHand")
+STANDING = np.array([[0, 1, 0], [0, 1.6, 0], [0.1, 0, 0], [-0.1, 0, 0], [0.3, 0.8, 0], [-0.3, 0.8, 0]])
+
+
+def along(axis: str, pose: np.ndarray = STANDING) -> np.ndarray:
+    """A pose in a world of another up axis."""
+    x, y, z = pose.T
+    return np.stack({"y": (x, y, z), "z": (x, -z, y), "-y": (x, -y, -z)}[axis], axis=-1)
+
+
+@pytest.mark.parametrize("axis", ["y", "z", "-y"])
+def test_the_axis_along_which_somebody_stands_is_up(axis: str) -> None:
+    pose = along(axis)
+    frames = np.tile(pose, (10, 1, 1))
+    assert units.find_up(NAMES, pose, frames, None, "x") == axis
+    np.testing.assert_allclose(units.to_y_up(pose, axis), STANDING, atol=1e-12)
+    assert units.up_notes(axis, axis) == []
+    assert units.up_notes(axis, None) == ([] if axis == "y" else units.up_notes(axis, None))
+    assert ("Y down" in str(units.up_notes(axis, None))) == (axis == "-y")
+    assert units.find_up(NAMES, pose, frames, "y", "x") == "y"
+
+
+def test_a_camera_whose_root_turns_a_body_that_rests_upright_has_its_y_down() -> None:
+    assert units.find_up(NAMES, STANDING, np.tile(along("-y"), (10, 1, 1)), None, "x") == "-y"
+
+
+def test_a_neck_without_a_head_says_it_too() -> None:
+    pose = along("z")
+    names = ("pelvis", "LowerNeck", *NAMES[2:])
+    assert units.find_up(names, pose, np.tile(pose, (10, 1, 1)), None, "x") == "z"
+
+
+def test_who_stands_on_the_hands_is_no_camera() -> None:
+    handstand = STANDING * [1, -1, -1] + [0, 2, 0]
+    handstand[4:] = [[0.2, -0.2, 0], [-0.2, -0.2, 0]]
+    assert units.find_up(NAMES, STANDING, np.tile(handstand, (10, 1, 1)), None, "x") == "y"
+
+
+def test_a_rest_pose_along_z_says_it_for_who_bends_in_the_only_frame() -> None:
+    bent = along("z", STANDING @ np.array([[1, 0, 0], [0, 0.5, 0.87], [0, -0.87, 0.5]]))
+    assert units.find_up(NAMES, along("z"), bent[None], None, "x") == "z"
+    assert units.find_up(NAMES, along("z"), STANDING[None], None, "x") == "y"  # the root has turned it
+    assert units.find_up(NAMES, along("z"), along("z")[None] - [0, 0, 1], None, "x") == "z"  # the root at zero
+    lying = along("z", STANDING[:, [1, 0, 2]])[None] + [0, 0.5, -0.8]  # in a world with Y up: above its floor
+    assert units.find_up(NAMES, along("z"), lying, None, "x") == "y"
+
+
+def test_a_rest_pose_of_local_axes_says_nothing() -> None:
+    rest = STANDING * [1, -0.2, 1]
+    crouching = np.tile(STANDING @ np.array([[1, 0, 0], [0, 0.6, 0.8], [0, -0.8, 0.6]]), (5, 1, 1))
+    assert units.find_up(NAMES, rest, crouching, None, "x") == "y"
+
+
+def test_who_lies_or_hangs_is_announced() -> None:
+    assert units.lies_note(NAMES, np.tile(STANDING, (4, 1, 1))) is None
+    for pose in (along("z"), along("-y")):
+        assert "--up z" in str(units.lies_note(NAMES, np.tile(pose, (4, 1, 1))))
+    half = np.concatenate([np.tile(STANDING, (4, 1, 1)), np.tile(along("z"), (4, 1, 1))])
+    assert units.lies_note(NAMES, half) is None
+    assert units.lies_note(("a", "b", "c", "d", "e", "f"), half[4:]) is None
+
+
+@pytest.mark.parametrize(("height", "unit"), [(4.7, "m"), (514.5, "cm"), (0.2, "m")])
+def test_an_elephant_is_shown_in_the_unit_that_fits_best(height: float, unit: str) -> None:
+    assert units.find_unit(height, None, "x")[0] == unit
+    assert "say --units" in str(units.size_note(height, unit))
