@@ -166,3 +166,9 @@ def test_checkpoints(tmp_path, monkeypatch, no_hub):
         weight_files.find_checkpoint("./walkr")
     with pytest.raises(WeightsError, match="the hub gave none"):
         weight_files.find_checkpoint("someone/walker")
+
+
+def test_models_that_came_out_of_one_file_or_a_package_are_kept_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path))
+    assert weight_files.language_model_folder("qwen") == tmp_path / "language_models" / "qwen"
+    assert weight_files.audio_model_folder("aves") == tmp_path / "audio_models" / "aves"

@@ -187,3 +187,17 @@ def test_a_failure_leaves_no_folder_that_was_not_there(tmp_path):
     assert [p.name for p in tmp_path.rglob("*")] == ["data"]
     write(out)
     assert len(PreparedDataset.open(out)) == 3
+
+
+@pytest.mark.parametrize(
+    ("times", "good"), [([0.5, 0.5, 1.0], True), ([1.0, 0.5], False), ([[0.5]], False), ([np.inf], False)]
+)
+def test_events_are_in_order_and_two_may_be_at_once(tmp_path, times, good):
+    with writer(tmp_path / "set") as w:
+        row = {"id": "a", "split": "train", "source": "", "features": features(), "events": {"beats": np.array(times)}}
+        if good:
+            w.add(**row)
+            w.finish()
+        else:
+            with pytest.raises(DataError, match="events 'beats' must be finite times in order"):
+                w.add(**row)

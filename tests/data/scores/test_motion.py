@@ -156,3 +156,25 @@ def test_the_same_seed_gives_the_same_motion():
     made = plan()
     np.testing.assert_array_equal(conduct(made, seed=3), conduct(made, seed=3))
     assert np.abs(conduct(made, seed=3) - conduct(made, seed=4)).max() > 0.002
+
+
+def test_a_shoulder_goes_up_with_its_hand():
+    made = plan(cues=np.array([12.0]))
+    keypoints = conduct(made, left=(0.0, 1.0, 0.0), sway=0.0)
+    rise = keypoints[270, :, 1] - keypoints[360, :, 1]  # rows count downwards
+    assert rise[AT("left_wrist")] > 0.1
+    assert rise[AT("left_shoulder")] > 0.006
+
+
+def test_a_held_beat_ends_where_the_next_one_begins():
+    holds = np.zeros(8)
+    holds[3] = 2.0
+    beats = 3 + np.arange(8) * 0.8 + np.where(np.arange(8) > 3, 1.6, 0)
+    times = round((beats[-1] + 3) * 30)
+    made = plan(beats=4, bars=2, holds=holds)
+    made = replace(
+        made, beats=beats, seconds=times / 30, dynamics=np.full(times, 0.6), articulation=np.full(times, 0.3)
+    )
+    hand = conduct(made, lag=0.0, jitter=0.0)[:, AT("right_wrist")]
+    steps = np.linalg.norm(np.diff(hand, axis=0), axis=1)
+    assert steps[round(beats[4] * 30) - 6 : round(beats[4] * 30) + 6].max() < 1.2 * steps[: round(beats[3] * 30)].max()

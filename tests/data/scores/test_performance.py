@@ -99,3 +99,14 @@ def test_the_same_seed_plays_the_same():
     np.testing.assert_array_equal(a.onset, b.onset)
     np.testing.assert_array_equal(a.plan.beats, b.plan.beats)
     assert a.plan.beats[-1] != c.plan.beats[-1]
+
+
+def test_another_tempo_begins_with_the_second_phrase():
+    """Without rubato all that changes from phrase to phrase is the level; the second phrase may have its own."""
+    steady = replace(CONDUCTORS["classical"], rubato=0.0)
+    made = score(bars=16)
+    changed = []
+    for seed in range(30):
+        beats = np.diff(perform(made, steady, np.random.default_rng(seed)).plan.beats)
+        changed.append(abs(np.log(np.median(beats[18:30]) / np.median(beats[2:12]))))
+    assert max(changed) > 0.05

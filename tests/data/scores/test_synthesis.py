@@ -101,3 +101,11 @@ def test_a_wrong_soundfont_is_one_line(played, tmp_path):
     (tmp_path / "bad.sf2").write_bytes(b"not a font")
     with pytest.raises(DataError, match=r"bad\.sf2: cannot be read as a soundfont"):
         synthesis.play(*played, (0,), font=tmp_path / "bad.sf2")
+
+
+@pytest.mark.parametrize("program", [40, 43, 44, 48])
+def test_an_ensemble_plays_the_strings_as_ensembles_tremolo_too(played, program):
+    score = replace(played[0], programs=(program,), drums=(False,))
+    casts = [synthesis.cast(score, np.random.default_rng(seed))[0] for seed in range(140)]
+    assert sum(played_by in (48, 49, 50) for played_by in casts) > 30
+    assert casts.count(program) > 30 or program == 48

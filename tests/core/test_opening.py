@@ -1,0 +1,42 @@
+"""Openers of text: what is in a file comes out plain, or as one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from motion_platform.core.errors import ConfigError, DataError
+from motion_platform.core.opening import check_head, read_text
+
+
+def test_the_line_of_a_control_character_is_an_editors_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\nwalk\x01")
+    with pytest.raises(DataError, match=r"a\.txt: line 2: holds the control character"):
+        read_text(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
+def test_text_of_two_bytes_a_letter_is_read_by_its_mark_where_it_may_be(mark: bytes, tmp_path: Path) -> None:
+    order = "utf-16-le" if mark == b"\xff\xfe" else "utf-16-be"
+    (tmp_path / "a.txt").write_bytes(mark + "a person walks".encode(order))
+    assert read_text(tmp_path / "a.txt") == "a person walks"
+    with pytest.raises(DataError, match="cannot be read as UTF-8 text \\(byte 0"):
+        read_text(tmp_path / "a.txt", wide=False)
+
+
+def test_a_text_may_be_as_large_as_is_said_and_no_larger(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"x" * 10)
+    assert read_text(tmp_path / "a.txt", most=10) == "x" * 10
+    with pytest.raises(DataError, match="MB of text; at most"):
+        read_text(tmp_path / "a.txt", most=9)
+
+
+def test_the_head_of_a_file_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(ConfigError, match="is a Git LFS pointer"):
+        check_head(tmp_path / "a.bin", ConfigError)
+    with pytest.raises(DataError, match="cannot be read: No such file"):
+        check_head(tmp_path / "none.bin")
+    (tmp_path / "b.bin").write_bytes(b"aversion https://git-lfs")
+    check_head(tmp_path / "b.bin")
