@@ -8,16 +8,21 @@ from transformers.utils import logging as theirs
 from motion_platform.core.quiet import quiet_loading
 
 
+def fail_quietly() -> None:
+    with quiet_loading():
+        assert theirs.get_verbosity() == theirs.ERROR
+        assert not theirs.is_progress_bar_enabled()
+        raise KeyError("a file that cannot be read")
+
+
 @pytest.mark.parametrize("bars", [True, False])
 def test_what_was_loud_is_quiet_inside_and_loud_again_after(bars: bool) -> None:
     level, shown = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
     try:
         theirs.set_verbosity_info()
         (theirs.enable_progress_bar if bars else theirs.disable_progress_bar)()
-        with pytest.raises(KeyError), quiet_loading():
-            assert theirs.get_verbosity() == theirs.ERROR
-            assert not theirs.is_progress_bar_enabled()
-            raise KeyError("a file that cannot be read")
+        with pytest.raises(KeyError):
+            fail_quietly()
         assert theirs.get_verbosity() == theirs.INFO
         assert theirs.is_progress_bar_enabled() == bars
     finally:

@@ -1,4 +1,4 @@
-"""The motion tokenizer under a generator of codes: found or built, frozen, and no part of the weights where it is named."""
+"""The motion tokenizer under a generator of codes: found or built, frozen, and outside the weights where it has a name."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_tokenizer_of_another_kind_of_motion_is_refused(change: dict, message:
 
 
 def test_what_is_no_tokenizer_is_refused(make) -> None:
-    with pytest.raises(ConfigError, match="text_to_motion_small is a .*, no motion tokenizer"):
+    with pytest.raises(ConfigError, match=r"text_to_motion_small is a .*, no motion tokenizer"):
         find_tokenizer("text_to_motion_small", make.spec())
     with pytest.raises(ConfigError, match=r"tokenizer: got keys \['name', 'weights'\]"):
         find_tokenizer({"name": "vqvae", "weights": 1}, make.spec())
