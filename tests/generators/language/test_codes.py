@@ -1,4 +1,4 @@
-"""The motion tokenizer under a generator of codes: found or built, frozen, and outside the weights where it has a name."""
+"""The motion tokenizer under a generator of codes: found or built, frozen, outside the weights where it has a name."""
 
 from __future__ import annotations
 
