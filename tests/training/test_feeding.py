@@ -21,7 +21,8 @@ def built(toy_data, make) -> SimpleNamespace:
     trainable = SimpleNamespace(not_learned=())
     model = SimpleNamespace(trainable=trainable, spec=make.spec())
     task = SimpleNamespace(reads=READS, columns={})
-    return SimpleNamespace(dataset=PreparedDataset.open(toy_data), model=model, task=task)
+    dataset = PreparedDataset.open(toy_data)
+    return SimpleNamespace(dataset=dataset, open_data=lambda: dataset, model=model, task=task)
 
 
 def test_slots_say_where_they_read(built, recipe) -> None:
@@ -40,7 +41,7 @@ def test_a_slot_that_no_row_fills_is_refused_unless_it_is_not_learned(built, rec
 
 
 def test_a_validation_split_without_clips_is_refused(built, recipe) -> None:
-    built.dataset = SimpleNamespace(indices=lambda split: [] if split == "val" else [0])
+    built.open_data = lambda: SimpleNamespace(indices=lambda split: [] if split == "val" else [0])
     with pytest.raises(UsageError, match=r"mine: validation\.split: 'val' of data set \w+ is empty"):
         loader_for(built, recipe("validation.split=val", "validation.every=1"), "mine", 1)
 
