@@ -23,6 +23,8 @@ def data_prepare(
     mirror: Annotated[bool, typer.Option(help="Add mirrored copies.")] = True,
     workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).", min=1)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    shards: Annotated[int | None, typer.Option(help="Write Parquet files of so many clips each.", min=1)] = None,
+    part: Annotated[str | None, typer.Option(help="With --shards: part K/N of them, one a machine.")] = None,
 ):
     """Turn original files into a prepared data set, and report what was kept and dropped."""
     if not source.is_dir():
@@ -32,9 +34,28 @@ def data_prepare(
 
     target = out or data_folder(name)
     maker = registry.build("data", name, config.settings_from(settings), where="motion data prepare")
+    if shards is not None:
+        from motion_platform.data.preparing import prepare_shards
+
+        turn = _part(part or "1/1")
+        if overwrite:
+            raise UsageError("--overwrite: not with --shards, which go on where they stopped; remove the folder")
+        done = prepare_shards(maker, source, target, clips=shards, mirror=mirror, workers=workers, part=turn)
+        print(f"{done}\nprepared: {target}" if not isinstance(done, str) else done)
+        return
+    if part is not None:
+        raise UsageError("--part: is for --shards")
     watched = sys.stderr.isatty()
     print(maker.prepare(source, target, mirror=mirror, progress=watched, workers=workers, overwrite=overwrite))
     print(f"prepared: {target}")
+
+
+def _part(text: str) -> tuple[int, int]:
+    """``2/8`` as (2, 8). UsageError."""
+    number, slash, parts = text.partition("/")
+    if not (slash and number.isdecimal() and parts.isdecimal()):
+        raise UsageError(f"--part: got {text!r}; write it as 2/8")
+    return int(number), int(parts)
 
 
 @data_app.command("shard")

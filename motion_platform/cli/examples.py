@@ -62,6 +62,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "sweep": (
         "motion sweep text_to_motion_small train.steps=2000 --over train.learning_rate=1e-4,3e-4 --over seed=1,2",
         "motion sweep smoke/recogniser --over train.learning_rate=1e-5..1e-2 --search optuna --trials 20",
+        "motion data prepare bvh_folder --source mine --shards 1000 --part 2/8 --out shared/mine",
     ),
     "data list": ("motion data list",),
     "data shard": (

@@ -12,12 +12,13 @@ import multiprocessing
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ from motion_platform.motion.reference_pose import starts_with_reference_pose, wi
 from motion_platform.motion.representations import get_representation
 from motion_platform.texts.sides import swap_labels, swap_sides
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 MIN_FRAMES = 10
 WINDOW = 196
 MAX_FAILED = 0.2
@@ -188,7 +191,7 @@ class DataSource(ABC):
             report.files = len({item.path for item in items})
             captions = []
             for result in _track(self._converted(items, mirror, workers), len(items), progress):
-                _note(result, report)
+                note(result, report)
                 for row in result.rows:
                     writer.add(**row.stored())
                     captions.append((row.id, list(row.words.high), row.words.labels))
@@ -213,18 +216,30 @@ class DataSource(ABC):
         """The items converted, in their order whatever the number of processes."""
         work = partial(self.convert, mirror=mirror)
         count = workers or (1 if len(items) < IN_PROCESS else min(os.cpu_count() or 1, 16))
-        if count == 1:
-            yield from map(work, items)
-            return
-        # Not "fork": the parent may hold threads of torch, whose locks a forked child would inherit.
-        with ProcessPoolExecutor(
-            count, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread
-        ) as pool:
-            try:
-                yield from pool.map(work, items, chunksize=16)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        yield from pooled(work, items, count, 16)
+
+
+def pooled(
+    work: Callable[[Given], Made], given: Sequence[Given], count: int, chunk: int, kept: str = ""
+) -> Iterator[Made]:
+    """What ``work`` makes of each, in their order, in ``count`` processes (1: this one), ``chunk`` at a time.
+
+    Errors: those of ``work``; DataError for a process that is killed. kept: what of the work is not lost then."""
+    if count == 1:
+        yield from map(work, given)
+        return
+    # Not "fork": the parent may hold threads of torch, whose locks a forked child would inherit.
+    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+        try:
+            yield from pool.map(work, given, chunksize=chunk)
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a worker process was ended from outside, often for want of memory; "
+                f"{kept or 'nothing was written'}; start again with fewer: --workers 1"
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def convert_file(item: Item, representation: str, mirror: bool, names: str | None) -> Converted:
@@ -292,7 +307,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _note(result: Converted, report: Report) -> None:
+def note(result: Converted, report: Report) -> None:
     """Put what became of an item into the report."""
     id = result.item.id
     report.sides_checked += result.side_checked
