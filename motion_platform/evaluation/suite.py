@@ -29,6 +29,11 @@ from motion_platform.evaluation.report import arrow, lines_of, number
 from motion_platform.model.run import load_run, why_not
 
 FORMAT = 1
+UNABLE = "n/a"
+SIGNS = (
+    "Mean \u00b1 95 % interval over recordings. \u2191 higher is better, \u2193 lower, \u2192 nearer to real. "
+    "n/a: the model is made for something else (suite.json says why)."
+)
 
 
 class SuiteTask(Strict):
@@ -58,11 +63,13 @@ class Suite(Strict):
 
 @dataclass
 class Column:
-    """A task as it was measured. why: row -> why it has no number at all; "" for the whole column."""
+    """A task as it was measured. why: row -> why it has no number at all; "" for the whole column. unable: model ->
+    why it is not made for the task."""
 
     task: SuiteTask
     cells: list[Cell] = field(default_factory=list)
     why: dict[str, str] = field(default_factory=dict)
+    unable: dict[str, str] = field(default_factory=dict)
 
 
 def read(name: str) -> Suite:
@@ -90,9 +97,9 @@ def run(suite: Suite, out: Path, *, count: int = 1, device: str = "cpu", cache: 
     for each in suite.tasks:
         task, column = tasks.load(each.task), Column(each, why=dict(missing))
         names = [name for name in suite.models if each.models is None or name in each.models]
-        column.why |= {name: why for name, reasons in able.items() if (why := reasons[each.task]) is not None}
+        column.unable = {name: why for name, reasons in able.items() if (why := reasons[each.task]) is not None}
         column.why |= {name: "not asked for this task" for name in suite.models if name not in names}
-        entries = [Entry(model=name) for name in names if name not in column.why]
+        entries = [Entry(model=name) for name in names if name not in column.why | column.unable]
         columns.append(column)
         if not entries:
             continue
@@ -178,6 +185,8 @@ def table_of(suite: Suite, columns: Sequence[Column]) -> Table:
                 line = found.get(name)
                 if line is not None and value in line.values:
                     cells.append(number(*line.values[value][:2]))
+                elif name in column.unable and name not in column.why:
+                    cells.append(UNABLE)
                 elif name in suite.models:
                     cells.append(mark(column.why.get(name) or column.why.get("") or _refused(line, value)))
                 else:
@@ -199,8 +208,7 @@ def markdown(suite: Suite, columns: Sequence[Column]) -> str:
     parts.append("| | " + " | ".join(f"{task}: {value}" for task, value in table.header) + " |")
     parts.append("|---|" + "---:|" * len(table.header))
     parts += [f"| {name.replace('|', '/')} | " + " | ".join(cells) + " |" for name, cells in table.rows]
-    signs = "Mean \u00b1 95 % interval over recordings. \u2191 higher is better, \u2193 lower, \u2192 nearer to real."
-    parts += ["", signs]
+    parts += ["", SIGNS]
     parts += ["", *(f"- [{k}] {why}" for k, why in enumerate(table.notes, 1))]
     return "\n".join(parts).rstrip() + "\n"
 
@@ -220,11 +228,12 @@ def page(suite: Suite, columns: Sequence[Column]) -> str:
     )
     notes = "\n".join(f"<li>{html.escape(why)}</li>" for why in table.notes)
     title = html.escape(suite.title or "Suite")
+    legend = html.escape(SIGNS)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{style}</style></head>"
         f"<body><h1>{title}</h1><table><thead><tr><th></th>{head}</tr><tr><th></th>{values}</tr></thead>"
-        f"<tbody>{rows}</tbody></table><ol>{notes}</ol></body></html>\n"
+        f"<tbody>{rows}</tbody></table><p>{legend}</p><ol>{notes}</ol></body></html>\n"
     )
 
 
@@ -233,7 +242,7 @@ def as_json(suite: Suite, columns: Sequence[Column]) -> str:
     found = {
         column.task.task: {
             "headline": column.task.headline,
-            "not_measured": column.why,
+            "not_measured": column.unable | column.why,
             "rows": [{k: v for k, v in cell.row.facts.items() if k != "shown"} for cell in column.cells],
         }
         for column in columns

@@ -14,6 +14,8 @@ from motion_platform.cli.app import app
 from motion_platform.core import cards, config
 from motion_platform.core.catalog import CATALOG
 from motion_platform.data.sources.humanml3d import HumanML3DFolder, KITMLFolder
+from motion_platform.data.writer import PreparedWriter
+from motion_platform.model.run import load_run
 from motion_platform.training import train
 
 PLUGIN = Path(__file__).resolve().parents[1] / "fixtures" / "plugin"
@@ -32,6 +34,13 @@ SMALL = {
         "validation.every=0",
     ],
 }
+OTHERS = {
+    "fsq": ["model.settings.width=16"],
+    "dynamic_pose": ["model.settings.width=16", "slots.text_high.encoder=letters"],
+    "text_to_motion_masked": ["slots.text_high.encoder=letters", "~slots.text_low", "model.settings.width=16"],
+    "recogniser": [],
+}
+"""The other smoke recipes of bodies, at their smallest."""
 
 
 def official(root: Path, dim: int) -> Path:
@@ -94,3 +103,33 @@ def test_from_the_official_folder_to_the_papers_table(
         said = motion("evaluate", made["text_to_motion"], *common, "--repeats", "1", "--metrics", "frechet,jerk")
         assert "space text_motion sees skeleton humanml3d, these motions have kit" in said
         assert "jerk" in said
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """KIT-ML in its own layout, prepared, and clips of its body with labels, which it has not."""
+    root = tmp_path_factory.mktemp("kit")
+    KITMLFolder().prepare(official(root / "official", 251), root / "kit_ml", workers=1)
+    random = np.random.default_rng(0)
+    with PreparedWriter(root / "labelled", name="labelled", representation="kit_ml", licence="none") as writer:
+        for i in range(8):
+            x = np.cumsum(random.normal(size=(40, 251)) * 0.02, 0).astype(np.float32)
+            writer.add(id=f"clip{i}", split="train", source=f"{i}", features=x, labels={"content": ("a", "b")[i % 2]})
+        writer.finish()
+    return {name: root / name for name in ("kit_ml", "labelled")}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_whatever_learns_bodies_learns_kits(
+    kind: str, kit: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    monkeypatch.setitem(CATALOG["encoders"], "letters", "motion_plugin_example:LettersEncoder")
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path / "cache"))
+    folder = kit["labelled" if kind == "recogniser" else "kit_ml"]
+    own = ["data.name=kit_ml", f"data.folder={folder}", "representation=kit_ml", "train.steps=1", "validation.every=0"]
+    own += ["data.max_frames=32", "train.batch_size=4", f"output={tmp_path / kind}", *OTHERS[kind]]
+    recipe = config.load_recipe(cards.find("configs", f"smoke/{kind}"), own)
+    model = load_run(train.run(recipe, kind, device="cpu", quiet=True)).model
+    assert (model.spec.skeleton, model.spec.fps, model.spec.dim) == ("kit", 12.5, 251)
+    assert all(bool(weight.isfinite().all()) for weight in model.parameters())

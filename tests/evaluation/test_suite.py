@@ -46,7 +46,8 @@ def test_models_down_tasks_across_with_reasons_for_every_gap(measured: tuple) ->
     assert float(rows["recogniser"][2].split()[0]) > 0.5
     note = {cell: table.notes[int(cell[3:-1]) - 1] for row in rows.values() for cell in row if "[" in cell}
     assert "covariances are singular" in note[rows["vq_humanml22"][1]]
-    assert "was trained for motion_recognition, not motion_tokens" in note[rows["recogniser"][0]]
+    assert rows["recogniser"][0] == rows["vq_humanml22"][2] == "n/a"
+    assert "was trained for motion_recognition, not motion_tokens" in columns[0].unable["recogniser"]
     assert all("unknown model 'nobody'" in note[cell] for cell in rows["nobody"])
     assert note[rows["recogniser"][3]] == "not asked for this task"
     assert any("nobody: left out" in line for line in said)
@@ -57,11 +58,13 @@ def test_it_is_written_as_a_table_a_page_and_one_json_with_hashes(measured: tupl
     texts = {path.name: path.read_text(encoding="utf-8") for path in suite.write(described, columns, out)}
     assert "| vq_humanml22 |" in texts["suite.md"]
     assert "&lt;b&gt;" in texts["suite.html"]
+    assert "n/a: the model is made for something else" in texts["suite.html"]
     assert "src=" not in texts["suite.html"]
     whole = json.loads(texts["suite.json"])
     stated = whole.pop("sha256")
     assert provenance.digest(whole) == stated
     (row,) = [r for r in whole["tasks"]["motion_tokens"]["rows"] if r["name"] == "vq_humanml22"]
+    assert "not motion_tokens" in whole["tasks"]["motion_tokens"]["not_measured"]["recogniser"]
     assert row["data"]["sha256"]
     assert row["task_card"]
     assert row["metrics"]["mpjpe"]["interval_over_recordings"] > 0

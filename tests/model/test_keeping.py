@@ -142,6 +142,8 @@ def test_every_task_has_the_bounds_that_fit_it() -> None:
     still = ["random_clip", "mean_pose", "repeat_last_pose", "constant_velocity", "constant_root_velocity"]
     assert bounds.bounds_for(tasks.load("motion_prediction")) == still
     assert bounds.bounds_for(tasks.load("motion_in_between")) == [*still, "straight_lines"]
+    assert bounds.bounds_for(tasks.load("keyframes_to_motion")) == [*still, "straight_lines"]  # with words, as without
+    assert bounds.bounds_for(tasks.load("motion_tokens")) == ["random_clip", "mean_pose"]
     assert bounds.bounds_for(tasks.load("length_from_text")) == ["median_length", "median_length_of_content"]
     assert bounds.bounds_for(tasks.load("motion_to_text"), ["mean_pose", "random_caption"]) == ["random_caption"]
 

@@ -50,7 +50,7 @@ class ShuffledCaptions(RealMotion):
 
     @classmethod
     def suits(cls, task: Task) -> bool:
-        return not _words_or_lengths(task) and task.keep is None and bool(task.reads)
+        return _of_meaning(task)
 
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
         self.rows = test.rows
@@ -103,7 +103,7 @@ class SameLabels(RandomClip):
 
     @classmethod
     def suits(cls, task: Task) -> bool:
-        return not _words_or_lengths(task) and task.keep is None and bool(task.reads)
+        return _of_meaning(task)
 
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
         super().prepare(test, rank, world)
@@ -134,7 +134,7 @@ class NearestCaption(RandomClip):
 
     @classmethod
     def suits(cls, task: Task) -> bool:
-        return not _words_or_lengths(task) and "text" in task.reads.values()
+        return _of_meaning(task) and "text" in task.reads.values()
 
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
         super().prepare(test, rank, world)
@@ -193,7 +193,7 @@ class NearestInSpace(RandomClip):
 
     @classmethod
     def suits(cls, task: Task) -> bool:
-        return NearestCaption.suits(task) and "motion" not in task.reads.values() and task.keep is None
+        return NearestCaption.suits(task) and "motion" not in task.reads.values()
 
     def prepare(self, test: TestSet, rank: int, world: int) -> None:
         super().prepare(test, rank, world)
@@ -316,6 +316,12 @@ def truth_for(task: Task) -> Source:
     """The row of what is real: motions, a person's captions, or lengths."""
     of = {"captions": bounds_words.RealCaptions, "lengths": bounds_words.RealLengths}
     return of.get(task.writes, RealMotion)()
+
+
+def _of_meaning(task: Task) -> bool:
+    """Does a task ask for motion, or for what it means, of any length? Given frames and tokens are of one motion, and
+    another clip with other frames is no answer to them."""
+    return not _words_or_lengths(task) and task.keep is None and task.writes != "tokens" and bool(task.reads)
 
 
 def _words_or_lengths(task: Task) -> bool:
