@@ -6,6 +6,7 @@ sentence vectors), the vectors as int8, and, in the header, how many clips say w
 
 from __future__ import annotations
 
+import heapq
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -87,8 +88,11 @@ class Known:
 @torch.no_grad()
 def vectors_of(texts: Sequence[str], encoder: SentenceEncoder) -> np.ndarray:
     """(n, E) unit vectors of sentences."""
-    parts = [encoder(list(texts[i : i + 64])).tokens[:, 0] for i in range(0, len(texts), 64)]
-    vectors = torch.cat(parts).float().cpu().numpy()
+    order = sorted(range(len(texts)), key=lambda k: len(texts[k]))  # sentences of a length are padded least together
+    parts = [encoder([texts[k] for k in order[i : i + 64]]).tokens[:, 0] for i in range(0, len(order), 64)]
+    sentences = torch.cat(parts).float().cpu().numpy()
+    vectors = np.empty_like(sentences)
+    vectors[order] = sentences
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
 
 
@@ -97,11 +101,22 @@ def representative(vectors: np.ndarray, count: int, floor: float = 0.3) -> list[
     nearest chosen one (greedy facility location; ``floor``: what is nearer to nothing counts so)."""
     alike = vectors @ vectors.T
     best = np.full(len(vectors), floor, np.float32)
+
+    def gain_of(row: int) -> float:
+        return float(np.maximum(alike[row] - best, 0).sum())
+
+    # What a row adds never grows as others are chosen, so an old gain bounds it: only the top is measured again.
+    queue = [(-gain_of(row), row) for row in range(len(vectors))]
+    heapq.heapify(queue)
     chosen: list[int] = []
-    for _ in range(min(count, len(vectors))):
-        gain = np.maximum(alike - best[None], 0).sum(1)
-        chosen.append(int(gain.argmax()))
-        best = np.maximum(best, alike[chosen[-1]])
+    while queue and len(chosen) < count:
+        row = heapq.heappop(queue)[1]
+        entry = (-gain_of(row), row)
+        if queue and queue[0] < entry:
+            heapq.heappush(queue, entry)
+            continue
+        chosen.append(row)
+        best = np.maximum(best, alike[row])
     return chosen
 
 

@@ -75,5 +75,22 @@ def test_representatives_are_chosen_by_what_they_add() -> None:
     assert [int(rows[k].argmax()) for k in chosen] == [0, 1, 2]
 
 
+def test_representatives_are_those_of_the_plain_search() -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    best, wanted = np.full(60, 0.3), []
+    for _ in range(12):
+        wanted.append(int(np.maximum(rows @ rows.T - best, 0).sum(1).argmax()))
+        best = np.maximum(best, rows @ rows[wanted[-1]])
+    assert representative(rows, 12) == wanted
+    assert sorted(representative(rows[:5], 12)) == [0, 1, 2, 3, 4]  # each once, however many are asked for
+
+
+def test_vectors_of_many_sentences_are_those_of_each(encoder: SentenceEncoder) -> None:
+    texts = ["a person walks forward and then sits down on a chair", "x", "a person waves with the left hand"]
+    alone = np.concatenate([vectors_of([text], encoder) for text in texts])
+    assert np.abs(vectors_of(texts, encoder) - alone).max() < 1e-5
+
+
 def test_vectors_have_length_one(encoder: SentenceEncoder) -> None:
     assert np.linalg.norm(vectors_of(["a person walks", "x"], encoder), axis=1) == pytest.approx([1, 1], abs=1e-5)
