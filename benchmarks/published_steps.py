@@ -134,7 +134,7 @@ def trained(model: MotionModel) -> int:
     vectors of a tokenizer's codes. Encoders that start from random numbers are left out."""
     made = model.trainable
     own = sum(p.numel() for name, p in made.named_parameters() if not name.startswith("own_tokenizer."))
-    read = [*model.conditioning.projections.parameters(), *model.conditioning.null.values()] if made.width > 1 else []
+    read = [*model.conditioning.projections.parameters(), *model.conditioning.null.values()]
     buffers = [(name, b) for name, b in made.named_buffers() if name.startswith("quantiser.")]
     return own + sum(p.numel() for p in read) + sum(b.numel() for name, b in buffers if name.endswith(".embed"))
 

@@ -132,3 +132,17 @@ def test_the_search_finds_loaders_without_their_guard() -> None:
         assert len(unguarded(source)) == 1, source
     guarded = "torch.load(p, weights_only=True)\nnp.load(p, allow_pickle=False)\nyaml.safe_load(t)\npickle.dumps(x)"
     assert unguarded(guarded) == []
+
+
+ZERO_TERMS = {"generators/language/motion_lm.py", "motion_tokens/dynamic_pose.py"}
+"""Losses with weights that a batch may leave out (rows of codes, heads of a contrast), which several processes would
+wait for; a slot that nobody projects is none of these (``Trainable.width`` 0)."""
+
+
+def test_no_loss_holds_a_term_of_nothing_but_where_it_must() -> None:
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"(?<![\d.])0\.0 \* ", path.read_text(encoding="utf-8"))
+    }
+    assert found == ZERO_TERMS

@@ -53,7 +53,8 @@ class Statement:
 
 
 class Trainable(nn.Module, ABC):
-    """Whatever a recipe can train. Attributes: ``spec``, ``slots`` (names it is conditioned on), ``width``.
+    """Whatever a recipe can train. Attributes: ``spec``, ``slots`` (names it is conditioned on), ``width`` (that its
+    slots are projected to; 0 where it reads the encoders' own tokens, ``Condition.encoded``, and nothing is projected).
 
     paces: start of a weight's name -> factor on the recipe's learning rate (a critic's against its generator's).
     not_learned: slots that nothing is learned of (what a user asks for): data need not fill them. describes_seconds:

@@ -40,14 +40,16 @@ class Conditioning(nn.Module):
     """All conditions of a model.
 
     encoders: slot -> encoder, in the model's order; slots whose frozen encoders have equal fingerprints share one.
-    width: of the model. dropout: slot -> probability of dropping it in training (a missing slot: 0). cache: where
-    features of frozen encoders are kept (default: in memory). noise: slot -> size of the Gaussian noise added to its
-    tokens in training, as a share of their root mean square (a missing slot: 0): a caption then stands for the
+    width: of the model's tokens; 0: nothing is projected, and the token that is always on is zero. dropout: slot ->
+    probability of dropping it in training (a missing slot: 0). cache: where features of frozen encoders are kept
+    (default: in memory). noise: slot -> size of the Gaussian noise added to its tokens in training, as a share of their root mean square (a missing slot: 0): a caption then stands for the
     wordings around it, and not for its exact point alone.
 
     Only projections, null tokens and encoders that are trained are parameters of this module. A frozen encoder moves
     to this module's device when it is used.
     """
+
+    _place: Tensor
 
     def __init__(
         self,
@@ -85,9 +87,11 @@ class Conditioning(nn.Module):
             else:
                 self.trained[slot] = encoder
         self.fingerprints = {slot: encoder.fingerprint() for slot, encoder in self.frozen.items()}
-        self.projections = nn.ModuleDict({slot: nn.Linear(encoder.dim, width) for slot, encoder in encoders.items()})
+        projected = encoders if width else {}
+        self.projections = nn.ModuleDict({slot: nn.Linear(encoder.dim, width) for slot, encoder in projected.items()})
         # 0.02: the usual size of a transformer's learned tokens, and about that of a projected unit vector's features.
-        self.null = nn.ParameterDict({slot: nn.Parameter(0.02 * torch.randn(width)) for slot in encoders})
+        self.null = nn.ParameterDict({slot: nn.Parameter(0.02 * torch.randn(width)) for slot in projected})
+        self.register_buffer("_place", torch.zeros(0), persistent=False)
 
     @property
     def encoders(self) -> dict[str, Encoder]:
@@ -96,7 +100,7 @@ class Conditioning(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return next(iter(self.null.values())).device if self.slots else torch.device("cpu")
+        return self._place.device
 
     def trainable_state_dict(self) -> dict[str, Tensor]:
         """What belongs into a checkpoint: everything but frozen encoders. Equal to ``state_dict()``."""
@@ -271,9 +275,9 @@ class Conditioning(nn.Module):
                 size = self.noise[slot] * tokens.pow(2).mean(-1, keepdim=True).sqrt()
                 drawn = torch.randn(tokens.shape, generator=generator).to(tokens)
                 tokens = tokens + size * drawn
-            projected = self.projections[slot](tokens)
+            projected = self.projections[slot](tokens) if self.width else tokens
             projected = projected * condition.mask[..., None]  # padding is zero, whatever the bias
-            null = self.null[slot].to(projected.dtype).expand(len(projected), 1, -1)
+            null = self._null(slot).to(projected.dtype).expand(len(projected), 1, -1)
             on = condition.mask.new_ones(len(projected), 1)
             whole = Condition(
                 torch.cat([null, projected], 1),
@@ -287,11 +291,15 @@ class Conditioning(nn.Module):
             given[slot] = whole
         return given
 
+    def _null(self, slot: str) -> Tensor:
+        """(C,) the token that is always on: learned, or zero where nothing is projected."""
+        return self.null[slot] if self.width else torch.zeros(self.encoders[slot].dim, device=self.device)
+
     def unconditional(self, batch_size: int) -> dict[str, Condition]:
         """Every slot with its null token alone: tokens (B, 1, width)."""
         return {
             slot: Condition(
-                self.null[slot].expand(batch_size, 1, -1),
+                self._null(slot).expand(batch_size, 1, -1),
                 torch.ones(batch_size, 1, dtype=torch.bool, device=self.device),
                 self.encoders[slot].rate_hz,
             )

@@ -197,6 +197,8 @@ class MotionModel(nn.Module):
 
     def _load(self, tensors: dict[str, Tensor], folder: Path) -> None:
         own = self.own_state()
+        if not self.conditioning.width:  # a checkpoint of the time when slots that nobody reads were projected as well
+            tensors = {name: value for name, value in tensors.items() if not name.startswith(UNREAD)}
         missing, foreign = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
         wrong = [n for n in own.keys() & tensors.keys() if own[n].shape != tensors[n].shape]
         if missing or foreign or wrong:
@@ -236,6 +238,7 @@ class MotionModel(nn.Module):
             return str(api.upload_folder(repo_id=repository, folder_path=folder))
 
 
+UNREAD = ("conditioning.projections.", "conditioning.null.")
 SIZES = ("layers", "width", "embedding", "heads", "codes", "codebooks")
 """Settings that say how large a model is."""
 

@@ -84,8 +84,7 @@ def import_m2s(weights: Path, out: Path) -> Path:
     )
     built = model.build(card, spec)
     own = built.own_state()
-    unread = {name for name in own if name.startswith(("conditioning.projections.", "conditioning.null."))}
-    missing = sorted(own.keys() - found.keys() - unread)
+    missing = sorted(own.keys() - found.keys())
     if missing:
         raise WeightsError(f"{weights}: lacks what becomes {missing[0]}; give checkpoints/M2SNet/*.pt")
     with torch.no_grad():

@@ -57,7 +57,7 @@ class BeatTracker(Space):
             raise ConfigError(f"beat_tracker: got slots {list(slots)}; it listens to exactly one, with encoder mel")
         if not 1 <= speed <= 2 or not 0 <= noise <= 1 or not 0 <= bands < 32:
             raise ConfigError(f"beat_tracker: speed {speed} (1 to 2), noise {noise} (0 to 1), bands {bands} (0 to 31)")
-        self.spec, self.slots, self.width = spec, tuple(slots), 8
+        self.spec, self.slots, self.width = spec, tuple(slots), 0
         self.speed, self.bands, self.noise = speed, bands, noise
         self.network = BeatNetwork(channels, width, layers, dropout=dropout)
 
@@ -114,8 +114,6 @@ class BeatTracker(Space):
         wrong = F.cross_entropy(heard.metre.transpose(1, 2), kind, reduction="none")
         parts["metre"] = _mean(wrong, known & (metre >= 0))
         total = 4 * parts["beat"] + parts["bar"] + 0.3 * parts["tempo"] + 0.3 * parts["metre"]
-        # It reads the encoder's own tokens; several processes want a gradient of the unused projection nonetheless.
-        total = total + 0.0 * given[self.slots[0]].tokens.sum()
         return {"loss": total, **{name: value.detach() for name, value in parts.items()}}
 
 

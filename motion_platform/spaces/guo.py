@@ -78,7 +78,7 @@ class Guo(Space):
     margin: of the training loss (mismatched pairs are pushed that far apart; Hadsell et al. 2006, equation 4).
     """
 
-    width = 1
+    width = 0
     """The conditioning's own projection is not used (the evaluator has its input layers): as small as can be."""
 
     def __init__(

@@ -67,6 +67,22 @@ def test_encode_by_hand():
     assert encoded["low"].mask.tolist() == [[False] * 3, [True] * 3, [True, False, False]]
 
 
+def test_without_a_width_the_encoders_own_tokens_come_through():
+    """For models that read an encoder's own tokens: no weight that nobody reads, and no gradient to invent."""
+    conditioning = Conditioning({"high": Words(), "low": Words()}, 0, {}).eval()
+    assert list(conditioning.parameters()) == []
+    assert conditioning.device == torch.device("cpu")
+    encoded, given = conditioning.encode(RAW), conditioning(RAW)
+    for slot in ("high", "low"):
+        assert given[slot].tokens[:, 0].eq(0).all()
+        assert given[slot].mask[:, 0].all()
+        assert torch.equal(given[slot].tokens[:, 1:], encoded[slot].tokens * encoded[slot].mask[..., None])
+        assert torch.equal(given[slot].encoded, encoded[slot].tokens)
+    nothing = conditioning.unconditional(2)["low"]
+    assert nothing.tokens.shape == (2, 1, 2)
+    assert nothing.tokens.eq(0).all()
+
+
 def test_project_puts_the_null_token_first():
     conditioning = make().eval()
     given = conditioning(RAW)

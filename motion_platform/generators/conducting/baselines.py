@@ -36,7 +36,7 @@ class Baseline(Generator):
 
     def __init__(self, spec: MotionSpec, slots: Sequence[str]) -> None:
         super().__init__()
-        self.spec, self.slots, self.width = spec, tuple(slots), 4
+        self.spec, self.slots, self.width = spec, tuple(slots), 0
         self.pose = nn.Parameter(torch.zeros(spec.dim))  # normalised: the statistics' mean to begin with
 
     def loss(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:

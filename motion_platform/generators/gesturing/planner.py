@@ -53,7 +53,7 @@ class GesturePlanner(Generator):
         fastest: float = 0.0,
     ) -> None:
         super().__init__()
-        self.spec, self.slots, self.width = spec, tuple(slots), 4
+        self.spec, self.slots, self.width = spec, tuple(slots), 0
         if not self.slots:
             raise ConfigError("gesture_planner: has no slot to hear speech through; give slot speech encoder prosody")
         if spec.skeleton != library.SKELETON:

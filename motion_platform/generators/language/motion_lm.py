@@ -123,7 +123,7 @@ class MotionLM(CodeGenerator):
                 raise ConfigError(f"motion_lm: {name}: got {value}; at least 1")
         if temperature < 0 or not 0 < top_p <= 1:
             raise ConfigError(f"motion_lm: got temperature {temperature}, top_p {top_p}; allowed: >= 0, above 0 to 1")
-        self.spec, self.slots, self.width = spec, tuple(slots), 1
+        self.spec, self.slots, self.width = spec, tuple(slots), 0
         self.set_tokenizer(tokenizer, spec)
         self.base = lm_lora.load(base, layers=layers, dtype=base_dtype, attention=attention, quantise=quantise)
         self.vocabulary = Vocabulary(
@@ -262,9 +262,8 @@ class MotionLM(CodeGenerator):
             errors = F.cross_entropy(self.logits(hidden[chosen], out).float(), index[chosen], reduction="sum")
             total, count = total + errors, count + int(chosen.sum())
             parts[name] = (errors / chosen.sum()).detach()
-        # Every parameter takes part in every step, or data-parallel training would wait for one that does not.
+        # The rows of codes take part in every step, captions alone too, or data-parallel training would wait for them.
         unused = sum(p.sum() for p in (self.rows, self.head_rows) if p is not None)
-        unused = unused + sum(c.tokens.sum() for c in given.values())
         return {"loss": total / max(count, 1) + 0.0 * unused, **parts}
 
     def _packed(self, made: Sequence[Exercise]) -> tuple[Tensor, Tensor, Tensor]:
