@@ -42,8 +42,9 @@ class Conditioning(nn.Module):
     encoders: slot -> encoder, in the model's order; slots whose frozen encoders have equal fingerprints share one.
     width: of the model's tokens; 0: nothing is projected, and the token that is always on is zero. dropout: slot ->
     probability of dropping it in training (a missing slot: 0). cache: where features of frozen encoders are kept
-    (default: in memory). noise: slot -> size of the Gaussian noise added to its tokens in training, as a share of their root mean square (a missing slot: 0): a caption then stands for the
-    wordings around it, and not for its exact point alone.
+    (default: in memory). noise: slot -> size of the Gaussian noise added to its tokens in training, as a share of their
+    root mean square (a missing slot: 0): a caption then stands for the wordings around it, and not for its exact point
+    alone.
 
     Only projections, null tokens and encoders that are trained are parameters of this module. A frozen encoder moves
     to this module's device when it is used.
