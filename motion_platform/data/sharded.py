@@ -207,14 +207,12 @@ class ShardedDataset(PreparedDataset):
 
     def _stream(self, address: str) -> Iterable[Any]:
         """The Arrow tables of a shard."""
-        from datasets import Features, load_dataset
+        from datasets import Dataset, Features
         from pyarrow.dataset import ParquetFragmentScanOptions
 
         schema = arrow_schema(self.streams, self.has_events, self.has_words, self.has_tokens)
-        stream = load_dataset(
-            "parquet",
-            data_files=[address],
-            split="train",
+        stream = Dataset.from_parquet(  # load_dataset would tell the hub of every shard
+            address,
             features=Features.from_arrow_schema(schema),
             streaming=True,
             # Reading ahead in one piece is for what is far away; here it would be a copy more.

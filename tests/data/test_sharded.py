@@ -97,6 +97,17 @@ def test_only_so_many_shards_are_in_memory(sharded):
     assert len(sharded._held) == 2
 
 
+def test_nobody_is_told_what_is_read(sharded, monkeypatch):
+    """``datasets.load_dataset`` counts at the hub; a node without network would wait for it at every shard."""
+    import socket
+
+    opened = []
+    monkeypatch.setattr(socket.socket, "connect", lambda *where: opened.append(where))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *where, **_: opened.append(where) or [])
+    sharded.shard(2)
+    assert not opened
+
+
 def test_an_address_is_read_as_a_folder_is(at_address, sharded):
     distant = PreparedDataset.open(at_address)
     assert distant.fingerprint == sharded.fingerprint
