@@ -130,7 +130,8 @@ def test_two_processes_give_the_gradients_and_the_validation_of_one(toy_data: Pa
     assert one_loss == pytest.approx(two_loss, rel=1e-4), "the loss of all processes is logged"
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(toy_data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_batch_system_save_and_say_how_to_go_on(toy_data: Path, tmp_path: Path, wish: int) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "cli.py", "train", "smoke/recogniser", f"data.folder={toy_data}", "train.steps=100000",
                "train.log_every=1", f"output={tmp_path / 'run'}", "--device", "cpu"]  # fmt: skip
@@ -138,7 +139,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(toy_data: Path, tmp_path: Path) -> N
     with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:
         for line in process.stdout:
             if line.startswith("step"):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(wish)
                 break
         _, error = process.communicate(timeout=900)
     assert process.returncode == 130
