@@ -42,9 +42,9 @@ def check_formats(paths: Sequence[Path], formats: Collection[str], *, any_case: 
 def check_folders(paths: Sequence[Path]) -> None:
     """UsageError for a file that cannot be written where it is to be: no folder there, no permission, a folder."""
     for path in paths:
-        if not path.parent.is_dir():
+        if not os.path.isdir(path.parent):
             raise UsageError(f"{path}: the folder {path.parent} does not exist")
-        if path.is_dir():
+        if os.path.isdir(path):
             raise UsageError(f"{path}: is a folder; give a file name")
         if not os.access(path.parent, os.W_OK):
             raise UsageError(f"{path}: the folder {path.parent} may not be written to")
@@ -57,12 +57,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         with atomic_path("out.bvh") as temporary:
             temporary.write_text(text)
 
-    When the block raises, the temporary file is removed and an older file at ``path`` stays as it was.
-    Errors: OutputError, one line, for a missing folder, a folder in the file's place, no permission, a full disk
-    (any OSError of the block); everything else passes through unchanged.
+    When the block raises, the temporary file is removed and an older file at ``path`` stays as it was. A symbolic link
+    stays one: the file that it names is written. Errors: OutputError, one line, for a missing folder, a folder in the
+    file's place, no permission, a full disk (any OSError of the block); everything else passes through unchanged.
     """
     path = Path(path)
     with _one_line(path):
+        if path.is_symlink():
+            path = path.resolve()
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; give a file name")
         if not path.parent.is_dir():

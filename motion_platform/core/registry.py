@@ -15,6 +15,7 @@ from typing import Any
 
 from motion_platform.core.catalog import BASES, CATALOG
 from motion_platform.core.errors import ConfigError, UnknownName
+from motion_platform.core.opening import short
 from motion_platform.core.settings import arguments, settings_of
 
 
@@ -97,3 +98,5 @@ def build(
         return cls(**filled)
     except ValueError as error:  # a component refuses a value: say in which recipe
         raise ConfigError(f"{place}: {error}") from error
+    except (ArithmeticError, RuntimeError, MemoryError) as error:  # what a library says to a width of -64
+        raise ConfigError(f"{place}: cannot be made with these settings: {short(error)}") from error

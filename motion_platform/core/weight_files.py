@@ -10,6 +10,8 @@ import hashlib
 import importlib.util
 import os
 import re
+import urllib.error
+import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,7 +226,7 @@ def from_hub(name: str) -> Path:
 
     Errors: WeightsError when the hub cannot be reached or has no such model.
     """
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     remedy = "give a local folder instead"
@@ -234,6 +236,8 @@ def from_hub(name: str) -> Path:
         try:
             return Path(snapshot_download(name, local_files_only=True, ignore_patterns=UNWANTED))
         except LocalEntryNotFoundError:
+            if not constants.HF_HUB_OFFLINE:
+                reach(constants.ENDPOINT)
             files = HfApi().list_repo_files(name)
             twice = ["*.bin"] if any(file.endswith(".safetensors") for file in files) else []
             return Path(snapshot_download(name, ignore_patterns=UNWANTED + twice))
@@ -242,6 +246,15 @@ def from_hub(name: str) -> Path:
         raise WeightsError(
             f"the weights {name!r} are not on this machine and the hub gave none: {cause}; {remedy}"
         ) from error
+
+
+def reach(address: str) -> None:
+    """Raise OSError where ``address`` cannot be reached; the hub's own client would go on trying for minutes."""
+    try:
+        with urllib.request.urlopen(address, timeout=10):
+            pass
+    except urllib.error.HTTPError:
+        pass  # somebody answered
 
 
 def sha256_of(path: Path) -> str:

@@ -11,15 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from motion_platform.core import gguf, weight_files
 from motion_platform.core.errors import UnknownName, WeightsError
-from motion_platform.core.weight_files import AUDIO_MODELS, LANGUAGE_MODELS, PACKAGED, AudioModel, LanguageModel
+from motion_platform.core.weight_files import AUDIO_MODELS, LANGUAGE_MODELS, PACKAGED, AudioModel, LanguageModel, reach
 
 
 def get(name: str, *, progress: Callable[[str], None] = lambda _: None) -> Path:
@@ -71,15 +69,6 @@ def from_hub(known: LanguageModel, progress: Callable[[str], None]) -> Path:
     if not isinstance(try_to_load_from_cache(known.repository, known.file, revision=known.revision), str):
         reach(constants.ENDPOINT)
     return Path(hf_hub_download(known.repository, known.file, revision=known.revision, etag_timeout=10))
-
-
-def reach(address: str) -> None:
-    """Raise OSError where ``address`` cannot be reached; the hub's own client would go on trying for minutes."""
-    try:
-        with urllib.request.urlopen(address, timeout=10):
-            pass
-    except urllib.error.HTTPError:
-        pass  # somebody answered
 
 
 def from_wheel(known: LanguageModel | AudioModel, scratch: Path) -> Path:

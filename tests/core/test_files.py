@@ -221,3 +221,19 @@ def test_the_place_where_one_stands_has_a_name(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     settle_folder(Path("."))
     settle(Path("x" * 300) / "model.yaml")
+
+
+def test_a_symbolic_link_stays_one_and_the_file_that_it_names_is_written(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("far/real.txt")
+    with atomic_path(tmp_path / "link.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "far" / "real.txt").read_text() == "new"
+
+
+def test_a_name_that_is_too_long_is_said_before_any_work(tmp_path: Path) -> None:
+    check_folders([tmp_path / ("a" * 300 + ".npz")])  # the writer says it, in one line
+    with pytest.raises(OutputError, match="name too long"), atomic_path(tmp_path / ("a" * 300 + ".npz")):
+        pass

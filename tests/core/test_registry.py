@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from motion_platform.core import registry
+from motion_platform.core.errors import ConfigError
 
 
 def test_a_plug_in_is_listed_with_its_class_and_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,3 +20,13 @@ def test_a_plug_in_is_listed_with_its_class_and_its_package(monkeypatch: pytest.
         assert registry.plugins("encoders") == ()
     finally:
         registry._plugins.cache_clear()
+
+
+def test_what_a_library_says_to_settings_is_one_line_with_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bad:
+        def __init__(self, share: float = 1.0) -> None:
+            self.share = 1 / share
+
+    monkeypatch.setattr(registry, "get", lambda kind, name, where="": Bad)
+    with pytest.raises(ConfigError, match=r"x\.yaml: bad: cannot be made with these settings: float division by zero"):
+        registry.build("metrics", "bad", {"share": 0.0}, where="x.yaml")

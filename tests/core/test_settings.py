@@ -96,3 +96,10 @@ def test_a_diffusion_model_declares_none_of_the_bases_settings(cls):
     assert len(shared) == 15
     assert not shared & settings_of(cls).keys()
     assert blocks_of(cls)["diffusion"] is DiffusionSettings
+
+
+@pytest.mark.parametrize("value", [0, -64, 10**7])
+def test_a_size_that_nobody_builds_is_refused_before_it_is_built(value):
+    with pytest.raises(ConfigError, match=rf"model: mdm\.width: got {value}; 1 to 65536 are allowed"):
+        arguments(MDM, {"width": value}, "model: mdm")
+    assert arguments(MDM, {"width": 64}, "model: mdm")["width"] == 64

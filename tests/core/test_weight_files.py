@@ -26,6 +26,7 @@ def no_hub(monkeypatch):
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    monkeypatch.setattr(weight_files, "reach", lambda address: None)
     return asked
 
 
@@ -103,6 +104,17 @@ def test_folder_without_a_model(tmp_path, no_hub):
         weight_files.find(tmp_path / "file.txt")
     with pytest.raises(WeightsError, match="empty"):
         weight_files.find(" ")
+
+
+def test_a_hub_out_of_reach_is_one_line_at_once(no_hub, monkeypatch):
+    def out_of_reach(address):
+        raise OSError(f"no way to {address}")
+
+    monkeypatch.setattr(weight_files, "reach", out_of_reach)
+    with pytest.raises(WeightsError, match="no way to http") as caught:
+        weight_files.find("owner/name")
+    assert "\n" not in str(caught.value)
+    assert no_hub == []  # its client, which goes on trying, was not asked
 
 
 def test_hub_names(no_hub):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ WRITERS = {
     ".mp4": "motion_platform.motion.render.video:write",
     ".png": "motion_platform.motion.render.filmstrip:write",
 }
+SLOWEST, FASTEST = 1 / 60, 1000.0
+"""Frames a second, as BVH may have."""
 FARTHEST, LONGEST_BONE = 1e4, 10.0
 """Metres."""
 MOST = {".mp4": 25, ".png": 12}
@@ -109,11 +112,15 @@ def load_all(
     missing, empty or broken file.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # false for a name that can be none, too
         raise DataError(f"{path}: is a folder; give a file")
-    if path.is_file():
+    if os.path.isfile(path):
         check_head(path)
     read = _function(readers(), path, "read")
+    if fps is not None and not SLOWEST <= fps <= FASTEST:
+        raise UsageError(
+            f"{path}: --fps {fps:g} (fps= in Python): {SLOWEST:.3f} to {FASTEST:g} frames a second are read"
+        )
     try:
         size = path.stat().st_size
     except OSError as error:

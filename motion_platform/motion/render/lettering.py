@@ -22,6 +22,7 @@ def font(points: int) -> Any:
 def wrap(text: str, width: int, points: int, lines: int) -> list[str]:
     """Break a text into at most ``lines`` lines of ``width`` pixels; what does not fit ends in an ellipsis."""
     face = font(points)
+    text = text.encode(errors="replace").decode()  # a file's name may hold bytes that are no character
     text = " ".join(text.split())[:2000]  # longer texts never fit, and measuring them takes time
     out = [""]
     for word in text.split(" "):

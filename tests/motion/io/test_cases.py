@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motion_platform.core.errors import DataError
+from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion import io
 from motion_platform.motion.retarget import to_humanml3d
 from motion_platform.motion.skeleton import get_skeleton
@@ -192,3 +192,19 @@ def test_joints_of_another_world_are_turned_by_the_option(up: str, tmp_path: Pat
     assert clip.info["up"] == up
     np.testing.assert_allclose(clip.joints, upright, atol=1e-6)
     assert ("lies, or is upside down" in str(io.load(tmp_path / "a.npy").info.get("notes"))) == (up != "y")
+
+
+@pytest.mark.parametrize("fps", [1e-9, 0.0, -30.0, math.nan, 1e9])
+def test_a_rate_that_nothing_has_is_refused(fps: float) -> None:
+    with pytest.raises(UsageError, match="--fps"):
+        io.load(CASES / "names_unity.bvh", fps=fps)
+
+
+def test_a_name_that_the_system_refuses_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="File name too long"):
+        io.load(tmp_path / ("a" * 300 + ".bvh"))
+
+
+def test_a_name_of_bytes_that_are_no_character_is_drawn(tmp_path: Path) -> None:
+    clip = io.load(CASES / "rows_one_more_than_declared.bvh").with_(name="bad\udcff")
+    assert io.save(clip, tmp_path / "x.png")[0].stat().st_size > 1000
