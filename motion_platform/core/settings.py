@@ -20,7 +20,7 @@ from typing import Any
 from motion_platform.core.errors import ConfigError, suggest
 
 LARGEST = {"layers": 1000, "heads": 1024, "width": 65_536, "hidden": 65_536, "dim": 65_536, "kernel": 4096}
-"""The largest of these settings that is built: a hundred times what anybody trains. The least is 1."""
+"""The largest of these settings that is built: far above what anybody trains."""
 
 
 def constructor_of(cls: type) -> Any:
@@ -133,5 +133,5 @@ def _check_types(hints: Mapping[str, Any], values: Mapping[str, Any], where: str
             if first["type"] == "literal_error" and typing.get_origin(hints[key]) is typing.Literal:
                 raise ConfigError(f"{where}.{key}: got {value!r}; {suggest(value, allowed)}") from error
             raise ConfigError(f"{where}.{key}: got {value!r}; {first['msg']}") from error
-        if key in LARGEST and isinstance(value, int | float) and not 1 <= value <= LARGEST[key]:
-            raise ConfigError(f"{where}.{key}: got {value!r}; 1 to {LARGEST[key]} are allowed")
+        if key in LARGEST and isinstance(value, int | float) and value > LARGEST[key]:
+            raise ConfigError(f"{where}.{key}: got {value!r}; at most {LARGEST[key]} is built")

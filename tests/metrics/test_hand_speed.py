@@ -67,3 +67,13 @@ def test_without_real_motion_it_refuses(oracles) -> None:
     motion = oracles.motion_of([oracles.standing(20)])
     with pytest.raises(DataError, match="no real motion"):
         HandSpeed().state(motion, replace(oracles.batch_of(motion), motion=None))
+
+
+def test_a_part_of_the_samples_is_held_against_their_own_clips(oracles) -> None:
+    made, real = [moving(oracles, 0.52), moving(oracles, 1.02)], [moving(oracles, 0.52), moving(oracles, 0.52)]
+    motion, truth = oracles.motion_of(made), oracles.motion_of(real)
+    state = HandSpeed().state(motion, replace(oracles.batch_of(motion), motion=truth))
+    for sample, distance in zip(sorted(state.ids), (0.0, 1.0), strict=True):
+        part = state.subset({sample})
+        assert len(part.rows) == len(part.real) == len(part.fastest) == 1
+        assert part.compute()["hand_speed"] == pytest.approx(distance, abs=1e-6)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from motion_platform.core.errors import UnknownName, UsageError
-from motion_platform.nn.diffusion import PREDICTIONS, SAMPLERS, NoiseSchedule, Sampler, shifted
+from motion_platform.nn.diffusion import PREDICTIONS, SAMPLERS, SCHEDULES, NoiseSchedule, Sampler, shifted
 
 MEAN, STD = 2.0, 0.5
 
@@ -231,3 +231,15 @@ def test_errors_say_what_is_allowed():
     for steps in (0, -1, 1001):
         with pytest.raises(UsageError, match="1 to 1000"):
             Sampler(NoiseSchedule(), "ddim", steps)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_for_epsilon_the_run_starts_where_the_signal_is_a_hundred_and_sixtieth(name):
+    """exp(-5.1) of the noise, as DPM-Solver's authors advise: as many steps may be asked for as lie before it."""
+    schedule = NoiseSchedule(name, 1000)
+    alphas = schedule.alphas_cumprod
+    before = int((np.sqrt(alphas / (1 - alphas)) >= math.exp(-5.1)).sum())
+    Sampler(schedule, "ddim", before, prediction="epsilon")
+    with pytest.raises(UsageError, match=f"allowed: 1 to {before}"):
+        Sampler(schedule, "ddim", before + 1, prediction="epsilon")
+    Sampler(schedule, "ddim", 1000)

@@ -53,3 +53,8 @@ def test_sizes_that_cannot_be_are_refused() -> None:
     for channels, dim in (([1, 2], 3), ([0, 1, 1], 3), ([1, 1, 1], 0)):
         with pytest.raises(ValueError, match="three groups"):
             MusicNetwork(channels, dim)
+
+
+def test_one_channel_and_one_number_a_token_are_the_least() -> None:
+    tiny = MusicNetwork((1, 1, 1), dim=1).eval()
+    assert tiny(torch.randn(1, 9, 128)).shape == (1, 3, 1)

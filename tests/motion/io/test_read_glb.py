@@ -18,7 +18,7 @@ from characters import PLACES, character_glb, container
 from motion_platform.core.errors import DataError
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.io import glb
+from motion_platform.motion.io import glb, read_glb
 from motion_platform.motion.retarget import to_humanml3d
 
 SAMPLE = Path(__file__).parents[3] / "motion_platform" / "sample"
@@ -182,3 +182,18 @@ def test_random_damage_is_never_a_foreign_error(tmp_path: Path) -> None:
         except DataError:
             continue
         assert all(np.isfinite(clip.joints).all() for clip in found)
+
+
+@pytest.mark.parametrize(
+    ("times", "rate", "uneven"),
+    [
+        (np.arange(40) / 30, 30.0, False),
+        (np.arange(40) / 29.97, 30.0, False),
+        (np.arange(6) * 0.5, read_glb.FPS, False),  # poses keyed by hand, evenly
+        (np.array([0, 0.1, 0.5, 0.52, 1.3]), read_glb.FPS, True),
+        (np.zeros(1), read_glb.FPS, False),
+    ],
+)
+def test_the_rate_is_that_of_the_densest_keys(times: np.ndarray, rate: float, uneven: bool) -> None:
+    few = (0, "rotation", times[:1], np.zeros((1, 4)), "LINEAR")
+    assert read_glb._rate([few, (0, "rotation", times, np.zeros((len(times), 4)), "LINEAR")]) == (rate, uneven)
