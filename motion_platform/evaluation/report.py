@@ -97,8 +97,8 @@ def arrow(summary: dict[str, Any]) -> str:
 
 def number(mean: float, interval: float | None) -> str:
     """``0.512 \u00b1 0.003``, with as many digits as the interval gives sense to."""
-    if not interval or max(interval, abs(mean)) < 5e-7:  # what arithmetic leaves of zero
-        return f"{mean:.4g}" if not interval else "0"
+    if not interval or interval < 5e-7:  # below it is what arithmetic leaves of zero
+        return "0" if interval and abs(mean) < 5e-7 else f"{mean:.4g}"
     digits = max(0, min(6, 1 - int(f"{interval:e}".rpartition("e")[2])))
     return f"{mean:.{digits}f} \u00b1 {interval:.{digits}f}"
 

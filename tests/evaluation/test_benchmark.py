@@ -293,6 +293,7 @@ def test_numbers_are_rounded_to_their_interval() -> None:
     assert report.number(1234.5, 78) == "1234 \u00b1 78"
     assert report.number(0.123456, None) == "0.1235"
     assert report.number(3e-13, 2e-13) == "0"
+    assert report.number(0.09375, 1e-17) == "0.09375"
 
 
 def test_the_report_is_one_page_that_asks_for_nothing(toy: Benchmark, tmp_path: Path) -> None:
