@@ -27,7 +27,11 @@ _NOT_BUT = re.compile(r"\bnot\s+(?P<what>[^,;.]+?)\s*,?\s+but\s+", re.IGNORECASE
 _TAIL = re.compile(
     r"[\s,]*\b(?:but\s+|and\s+)?(?:not|without|instead of|rather than|as opposed to|never|except)\b(?P<what>.*)$",
     re.IGNORECASE)  # fmt: skip
-_LEADING = re.compile(r"^(?:without|instead of|rather than)\s+(?P<what>[^,]+),\s*(?P<rest>.+)$", re.IGNORECASE)
+_LEADING = re.compile(
+    r"^(?:without|instead of|rather than)\s+(?P<what>[^,]+?)"
+    r"(?:,\s*|\s+(?=(?:he|she|they|we|you|i|someone|somebody|(?:an?|the)\s(?:\w+\s)?(?:person|man|woman|boy|girl))\s))(?P<rest>.+)$",
+    re.IGNORECASE,
+)
 _BODY = re.compile(
     r"\b(?:(?:the|his|her|their|both|a|one)\s+)*(?:left\s+|right\s+)?(?:hands?|arms?|legs?|foot|feet|knees?|elbows?|fists?|"
     r"head)\b", re.IGNORECASE)  # fmt: skip

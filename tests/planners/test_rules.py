@@ -39,6 +39,8 @@ LEFT_OUT = {
     "a man doesn't walk, he runs": ("a man runs", "a man doesn't walk"),
     "don't walk, run": ("a person runs", "don't walk"),
     "without moving the arms, a person walks": ("a person walks", "without moving the arms"),
+    "instead of walking she dances": ("she dances", "instead of walking"),
+    "without waving a person walks": ("a person walks", "without waving"),
     "a person walks instead of running": ("a person walks", "instead of running"),
 }
 NUMBERS = {
