@@ -47,12 +47,14 @@ def load(path: str | Path, *, rate: int = RATE) -> Audio:
     Errors: DataError, one line, for a file that is missing, holds no sound, is shorter than ``SHORTEST`` or is not
     finite.
     """
-    held, size = [], 0
+    samples, count = np.empty(0, np.float32), 0
     for piece in blocks(path, rate=rate):
-        held.append(piece)
-        size += piece.nbytes
-        check_budget(Path(path), size / ROOM, f"{size / 4 / rate / 60:.0f} minutes or more of sound")
-    samples = np.concatenate(held)
+        if count + len(piece) > len(samples):  # in place: pieces beside their sum are twice as much
+            samples.resize(count + max(len(piece), count // 4), refcheck=False)
+        samples[count : count + len(piece)] = piece
+        count += len(piece)
+        check_budget(Path(path), 4 * count / ROOM, f"{count / rate / 60:.0f} minutes or more of sound")
+    samples.resize(count, refcheck=False)
     return Audio(len(samples) / rate, samples, rate)
 
 

@@ -36,7 +36,7 @@ from motion_platform.generators.diffusion.settings import DiffusionSettings
 from motion_platform.generators.gesturing.planner import marks_of
 from motion_platform.motion.gesturing.accents import phrases_of
 from motion_platform.motion.gesturing.emotions import Manner, manners, mixed
-from motion_platform.motion.gesturing.finishing import paced, postured, rested, resting
+from motion_platform.motion.gesturing.finishing import BLOCK, paced, postured, rested, resting
 from motion_platform.motion.gesturing.library import SKELETON, packaged
 from motion_platform.motion.gesturing.perform import at_rest
 from motion_platform.motion.gesturing.stance import SETTLE, joined, smoothed, stand
@@ -46,8 +46,6 @@ from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.nn.frame_tokens import on_frames
 from motion_platform.nn.stroke_network import StrokeNetwork, strokes_of
 
-BLOCK = 4800
-"""Frames that are finished at a time."""
 MIN_FRAMES = 4
 """That a block has at the least."""
 TRACK = "track"
@@ -175,12 +173,12 @@ class GestureTwoStage(GestureDiffusion):
 
     def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:
         """The motion without jumps at its seams, on feet that stand, with bones of the skeleton's lengths; posture,
-        hands that rest in pauses and their speed as the settings say."""
+        hands that rest in pauses and their speed as the settings say. It is put into the motion's own memory."""
         representation = get_representation(motion.spec.representation)
         skeleton, fps = representation.skeleton, motion.spec.fps
         if not representation.needs_rotations or skeleton.offsets is None:
             return motion
-        x = torch.zeros_like(motion.x)
+        x = motion.x
         for row, length in enumerate(motion.lengths.tolist()):
             turned = self._turned(motion.x[row, :length], representation, fps)
             turned = self._mannered(turned, {slot: values[row] for slot, values in raw.items()}, fps)
@@ -206,6 +204,7 @@ class GestureTwoStage(GestureDiffusion):
             own = [seam - first for seam in seams if first < seam < end]
             whole = smoothed(joined(x[first:end].float().cpu().numpy(), own, fps), self.smoothing, fps)
             turned = representation.rotations(torch.from_numpy(whole).float())
+            assert turned is not None  # it needs rotations, so it has them
             parts.append(turned.numpy()[start - first : start - first + BLOCK])
         return np.concatenate(parts)
 
@@ -213,15 +212,15 @@ class GestureTwoStage(GestureDiffusion):
         """Rotations (T, J, 4) in the posture of the emotion, with hands that rest in the pauses of what is heard.
         told: slot -> the row's raw input."""
         audio = told.get(self.ear)
-        rests = self.rest > 0 and isinstance(audio, Audio)
-        if self.spec.skeleton != SKELETON or not (rests or self.posture):
+        if self.spec.skeleton != SKELETON or not (self.rest or self.posture):
             return turned
         seconds, manner = np.arange(len(turned)) / fps, manner_of(told.get(self.emotion_slot))
-        parts = [at_rest(packaged(), seconds[k : k + BLOCK], manner) for k in range(0, len(seconds), BLOCK)]
-        standing = np.concatenate([part.astype(np.float32) for part in parts])
+        standing = np.empty_like(turned)
+        for k in range(0, len(seconds), BLOCK):
+            standing[k : k + BLOCK] = at_rest(packaged(), seconds[k : k + BLOCK], manner)
         if self.posture:
             turned = postured(turned, standing, get_skeleton(SKELETON), fps)
-        if rests:
+        if self.rest and isinstance(audio, Audio):
             phrases = phrases_of(loudness(audio, fps)[:, None], fps)
             marks = times_of(told.get(self.stroke_slot) or "")
             turned = rested(turned, standing, resting(phrases, marks, self.rest, seconds))

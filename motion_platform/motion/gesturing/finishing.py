@@ -24,6 +24,8 @@ SLOW = 3.0
 REACH = 3
 """Frames on both sides that take over what a frame is too fast."""
 ROUNDS = 400
+BLOCK = 4800
+"""Frames that are looked at, or finished, at a time."""
 
 
 def resting(phrases: Sequence[Phrase], marks: Sequence[float], pause: float, seconds: np.ndarray) -> np.ndarray:
@@ -49,8 +51,10 @@ def resting(phrases: Sequence[Phrase], marks: Sequence[float], pause: float, sec
 def rested(rotations: np.ndarray, rest: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Local rotations (T, J, 4) and those of standing (T, J, 4) by weight (T,): frames of weight 0 stay as they are."""
     made = rotations.copy()
-    on = np.flatnonzero(weight > 0)
-    made[on] = blend(rotations[on], rest[on], np.broadcast_to(weight[on, None], rest[on].shape[:2]))
+    whole = np.flatnonzero(weight > 0)
+    for start in range(0, len(whole), BLOCK):
+        on = whole[start : start + BLOCK]
+        made[on] = blend(rotations[on], rest[on], np.broadcast_to(weight[on, None], rest[on].shape[:2]))
     return made
 
 
@@ -81,10 +85,12 @@ def paced(rotations: np.ndarray, skeleton: Skeleton, fps: float, fastest: float)
 
 def wrist_speeds(rotations: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:
     """(T - 1,) m/s of the faster wrist against the pelvis."""
-    joints = stand(rotations, skeleton).astype(np.float64)
     wrists = [skeleton.index("left_wrist"), skeleton.index("right_wrist")]
-    hands = joints[:, wrists] - joints[:, [skeleton.index("pelvis")]]
-    return np.linalg.norm(np.diff(hands, axis=0), axis=-1).max(-1, initial=0.0) * fps
+    hands = []
+    for start in range(0, len(rotations), BLOCK):  # all joints of an hour at once would take gigabytes
+        joints = stand(rotations[start : start + BLOCK], skeleton).astype(np.float64)
+        hands.append(joints[:, wrists] - joints[:, [skeleton.index("pelvis")]])
+    return np.linalg.norm(np.diff(np.concatenate(hands), axis=0), axis=-1).max(-1, initial=0.0) * fps
 
 
 def _slowed(rotations: np.ndarray, speed: np.ndarray, limit: float) -> np.ndarray:
