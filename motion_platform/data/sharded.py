@@ -1,7 +1,7 @@
 """A prepared set as sharded Parquet: read a shard at a time by ``datasets`` streaming, from a folder, a hub or an
 object store, behind the interface of :class:`PreparedDataset`.
 
-Rows are numbered through the shards in their order. In memory are five bytes a clip (its length, and whether it is
+Rows are numbered through the shards in their order. In memory are nine bytes a clip (its length, and whether it is
 mirrored) and the few shards that are in use, however many there are; a shard that is asked for is read whole, on a
 thread, and is then a small prepared set of its own. Shards of the training split hold clips in no order, so each of
 them is a sample of the whole; those of the other splits are in the order of the ids.
@@ -52,7 +52,7 @@ class ShardedDataset(PreparedDataset):
         self.describe(folder, meta)
         self.place = place.rstrip("/")
         self.shards = [ShardFile.model_validate(shard) for shard in meta["shards"]]
-        self.frames = index.column("frames").to_numpy()
+        self.frames = index.column("frames").to_numpy().astype(np.int64)
         self._mirror = index.column("mirrored").to_numpy()
         self._first = np.cumsum([0, *(shard.clips for shard in self.shards)])
         if not len(self.frames) == len(self._mirror) == self._first[-1]:

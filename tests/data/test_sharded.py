@@ -5,6 +5,7 @@ import shutil
 import fsspec
 import numpy as np
 import pytest
+import torch
 
 from motion_platform.core import registry
 from motion_platform.core.errors import DataError, MotionPlatformError, UnknownName, UsageError
@@ -61,6 +62,18 @@ def test_every_clip_is_there_once_as_it_was(sharded, sample_dataset):
         sharded.index("nobody")
     with pytest.raises(UnknownName):
         sharded.indices("tset")
+
+
+def test_whole_clips_are_collated_for_evaluation(sharded, sample_dataset):
+    spec, rows = sharded.spec("humanml3d_essential"), sharded.indices("test")[:3]
+    others = [sample_dataset.index(sharded.id(i)) for i in rows]
+    one, other = (
+        dataset.collate(chosen, spec, SLOTS, max_frames=None)
+        for dataset, chosen in ((sharded, rows), (sample_dataset, others))
+    )
+    assert one.ids == other.ids
+    assert torch.equal(one.motion.x, other.motion.x)
+    assert one.captions == other.captions
 
 
 def test_sound_events_and_words_are_there(gesture_folder, tmp_path):
