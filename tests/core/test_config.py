@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motion_platform.core import cards, config
+from motion_platform.core import cards, config, tasks
 from motion_platform.core.errors import ConfigError, UnknownName, UsageError
 
 SMOKE = cards.find("configs", "smoke/text_to_motion")
@@ -186,3 +186,5 @@ def test_what_a_recipe_leaves_out_is_what_it_was() -> None:
     train |= {"ema_decay": 0.999, "precision": "no", "log_every": 50, "save_every": 1000, "prefetch": 4}
     left_out = config.TrainRecipe(steps=1).model_dump()
     assert {key: left_out[key] for key in train} == train
+    keep = tasks.Keep(how="key_poses")
+    assert (keep.part, keep.poses, keep.pose_frames) == (0.2, [3, 5], 4)
