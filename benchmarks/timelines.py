@@ -107,7 +107,7 @@ def lengths_of(run: Run) -> dict[str, float]:
 
 def laid_end_to_end(run: Run, texts: Sequence[str], seconds: Sequence[float], seed: int) -> tuple[Clip, list[Clip]]:
     """The actions made alone and put behind each other in the model's own features; and each by itself."""
-    alone = generate.run(run, texts, seconds=seconds, seed=seed)
+    alone = generate.generate_texts(run, texts, seconds=seconds, seed=seed)
     x = torch.cat([features_of(clip, run.model.spec) for clip in alone])
     return clips_of(Motion(x[None], torch.tensor([len(x)]), run.model.spec))[0], alone
 

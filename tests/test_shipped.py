@@ -100,7 +100,7 @@ def test_the_language_model_speaks_and_moves() -> None:
     run = generate.load("motion_to_text", None)
     assert run.model.card.name == "motion_lm_small"
     clips = [io.load(sample.sample_root() / "bandai-namco" / f"{name}.bvh") for name in WAVES]
-    for said in caption.run(run, clips):
+    for said in caption.caption_clips(run, clips):
         assert "wav" in said.text, said
     model: MotionModel = run.model
     motion = model.generate({"text_high": ["a person waves", None]}, [80, 37], ["a", "b"], seed=1)

@@ -52,7 +52,7 @@ def caption(
         clips += found if number is None else [found[number - 1]]
     run = generate.load("motion_to_text", model, find_device(device))
     with Progress("reading motions") as progress:
-        said = engine.run(run, clips, samples=samples, seed=seed, names=names, progress=progress.show)
+        said = engine.caption_clips(run, clips, samples=samples, seed=seed, names=names, progress=progress.show)
     lines = describe(said, several=len(clips) > 1)
     print("\n".join(lines))
     print(who(said), file=sys.stderr)

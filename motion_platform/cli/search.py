@@ -86,5 +86,5 @@ def search(
     for hit in hits:
         print(f"{hit.distance:8.3f}  {hit.id:<{width}}  {hit.caption}".rstrip())
     if output:
-        found = [engine.clip_of(dataset, hit) for hit in hits]
+        found = [engine.clip_of_hit(dataset, hit) for hit in hits]
         save(found if clip is None else [clip.with_(captions=("searched for",)), *found], output)

@@ -81,7 +81,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Row:
+class PreparedRow:
     """One clip as it is stored: features (T, D); streams, events and spoken words as the writer takes them."""
 
     id: str
@@ -117,7 +117,7 @@ class Converted:
     """What became of an item: rows, or why there are none. remarks: (part of the item, why it was left out)."""
 
     item: Item
-    rows: list[Row] = field(default_factory=list)
+    rows: list[PreparedRow] = field(default_factory=list)
     error: str | None = None
     dropped: str | None = None
     nan: bool = False
@@ -277,11 +277,11 @@ def convert_file(item: Item, representation: str, mirror: bool, names: str | Non
         result.windows = math.ceil(frames / WINDOW) if item.repeats else 1
         result.long = frames > WINDOW and result.windows == 1
         for piece, id in _windows(clip, item.id, result.windows):
-            result.rows.append(Row(id, item.split, item.source, chosen.encode(piece.joints), item.words))
+            result.rows.append(PreparedRow(id, item.split, item.source, chosen.encode(piece.joints), item.words))
             if mirror:
                 words = item.mirror_words or item.words.mirrored()
                 features = chosen.encode(retarget.mirror(piece).joints)
-                result.rows.append(Row(f"{id}_m", item.split, item.source, features, words, mirrored=True))
+                result.rows.append(PreparedRow(f"{id}_m", item.split, item.source, features, words, mirrored=True))
     except MotionPlatformError as error:
         result.rows = []
         result.error, result.nan = str(error), "NaN" in str(error)

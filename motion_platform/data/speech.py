@@ -17,7 +17,7 @@ from motion_platform.audio import reading, text_grid
 from motion_platform.core.errors import DataError, MotionPlatformError
 from motion_platform.core.schema import Word
 from motion_platform.data.prepared import SAMPLES
-from motion_platform.data.source import MIN_FRAMES, Converted, DataSource, Item, Row
+from motion_platform.data.source import MIN_FRAMES, Converted, DataSource, Item, PreparedRow
 from motion_platform.motion import bodies, io
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.representations import get_representation
@@ -87,7 +87,7 @@ class SpeechSource(DataSource):
         words = self._words(path, len(samples) / RATE, frames / chosen.fps)
         result.long = True
         result.rows.append(
-            Row(item.id, item.split, item.source, features, item.words, streams={SAMPLES: heard}, spoken=words)
+            PreparedRow(item.id, item.split, item.source, features, item.words, streams={SAMPLES: heard}, spoken=words)
         )
 
     def _words(self, path: Path, seconds: float, until: float) -> tuple[Word, ...]:

@@ -42,7 +42,7 @@ from motion_platform.evaluation.bounds.motion import (
 from motion_platform.evaluation.judges import Judges
 from motion_platform.evaluation.low_text import low_text_of
 from motion_platform.evaluation.outside import OutsideMotions
-from motion_platform.evaluation.protocol import Plan, Row, Say
+from motion_platform.evaluation.protocol import Repeats, ResultRow, Say
 from motion_platform.evaluation.sources import Source, source_for
 from motion_platform.evaluation.testset import TestSet, slots_of_task
 from motion_platform.model.run import Run, load_run, open_data, spec_of, why_not
@@ -122,7 +122,7 @@ class Cell:
     """A measured row, its task, and the file that keeps it."""
 
     task: str
-    row: Row
+    row: ResultRow
 
 
 def read(name: str) -> Benchmark:
@@ -207,10 +207,10 @@ class Column:
 def measure_task(job: Job, task: Task, found: Column, device: str, rank: int, world: int, say: Say) -> None:
     """All rows of a task, into ``found``. Errors: those of the data and of the metrics, which are those of all rows."""
     test = test_set(job.benchmark, task)
-    loader = Loader(job, task, device)
+    loader = RunLoader(job, task, device)
     for source, judges, about in plan_rows(job, task, test, loader, say, found.why):
         for seed in job.benchmark.seeds:
-            plan = Plan(
+            plan = Repeats(
                 job.benchmark.repeats or task.protocol.repeats,
                 job.benchmark.several_repeats or task.protocol.several_repeats,
                 seed,
@@ -254,7 +254,7 @@ def test_set(benchmark: Benchmark, task: Task) -> TestSet:
     )
 
 
-class Loader:
+class RunLoader:
     """The models of a benchmark, one in memory at a time: a sweep over settings loads its model once."""
 
     def __init__(self, job: Job, task: Task, device: str) -> None:
@@ -277,7 +277,7 @@ class Loader:
 
 
 def plan_rows(
-    job: Job, task: Task, test: TestSet, loader: Loader, say: Say, left_out: dict[str, MotionPlatformError]
+    job: Job, task: Task, test: TestSet, loader: RunLoader, say: Say, left_out: dict[str, MotionPlatformError]
 ) -> Iterator[tuple[Source, Judges, dict[str, Any]]]:
     """(who makes the motions, who judges them, what else to say), in the order of the table. left_out: gets the entries
     that are not here or cannot do the task, and why."""
@@ -352,7 +352,7 @@ def facts_of(task: Task, judges: Judges, device: str) -> dict[str, Any]:
     }
 
 
-def cell_key(task: Task, source: Source, judges: Judges, plan: Plan) -> str:
+def cell_key(task: Task, source: Source, judges: Judges, plan: Repeats) -> str:
     """A hash of everything that decides the numbers of a cell."""
     return provenance.digest(
         {
@@ -367,12 +367,12 @@ def cell_key(task: Task, source: Source, judges: Judges, plan: Plan) -> str:
     )
 
 
-def cell_path(job: Job, task: Task, source: Source, plan: Plan) -> Path:
+def cell_path(job: Job, task: Task, source: Source, plan: Repeats) -> Path:
     """The file of a cell."""
     return job.out / "cells" / f"{slug(source.name)}__{task.task}__seed{plan.seed}.json"
 
 
-def find(job: Job, task: Task, source: Source, judges: Judges, plan: Plan, say: Say) -> Row | None:
+def find(job: Job, task: Task, source: Source, judges: Judges, plan: Repeats, say: Say) -> ResultRow | None:
     """The kept cell, or None when there is none, when it is not whole, or when it was measured under other settings."""
     if job.out is None or not results.is_there(path := cell_path(job, task, source, plan)):
         return None

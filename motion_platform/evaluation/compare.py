@@ -23,7 +23,7 @@ from motion_platform.core import registry
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.opening import short
 from motion_platform.evaluation import results
-from motion_platform.evaluation.protocol import Row
+from motion_platform.evaluation.protocol import ResultRow
 from motion_platform.metrics.sets import Rows, SetMetric
 
 WITH_REPLACEMENT = ("frechet", "frechet_normalised", "multimodal_distance")
@@ -54,7 +54,7 @@ class Difference:
         return self.p is not None and self.p < ALPHA
 
 
-def load_row(name: str) -> Row:
+def load_row(name: str) -> ResultRow:
     """The model's row of a result file: ``FILE.json``, or ``FILE.json:ROW`` for another row of it.
 
     Errors: UsageError, DataError.
@@ -75,7 +75,9 @@ def load_row(name: str) -> Row:
     raise UsageError(f"{path}: has no row {wanted!r}; its rows: {known}")
 
 
-def compare(a: Row, b: Row, *, resamples: int = 1000, set_resamples: int = 200, seed: int = 0) -> list[Difference]:
+def compare(
+    a: ResultRow, b: ResultRow, *, resamples: int = 1000, set_resamples: int = 200, seed: int = 0
+) -> list[Difference]:
     """All values that both rows have. Errors: DataError for rows of another task, data or choice of clips, and for rows
     that do not hold what a result does."""
     try:
@@ -87,7 +89,7 @@ def compare(a: Row, b: Row, *, resamples: int = 1000, set_resamples: int = 200, 
         ) from error
 
 
-def _compared(a: Row, b: Row, resamples: int, set_resamples: int, seed: int) -> list[Difference]:
+def _compared(a: ResultRow, b: ResultRow, resamples: int, set_resamples: int, seed: int) -> list[Difference]:
     for key in ("task", "split"):
         if a.facts.get(key) != b.facts.get(key):
             raise DataError(f"compare: {key} is {a.facts.get(key)!r} for A and {b.facts.get(key)!r} for B")
@@ -122,8 +124,8 @@ def _compared(a: Row, b: Row, resamples: int, set_resamples: int, seed: int) -> 
 
 def _error(
     name: str,
-    a: Row,
-    b: Row,
+    a: ResultRow,
+    b: ResultRow,
     resamples: int,
     set_resamples: int,
     seed: int,
@@ -146,13 +148,13 @@ def _error(
     return math.sqrt(spread[0] / n + spread[1] / m), BY_REPEATS
 
 
-def _recordings(row: Row) -> np.ndarray:
+def _recordings(row: ResultRow) -> np.ndarray:
     """(n,) the number of the recording of every clip; results of older versions know none: a clip each."""
     names = row.arrays.get("recordings", row.arrays["ids"])
     return np.unique(names, return_inverse=True)[1]
 
 
-def _by_recording(sums: np.ndarray, row: Row) -> np.ndarray:
+def _by_recording(sums: np.ndarray, row: ResultRow) -> np.ndarray:
     """(n, 2) sum and weight of every clip -> the same of every recording."""
     recordings = _recordings(row)
     return np.stack([np.bincount(recordings, weights=column) for column in sums.T], 1)
@@ -170,7 +172,9 @@ def clip_error(a: np.ndarray, b: np.ndarray, resamples: int, seed: int) -> float
     return float(np.std(differences, ddof=1))
 
 
-def _set_errors(summary: dict[str, Any], a: Row, b: Row, resamples: int, seed: int) -> dict[str, tuple[float, str]]:
+def _set_errors(
+    summary: dict[str, Any], a: ResultRow, b: ResultRow, resamples: int, seed: int
+) -> dict[str, tuple[float, str]]:
     """value -> standard error, for a metric of a set whose embeddings are kept; {} for any other."""
     cls = registry.get("metrics", summary["metric"])
     if not issubclass(cls, SetMetric) or cls is registry.get("metrics", "multimodality"):
@@ -198,7 +202,7 @@ def _set_errors(summary: dict[str, Any], a: Row, b: Row, resamples: int, seed: i
     return {value: (float(np.std(of, ddof=1)), BY_EMBEDDINGS) for value, of in differences.items()}
 
 
-def _rows(row: Row, space: str | None, needs: str | None) -> Rows | None:
+def _rows(row: ResultRow, space: str | None, needs: str | None) -> Rows | None:
     parts = {part: row.arrays.get(f"space/{space}/{part}") for part in ("motion", "truth", "text")}
     if parts["motion"] is None or (needs in ("truth", "text") and parts[needs] is None):
         return None
@@ -207,7 +211,7 @@ def _rows(row: Row, space: str | None, needs: str | None) -> Rows | None:
     return Rows(row.arrays["ids"].tolist(), captions=None if captions is None else captions.tolist(), **doubles)
 
 
-def in_words(found: list[Difference], a: str, b: str, real: Row | None = None) -> list[str]:
+def in_words(found: list[Difference], a: str, b: str, real: ResultRow | None = None) -> list[str]:
     """One sentence a value; ``real``: the row of real motion, which decides what is better where no direction does."""
     lines = []
     for each in found:
@@ -234,7 +238,7 @@ def p_text(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def _better(each: Difference, real: Row | None) -> bool | None:
+def _better(each: Difference, real: ResultRow | None) -> bool | None:
     """Is B better? None where the metric has no direction and there is no real motion to be near to."""
     if each.higher_is_better is not None:
         return (each.difference > 0) == each.higher_is_better
@@ -244,7 +248,7 @@ def _better(each: Difference, real: Row | None) -> bool | None:
     return abs(each.b - target) < abs(each.a - target)
 
 
-def real_motion(name: str) -> Row | None:
+def real_motion(name: str) -> ResultRow | None:
     """The row of real motion that belongs to a result file: in it, or in the cell beside it."""
     path = Path(name.rpartition(":")[0] if ".json:" in name else name)
     header, rows = results.load(path)

@@ -113,7 +113,7 @@ def measure(
                     part.refused[judge.label] = str(error)
             for b, (row, _) in enumerate(items):
                 if row in shown and judges.test.dataset.id(row) not in found.shown:
-                    part.shown[judges.test.dataset.id(row)] = joints_of(motion, b)
+                    part.shown[judges.test.dataset.id(row)] = row_joints(motion, b)
                     if captions is not None:
                         part.said[judges.test.dataset.id(row)] = captions[b]
             found = found.merge(part)
@@ -214,7 +214,7 @@ def check_made(made: Prediction, ids: Sequence[str], who: str) -> list[str] | No
     return list(made)
 
 
-def joints_of(motion: Motion, b: int) -> np.ndarray:
+def row_joints(motion: Motion, b: int) -> np.ndarray:
     """(T, J, 3) float32 metres of one motion of a batch."""
     x = motion.x[b, : int(motion.lengths[b])].detach().float().cpu()
     return get_representation(motion.spec.representation).decode(x).numpy().astype(np.float32)

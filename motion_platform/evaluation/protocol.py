@@ -32,7 +32,7 @@ ONE_MOTION = "it needs several motions for one clip, and here there is one"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Repeats:
     """seed: of the whole evaluation; the seed of repeat k is 1000 seed + k. shown: how many clips the report shows."""
 
     repeats: int = 20
@@ -45,7 +45,7 @@ class Plan:
 
 
 @dataclass
-class Row:
+class ResultRow:
     """One row of a table: ``facts`` are plain values for JSON, ``arrays`` what a comparison and the report need.
 
     arrays: ``ids``, ``recordings`` (n,); ``point/<value>`` (n, 2) sum and weight of every clip, over all repeats;
@@ -59,12 +59,12 @@ class Row:
 def row(
     source: Source,
     judges: Judges,
-    plan: Plan,
+    plan: Repeats,
     *,
     rank: int = 0,
     world: int = 1,
     say: Say | None = None,
-) -> Row:
+) -> ResultRow:
     """Measure one source by the whole protocol; the same row on every process. Errors: those of ``measure``."""
     say = say or (lambda _: None)
     began, test = time.perf_counter(), judges.test
@@ -143,12 +143,12 @@ def row(
     }
     if said:
         facts["said"] = said
-    return Row(facts, arrays)
+    return ResultRow(facts, arrays)
 
 
-def not_measured(name: str, why: str) -> Row:
+def not_measured(name: str, why: str) -> ResultRow:
     """The row of one that gives no number at all."""
-    return Row({"name": name, "kind": "model", "metrics": {}, "refused": {"": why}})
+    return ResultRow({"name": name, "kind": "model", "metrics": {}, "refused": {"": why}})
 
 
 def _over_recordings(found: Pass, judges: Sequence[Judge], recordings: dict[str, str]) -> dict[str, float]:

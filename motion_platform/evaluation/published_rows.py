@@ -10,7 +10,7 @@ from motion_platform.core import config
 from motion_platform.core.config import Strict
 from motion_platform.core.errors import DataError
 from motion_platform.core.packaged import packaged_yaml
-from motion_platform.evaluation.protocol import Row
+from motion_platform.evaluation.protocol import ResultRow
 from motion_platform.evaluation.report import number
 
 FILE = "published_rows.yaml"
@@ -45,7 +45,7 @@ def read() -> PublishedRows:
     return found
 
 
-def beside(ours: Row) -> str:
+def beside(ours: ResultRow) -> str:
     """A table in Markdown: our row, then every published one of its task and data set, with the marks of its scale.
 
     Numbers in a space stand in the table only where ours was measured in the same evaluator. DataError where no paper

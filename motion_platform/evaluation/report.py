@@ -15,7 +15,7 @@ from motion_platform.core.errors import OutputError
 from motion_platform.core.files import atomic_path
 from motion_platform.evaluation import plots
 from motion_platform.evaluation.benchmark import Cell
-from motion_platform.evaluation.protocol import Row, mean_and_interval
+from motion_platform.evaluation.protocol import ResultRow, mean_and_interval
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import html as player
 from motion_platform.motion.skeleton import get_skeleton
@@ -37,7 +37,7 @@ class Line:
     name: str
     kind: str
     values: dict[str, tuple[float, float | None, int]]
-    rows: list[Row]
+    rows: list[ResultRow]
 
     @property
     def seconds(self) -> float | None:
@@ -46,9 +46,9 @@ class Line:
         return sum(found) / len(found) if found else None
 
 
-def lines_of(rows: Sequence[Row]) -> list[Line]:
+def lines_of(rows: Sequence[ResultRow]) -> list[Line]:
     """Rows of one task, those of the same name and other seeds put together (their repeats are pooled)."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[ResultRow]] = {}
     for row in rows:
         groups.setdefault(row.facts["name"], []).append(row)
     lines = []
@@ -142,7 +142,7 @@ def refusals(lines: Sequence[Line]) -> list[str]:
     return [f"- Not measured for {', '.join(names)}: {why}" for why, names in found.items()]
 
 
-def text_table(rows: Sequence[Row]) -> str:
+def text_table(rows: Sequence[ResultRow]) -> str:
     """For a terminal: values downwards, rows of the table across."""
     lines = lines_of(rows)
     values = about(lines)

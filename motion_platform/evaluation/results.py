@@ -17,14 +17,14 @@ import numpy as np
 from motion_platform.core.errors import DataError
 from motion_platform.core.files import atomic_files, settle
 from motion_platform.core.opening import read_json, short
-from motion_platform.evaluation.protocol import Row
+from motion_platform.evaluation.protocol import ResultRow
 from motion_platform.evaluation.provenance import digest
 from motion_platform.motion.io.arrays import load_arrays
 
 FORMAT = 1
 
 
-def save(path: Path, rows: Sequence[Row], header: dict[str, Any]) -> None:
+def save(path: Path, rows: Sequence[ResultRow], header: dict[str, Any]) -> None:
     """Write ``path`` (.json) and its arrays beside it (.npz). Errors: OutputError."""
     arrays = {f"{i}/{name}": array for i, row in enumerate(rows) for name, array in row.arrays.items()}
     with atomic_files(path) as partial:
@@ -43,7 +43,7 @@ def is_there(path: Path) -> bool:
     return path.is_file()
 
 
-def load(path: Path) -> tuple[dict[str, Any], list[Row]]:
+def load(path: Path) -> tuple[dict[str, Any], list[ResultRow]]:
     """(header, rows). DataError for what is missing, half-written, changed or of another version."""
     settle(path)
     try:
@@ -65,7 +65,7 @@ def load(path: Path) -> tuple[dict[str, Any], list[Row]]:
         raise DataError(f"{beside}: is missing; it belongs to {path.name}") from error
     if hashlib.sha256(data).hexdigest() != arrays_sha256:
         raise DataError(f"{beside}: is not whole, or not of {path.name}")
-    rows = [Row(each, {}) for each in facts]
+    rows = [ResultRow(each, {}) for each in facts]
     for key, array in load_arrays(beside).items():
         i, _, name = key.partition("/")
         if not name or i not in map(str, range(len(rows))):

@@ -34,7 +34,7 @@ class Caption:
     by: str = ""
 
 
-def run(
+def caption_clips(
     run: Run,
     clips: Sequence[Clip],
     *,

@@ -16,7 +16,7 @@ from motion_platform.model.run import Run, load_run, why_not
 from motion_platform.motion.bodies import clips_of
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines.events import events_of
-from motion_platform.pipelines.inputs import Row, check_values, read_row
+from motion_platform.pipelines.inputs import InputRow, check_values, read_row
 from motion_platform.pipelines.provenance import provenance
 from motion_platform.pipelines.texts import slots_of, sound_slots
 
@@ -103,7 +103,7 @@ def make(
     return clips
 
 
-def _frames(run: Run, rows: Sequence[Row], seconds: Sequence[float | None]) -> list[int]:
+def _frames(run: Run, rows: Sequence[InputRow], seconds: Sequence[float | None]) -> list[int]:
     """How many frames each row lasts: as its recording, as asked, as learned, or ``UNKNOWN_SECONDS``."""
     fps = run.model.spec.fps
     lasting = [next((read.seconds for read in row.of.values() if read.seconds is not None), None) for row in rows]
@@ -128,7 +128,7 @@ def _parts(frames: Sequence[int], samples: int, heard: bool) -> list[list[tuple[
     return [jobs[start : start + most] for start in range(0, len(jobs), most)]
 
 
-def _id(row: Row, sample: int) -> str:
+def _id(row: InputRow, sample: int) -> str:
     """What a sample's noise depends on, beside the seed: its words, then its recording and labels, then its number."""
     texts, heard = row.said("text"), row.said("audio")
     words = [] if heard and not any(texts) else [*texts, "", ""][: max(2, len(texts))]
@@ -137,12 +137,12 @@ def _id(row: Row, sample: int) -> str:
     return "|".join([*words, *sound, str(sample)])
 
 
-def _name(row: Row, count: int) -> str:
+def _name(row: InputRow, count: int) -> str:
     heard = row.first("audio")
     return heard[1].said if heard else f"{count} motions" if count > 1 else "motion"
 
 
-def _dressed(run: Run, row: Row, clip: Clip, *, number: int, sample: int, samples: int, seed: int) -> Clip:
+def _dressed(run: Run, row: InputRow, clip: Clip, *, number: int, sample: int, samples: int, seed: int) -> Clip:
     """The clip with its name, captions and provenance, and the recording that sounds with it."""
     info: dict[str, Any] = provenance(run, seed) | {"sample": sample}
     texts, heard = [text for text in row.said("text") if text], row.first("audio")
@@ -163,7 +163,7 @@ def _dressed(run: Run, row: Row, clip: Clip, *, number: int, sample: int, sample
     return clip.with_(name=name, captions=(*texts, caption), info=info, audio=path)
 
 
-def _with_events(run: Run, rows: Sequence[Row], clips: list[Clip], samples: int) -> list[Clip]:
+def _with_events(run: Run, rows: Sequence[InputRow], clips: list[Clip], samples: int) -> list[Clip]:
     """The clips of recordings with the beats and bars that are heard in them."""
     kept: dict[int, Mapping[str, Any]] = {}
     made = []
@@ -225,7 +225,7 @@ def inputs_of(
     return given, count
 
 
-def run(
+def generate_texts(
     run: Run,
     texts: Sequence[str | None],
     low_texts: Sequence[str | None] = (),

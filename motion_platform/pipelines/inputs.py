@@ -30,7 +30,7 @@ class Read:
 
 
 @dataclass(frozen=True)
-class Row:
+class InputRow:
     """All inputs of one motion: slot -> what was read."""
 
     of: Mapping[str, Read]
@@ -110,7 +110,7 @@ def check_values(run: Run, given: Mapping[str, Sequence[Any]], count: int) -> No
                 texts.label_of(run, slot, value)
 
 
-def read_row(run: Run, given: Mapping[str, Sequence[Any]], number: int, seconds: float | None) -> Row:
+def read_row(run: Run, given: Mapping[str, Sequence[Any]], number: int, seconds: float | None) -> InputRow:
     """Row ``number`` of the inputs. given: slot -> one value for all rows, or one a row. seconds: the cut of the row.
 
     A value that stands in several slots is read once. Recordings get the words that are said in them, and a slot of
@@ -133,4 +133,4 @@ def read_row(run: Run, given: Mapping[str, Sequence[Any]], number: int, seconds:
             if run.task.reads[other] == "audio":
                 of[other] = replace(of[other], value=audio)
         of[slot] = Read(audio, "")
-    return Row(of, {slot: run.task.reads[slot] for slot in given})
+    return InputRow(of, {slot: run.task.reads[slot] for slot in given})

@@ -56,7 +56,9 @@ def make(
                 if say is not None:
                     say(f"low-level text of {texts[k]!r} by {name}: {filled[k]}")
         made.append(
-            generate.run(run, texts, filled, seconds=seconds, seed=seed + sample, sampling=sampling, progress=progress)
+            generate.generate_texts(
+                run, texts, filled, seconds=seconds, seed=seed + sample, sampling=sampling, progress=progress
+            )
         )
     clips = [made[sample][k] for k in range(len(texts)) for sample in range(samples)]
     return [clip.with_(name=f"motion_{number:03d}") for number, clip in enumerate(clips, 1)]

@@ -183,7 +183,7 @@ class Pipeline:
         from motion_platform.pipelines import caption
 
         each = [_clip(clip) for clip in (clips if isinstance(clips, (list, tuple)) else [clips])]
-        return [found.text for found in caption.run(self.run, each, samples=samples, seed=seed)]
+        return [found.text for found in caption.caption_clips(self.run, each, samples=samples, seed=seed)]
 
     def seconds(self, text: str | Sequence[str]) -> list[float]:
         """How long motions of these sentences last. UsageError for a model that has not learned it."""

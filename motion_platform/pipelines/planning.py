@@ -144,7 +144,7 @@ def make(
     strangers = check_known(run, [each for words in asked for each in words], strict=strict, say=say)
     unknown = [[strangers[each] for each in words if each in strangers] for words in asked]
     if not any(plans):
-        clips = generate.run(
+        clips = generate.generate_texts(
             run, texts, low_texts, seconds=seconds, samples=samples, seed=seed, sampling=sampling, progress=progress
         )
         return [with_answers(run, clip, unknown[number // samples]) for number, clip in enumerate(clips)]
@@ -174,7 +174,7 @@ def make(
     for seconds_known in (False, True):  # those of a known length and those that last as they like
         rows = [k for k in range(len(texts)) if k not in whole and (lengths[k] is not None) == seconds_known]
         if rows:
-            clips = generate.run(
+            clips = generate.generate_texts(
                 run,
                 [words[k] for k in rows],
                 seconds=[lengths[k] for k in rows] if seconds_known else (),

@@ -93,7 +93,7 @@ def by_motion(
     return list(different.values())[:top], nearest
 
 
-def clip_of(dataset: PreparedDataset, hit: Hit) -> Clip:
+def clip_of_hit(dataset: PreparedDataset, hit: Hit) -> Clip:
     """The clip of an answer, for showing it."""
     joints = get_representation(dataset.representation).decode(torch.tensor(dataset.features(hit.row))).numpy()
     skeleton = get_skeleton(get_representation(dataset.representation).skeleton.name)

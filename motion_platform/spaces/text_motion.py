@@ -60,7 +60,7 @@ def motion_features(joints: Tensor, fps: float, skeleton: str = "humanml3d") -> 
     return torch.cat([body_features(joints, fps, skeleton), feet], -1)
 
 
-def contrast(logits: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+def contrastive_loss(logits: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
     """InfoNCE of (B, B) logits with any number of positives a row; entries in neither mask do not count.
 
     Row i: mean over its positives p of -log(exp(l_ip) / (exp(l_ip) + sum over negatives n of exp(l_in))): positives do
@@ -221,8 +221,8 @@ class TextMotion(Space):
         positive, negative = relations(captions, batch.labels, self._alike(given), self.near_equal)
         real = said[:, None] & said[None, :]  # a clip whose caption is missing or dropped takes no part
         logits = self.logits(text, motion)
-        forth = contrast(logits, positive & real, negative & real)
-        total = (forth + contrast(logits.T, positive.T & real, negative.T & real)) / 2
+        forth = contrastive_loss(logits, positive & real, negative & real)
+        total = (forth + contrastive_loss(logits.T, positive.T & real, negative.T & real)) / 2
         with torch.no_grad():
             best = logits.masked_fill(~real, -torch.inf).argmax(1, keepdim=True)
             hits = positive.gather(1, best)[:, 0] & said

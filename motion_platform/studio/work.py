@@ -89,7 +89,7 @@ class Work:
 
             names = asked.clips if isinstance(asked.clips, list) else [asked.clips]
             clips = [self.clip(name) for name in names]
-            for found in caption.run(pipeline.run, clips, samples=asked.samples, seed=asked.seed):
+            for found in caption.caption_clips(pipeline.run, clips, samples=asked.samples, seed=asked.seed):
                 job.answer["captions"].append({"model": model, **vars(found)})
         else:
             self._add(job, model, self._clips(job, pipeline, asked))

@@ -9,7 +9,7 @@ import pytest
 from motion_platform.core.errors import DataError, OutputError, UsageError
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.preparing import PARTS, prepare_shards
-from motion_platform.data.source import Converted, DataSource, Item, Row, Words
+from motion_platform.data.source import Converted, DataSource, Item, PreparedRow, Words
 from motion_platform.data.sources.sample import Sample
 
 
@@ -34,7 +34,7 @@ class Walks(DataSource):
         random = np.random.default_rng(sum(item.id.encode()))
         features = random.normal(size=(random.integers(10, 20), 263)).astype(np.float32)
         words = Words((f"a person does {item.id}",), labels={"content": item.id})
-        return Converted(item, [Row(item.id, item.split, item.source, features, words)], side_checked=True)
+        return Converted(item, [PreparedRow(item.id, item.split, item.source, features, words)], side_checked=True)
 
 
 class Cut(Walks):

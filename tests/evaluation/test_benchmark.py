@@ -24,7 +24,7 @@ from motion_platform.evaluation import benchmark, compare, outside, processes, r
 from motion_platform.evaluation.benchmark import Benchmark, Entry, Job
 from motion_platform.evaluation.bounds.motion import RealMotion
 from motion_platform.evaluation.judges import Judges
-from motion_platform.evaluation.protocol import Plan, Row, row
+from motion_platform.evaluation.protocol import Repeats, ResultRow, row
 from motion_platform.evaluation.testset import TestSet
 from motion_platform.model.motion_model import MotionModel
 from motion_platform.motion.representations import get_representation
@@ -64,7 +64,7 @@ def toy(models: Path, toy_data: Path) -> Benchmark:
     )
 
 
-def run(described: Benchmark, out: Path | None = None, **settings) -> dict[str, Row]:
+def run(described: Benchmark, out: Path | None = None, **settings) -> dict[str, ResultRow]:
     cells = benchmark.run(Job(described, out, quiet=True, **settings))
     return {cell.row.facts["name"]: cell.row for cell in cells}
 
@@ -194,14 +194,14 @@ def test_motions_from_elsewhere_are_scored_as_they_are(theirs: Path, sample_fold
     dataset = PreparedDataset.open(sample_folder)
     metrics = [MetricRecipe(name=name) for name in ("mpjpe", "floating", "jerk")]
     judges = Judges(metrics, TestSet(dataset, "test"))
-    real = row(RealMotion(), judges, Plan(repeats=3)).facts["metrics"]
-    made = row(outside.OutsideMotions(theirs), judges, Plan(repeats=3)).facts["metrics"]
+    real = row(RealMotion(), judges, Repeats(repeats=3)).facts["metrics"]
+    made = row(outside.OutsideMotions(theirs), judges, Repeats(repeats=3)).facts["metrics"]
     assert made["mpjpe"]["mean"] < 0.1  # millimetres: joints in float32, turned into features and back
     for name in ("floating", "jerk"):
         assert made[name]["mean"] == pytest.approx(real[name]["mean"], rel=1e-3, abs=1e-3)
     sample = dataset.ids("test")[0]
     np.save(theirs / f"{sample}.npy", dataset.features(dataset.index(sample)))  # features, (T, 263), among joints
-    mixed = row(outside.OutsideMotions(theirs), judges, Plan(repeats=1)).facts["metrics"]
+    mixed = row(outside.OutsideMotions(theirs), judges, Repeats(repeats=1)).facts["metrics"]
     assert mixed["mpjpe"]["mean"] < 0.1
 
 
@@ -223,7 +223,7 @@ def test_bad_folders_are_refused(theirs: Path, sample_folder: Path, tmp_path: Pa
     first, second, *_ = test.ids
 
     def score() -> None:
-        row(outside.OutsideMotions(theirs), judges, Plan(repeats=1))
+        row(outside.OutsideMotions(theirs), judges, Repeats(repeats=1))
 
     joints = np.load(theirs / f"{first}.npy")
     broken = joints.copy()
@@ -269,7 +269,7 @@ def test_a_comparison_says_what_is_significant(toy: Benchmark) -> None:
     assert found["frechet"].method == compare.BY_EMBEDDINGS
     words = compare.in_words(list(found.values()), "real", "toy")
     assert any(line.startswith("frechet: real is significantly better than toy (") for line in words)
-    other = Row({**rows["toy"].facts, "split": "val"}, rows["toy"].arrays)
+    other = ResultRow({**rows["toy"].facts, "split": "val"}, rows["toy"].arrays)
     with pytest.raises(DataError, match="split is 'train' for A and 'val' for B"):
         compare.compare(rows["toy"], other)
 
@@ -278,7 +278,7 @@ def test_a_metric_without_direction_is_better_when_nearer_to_real_motion() -> No
     def each(b: float) -> compare.Difference:
         return compare.Difference("acceleration", 5.0, b, 0.1, 0.0001, "m/s^2", None, compare.BY_CLIPS)
 
-    real = Row({"metrics": {"acceleration": {"mean": 3.0}}})
+    real = ResultRow({"metrics": {"acceleration": {"mean": 3.0}}})
     assert "B is significantly better" in compare.in_words([each(4.0)], "A", "B", real)[0]
     assert "A is significantly better" in compare.in_words([each(0.5)], "A", "B", real)[0]
     assert "B is significantly lower than A" in compare.in_words([each(4.0)], "A", "B")[0]
@@ -332,7 +332,7 @@ def test_the_report_plays_every_representation(name: str) -> None:
         "shown": {"clip 1": ""},
         "body": {"skeleton": body.skeleton.name, "fps": fps},
     }
-    rows = [Row({"name": who, **facts}, {"shown/clip 1": joints}) for who in ("real motion", "mine")]
+    rows = [ResultRow({"name": who, **facts}, {"shown/clip 1": joints}) for who in ("real motion", "mine")]
     ((caption, page),) = report.play(report.lines_of(rows))
     assert caption == "clip 1"
     motions = data_of(page)["motions"]
@@ -348,7 +348,7 @@ def test_the_report_plays_every_representation(name: str) -> None:
 def test_conductors_are_measured_and_played(conductor_folder: Path) -> None:
     test = TestSet(PreparedDataset.open(conductor_folder), "test")
     judges = Judges([MetricRecipe(name="jerk")], test)
-    measured = row(RealMotion(), judges, Plan(repeats=1, shown=1))
+    measured = row(RealMotion(), judges, Repeats(repeats=1, shown=1))
     assert measured.facts["body"] == {"skeleton": "coco_upper", "fps": 30.0}
     ((_, page),) = report.play(report.lines_of([measured]))
     (motion,) = data_of(page)["motions"]
@@ -368,7 +368,7 @@ def test_a_result_file_is_whole_or_none(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     results.save(
         path,
-        [Row({"name": "x", "mean": 0.1}, {"ids": np.array(["a", "b"]), "point/x": np.ones((2, 2))})],
+        [ResultRow({"name": "x", "mean": 0.1}, {"ids": np.array(["a", "b"]), "point/x": np.ones((2, 2))})],
         {"task": "t"},
     )
     header, (found,) = results.load(path)

@@ -10,7 +10,7 @@ from motion_platform.core.config import MetricRecipe
 from motion_platform.core.tasks import Task
 from motion_platform.evaluation import benchmark, judges
 from motion_platform.evaluation.benchmark import Benchmark, Entry, Job
-from motion_platform.evaluation.protocol import Row
+from motion_platform.evaluation.protocol import ResultRow
 from motion_platform.model.run import Run, load_run, why_not
 
 NAMES = weight_files.shipped()
@@ -55,7 +55,7 @@ def every_metric(skeleton: str, *, everywhere: bool = False) -> list[MetricRecip
     return found
 
 
-def measured(models: dict[str, Run], card: Task, skeleton: str, folder: str, **how) -> dict[str, Row]:
+def measured(models: dict[str, Run], card: Task, skeleton: str, folder: str, **how) -> dict[str, ResultRow]:
     """name -> row, of the models that can do the task on clips of this skeleton."""
     able = [n for n, each in models.items() if each.model.spec.skeleton == skeleton and can(each, card)]
     entries = [Entry(model=name, steps=2 if name in QUICK else None) for name in able]
@@ -71,7 +71,7 @@ def can(run: Run, card: Task) -> bool:
     return run.task.task == card.task or why_not(run.model, card) is None
 
 
-def check(row: Row, recipes: list[MetricRecipe]) -> None:
+def check(row: ResultRow, recipes: list[MetricRecipe]) -> None:
     """Every metric has a value or one line that says why it has none."""
     found, refused = row.facts["metrics"].values(), row.facts["refused"]
     for recipe in recipes:

@@ -21,7 +21,7 @@ from motion_platform.evaluation import protocol
 from motion_platform.evaluation.bounds import motion as bounds
 from motion_platform.evaluation.bounds.motion import RealMotion
 from motion_platform.evaluation.judges import Judges
-from motion_platform.evaluation.protocol import Plan
+from motion_platform.evaluation.protocol import Repeats
 from motion_platform.evaluation.sources import ModelSource, others_of
 from motion_platform.evaluation.testset import Item, TestSet
 from motion_platform.model.motion_model import MotionModel
@@ -77,7 +77,7 @@ def test_batches_hold_every_clip_once_and_like_lengths(test: TestSet) -> None:
 def test_real_motion_is_perfect_and_measured_once(test: TestSet, space: str) -> None:
     metrics = [*in_space(space, "frechet"), *in_space(space, "diversity", pairs=5)]
     judges = Judges([*metrics, MetricRecipe(name="mpjpe"), MetricRecipe(name="foot_skating")], test)
-    row = protocol.row(bounds.RealMotion(), judges, Plan(repeats=4, seed=3))
+    row = protocol.row(bounds.RealMotion(), judges, Repeats(repeats=4, seed=3))
     found = row.facts["metrics"]
     assert found["frechet"]["mean"] == pytest.approx(0, abs=1e-9)
     assert found["mpjpe"]["values"] == [0.0]
@@ -90,7 +90,7 @@ def test_real_motion_is_perfect_and_measured_once(test: TestSet, space: str) -> 
 def test_every_repeat_has_other_noise_and_the_same_seed_the_same(test: TestSet, space: str, model: MotionModel) -> None:
     judges = Judges([MetricRecipe(name="jerk")], test)
     rows = [
-        protocol.row(ModelSource(model), judges, Plan(repeats=3, seed=s)).facts["metrics"]["jerk"] for s in (0, 0, 1)
+        protocol.row(ModelSource(model), judges, Repeats(repeats=3, seed=s)).facts["metrics"]["jerk"] for s in (0, 0, 1)
     ]
     assert rows[0]["values"] == rows[1]["values"]
     assert len({*rows[0]["values"], *rows[2]["values"]}) == 6
@@ -106,20 +106,20 @@ def test_a_motion_is_embedded_once_a_repeat_and_a_space(
     metrics = [*in_space(space, "frechet", "multimodal_distance", "manifold"), *in_space(space, "r_precision", pool=4)]
     judges = Judges(metrics, test)
     n = len(test.rows)
-    protocol.row(bounds.RealMotion(), judges, Plan(repeats=3))
+    protocol.row(bounds.RealMotion(), judges, Repeats(repeats=3))
     assert sum(seen) == n
-    protocol.row(ModelSource(model), judges, Plan(repeats=3))
+    protocol.row(ModelSource(model), judges, Repeats(repeats=3))
     assert sum(seen) == 4 * n
 
 
 def test_metrics_of_several_motions_get_them(test: TestSet, space: str, model: MotionModel) -> None:
     metrics = in_space(space, "multimodality", clips=3, generations=4, pairs=2)
     judges = Judges([*metrics, MetricRecipe(name="jerk")], test)
-    row = protocol.row(ModelSource(model), judges, Plan(repeats=3, several_repeats=2))
+    row = protocol.row(ModelSource(model), judges, Repeats(repeats=3, several_repeats=2))
     assert row.facts["metrics"]["multimodality"]["n"] == 2
     assert row.facts["metrics"]["multimodality"]["mean"] > 0
     assert row.facts["motions_made"] == 3 * len(test.rows) + 2 * 3 * 4
-    real = protocol.row(bounds.RealMotion(), judges, Plan(repeats=3))
+    real = protocol.row(bounds.RealMotion(), judges, Repeats(repeats=3))
     assert "multimodality" not in real.facts["metrics"]
     assert "several motions" in real.facts["refused"]["multimodality"]
 
@@ -128,7 +128,7 @@ def test_a_set_that_is_too_small_is_said_and_the_rest_measured(toy_data: Path, s
     judges = Judges(
         [*in_space(space, "frechet"), MetricRecipe(name="jerk")], TestSet(PreparedDataset.open(toy_data), "test")
     )
-    row = protocol.row(ModelSource(model), judges, Plan(repeats=2))
+    row = protocol.row(ModelSource(model), judges, Repeats(repeats=2))
     assert row.facts["refused"]["frechet"].startswith("frechet: 8 samples of 16 dimensions")
     assert list(row.facts["metrics"]) == ["jerk"]
 
@@ -144,7 +144,7 @@ def test_a_model_that_makes_nan_is_an_error_with_clip_and_frame(test: TestSet, m
 
     monkeypatch.setattr(MotionModel, "generate", broken)
     with pytest.raises(DataError, match="toy: the motion for 'clip006' has a NaN or infinite value in frame 5"):
-        protocol.row(ModelSource(model, name="toy"), Judges([MetricRecipe(name="jerk")], test), Plan(repeats=1))
+        protocol.row(ModelSource(model, name="toy"), Judges([MetricRecipe(name="jerk")], test), Repeats(repeats=1))
 
 
 def test_only_the_conditions_that_are_given_count(test: TestSet, model: MotionModel) -> None:
@@ -271,7 +271,7 @@ def test_the_mean_pose_stands_still(test: TestSet) -> None:
     items = test.batches[-1]
     batch = test.batch(items, ())
     motion = source.predict(batch, items, 0)
-    joints = evaluate.joints_of(motion, 2)
+    joints = evaluate.row_joints(motion, 2)
     assert len(joints) == int(batch.lengths[2])
     assert np.abs(joints - joints[:1]).max() < 1e-5
     assert motion.x[0, int(motion.lengths[0]) :].abs().sum() == 0
@@ -282,7 +282,7 @@ def test_the_mean_pose_of_a_body_with_rotations_stands_still(gesture_folder: Pat
     source = bounds.MeanPose()
     source.prepare(test, 0, 1)
     motion = source.predict(test.batch(test.batches[0], ()), test.batches[0], 0)
-    joints = evaluate.joints_of(motion, 0)
+    joints = evaluate.row_joints(motion, 0)
     assert joints.shape == (40, 75, 3)
     assert np.abs(joints - joints[:1]).max() < 1e-5
     mean = get_representation("zeggs").to_joints(test.spec.mean[None].numpy())
@@ -331,7 +331,7 @@ def test_ids_of_generations_are_those_of_their_clips(test: TestSet) -> None:
 
 
 def test_a_row_carries_the_interval_over_recordings(test: TestSet, model: MotionModel) -> None:
-    row = protocol.row(ModelSource(model), Judges([MetricRecipe(name="jerk")], test), Plan(repeats=2))
+    row = protocol.row(ModelSource(model), Judges([MetricRecipe(name="jerk")], test), Repeats(repeats=2))
     found = row.facts["metrics"]["jerk"]
     assert found["interval_over_recordings"] > 0
     assert row.arrays["recordings"].tolist() == [test.dataset.source(r) for r in test.rows]
@@ -355,7 +355,7 @@ def test_every_repeat_draws_one_of_a_clips_captions_for_model_and_judge_alike(to
     drawn = TestSet(PreparedDataset.open(toy_data), "train", batch_size=7, captions="random")
     judges, source = Judges(in_space(space, "multimodal_distance"), drawn), Listener()
     source.fixed = False
-    values = protocol.row(source, judges, Plan(repeats=6)).facts["metrics"]["multimodal_distance"]["values"]
+    values = protocol.row(source, judges, Repeats(repeats=6)).facts["metrics"]["multimodal_distance"]["values"]
     model = judges.spaces[space]
     motion = {
         drawn.dataset.id(row): model.trainable.embed(drawn.batch([(row, None)], ()).motion)[0] for row in drawn.rows
@@ -369,12 +369,12 @@ def test_every_repeat_draws_one_of_a_clips_captions_for_model_and_judge_alike(to
     times = np.array([[heard[clip] == known[clip][0] for clip in sorted(known)] for heard in source.heard.values()])
     assert 0.3 < times.mean() < 0.7  # 144 fair draws: 4.8 standard deviations
     assert len({tuple(row) for row in times.tolist()}) == 6
-    fixed = protocol.row(RealMotion(), judges, Plan(repeats=6)).facts["metrics"]["multimodal_distance"]
+    fixed = protocol.row(RealMotion(), judges, Repeats(repeats=6)).facts["metrics"]["multimodal_distance"]
     assert fixed["values"] == pytest.approx(values, rel=1e-6)
     first = TestSet(PreparedDataset.open(toy_data), "train", batch_size=7)
     assert first.fingerprint != drawn.fingerprint
     assert (
-        protocol.row(RealMotion(), Judges(in_space(space, "multimodal_distance"), first), Plan(repeats=6)).facts[
+        protocol.row(RealMotion(), Judges(in_space(space, "multimodal_distance"), first), Repeats(repeats=6)).facts[
             "metrics"
         ]["multimodal_distance"]["n"]
         == 1
@@ -391,7 +391,7 @@ def test_a_space_that_hears_and_a_clip_without_caption_cost_one_metric(space: st
         writer.finish({})
     dumb = TestSet(PreparedDataset.open(tmp_path / "dumb"), "test")
     metrics = [*in_space(space, "multimodal_distance"), *in_space("beat_tracker", "frechet"), MetricRecipe(name="jerk")]
-    facts = protocol.row(bounds.RealMotion(), Judges(metrics, dumb, lenient=True), Plan(repeats=1)).facts
+    facts = protocol.row(bounds.RealMotion(), Judges(metrics, dumb, lenient=True), Repeats(repeats=1)).facts
     assert set(facts["metrics"]) == {"jerk"}
     assert "clip '0' has no caption" in facts["refused"]["multimodal_distance"]
     assert "beat_tracker does not embed motion" in facts["refused"]["frechet"]

@@ -8,7 +8,7 @@ import pytest
 from motion_platform.core import registry, tasks
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.evaluation import published_rows, results
-from motion_platform.evaluation.protocol import Row
+from motion_platform.evaluation.protocol import ResultRow
 
 FACTS = {
     "name": "mine",
@@ -23,7 +23,7 @@ FACTS = {
 
 
 def table(facts) -> dict[str, list[str]]:
-    lines = published_rows.beside(Row(facts)).splitlines()
+    lines = published_rows.beside(ResultRow(facts)).splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: row[1:] for row in rows}
 
@@ -57,7 +57,7 @@ def test_conductors_are_compared_in_the_papers_unit():
 
 def test_a_task_that_no_paper_has_says_which_there_are(tmp_path: Path):
     with pytest.raises(DataError, match=r"no published row of text_to_motion on sample; .*text_to_motion on kit_ml"):
-        published_rows.beside(Row({**FACTS, "data": {"name": "sample"}}))
+        published_rows.beside(ResultRow({**FACTS, "data": {"name": "sample"}}))
 
 
 def test_every_row_is_of_a_task_and_values_that_are_measured_here():
@@ -73,7 +73,7 @@ def test_every_row_is_of_a_task_and_values_that_are_measured_here():
 def test_the_command_prints_it_and_wants_one_of_the_two(tmp_path: Path, capsys):
     from motion_platform.cli import evaluate as cli
 
-    results.save(tmp_path / "mine.json", [Row(FACTS)], {})
+    results.save(tmp_path / "mine.json", [ResultRow(FACTS)], {})
     cli.compare(str(tmp_path / "mine.json"), None, True)
     assert "| T2M-GPT |" in capsys.readouterr().out
     with pytest.raises(UsageError, match="give a second result, or --published"):

@@ -12,7 +12,7 @@ from motion_platform.core import cards, config, tasks, weight_files
 from motion_platform.core.errors import ConfigError, UnknownName
 from motion_platform.evaluation import provenance, suite
 from motion_platform.evaluation.benchmark import Cell
-from motion_platform.evaluation.protocol import Row
+from motion_platform.evaluation.protocol import ResultRow
 
 TINY = {
     "title": "tiny | <b>",
@@ -88,7 +88,7 @@ def test_a_task_that_dies_does_not_take_the_others_along(monkeypatch: pytest.Mon
             raise UnknownName("data set", "x", ["y"])
         summary = {"values": [1.0], "metric": "recognition", "higher_is_better": True, "unit": "ratio"}
         facts = {"name": "recogniser", "kind": "truth", "metrics": {"recognition_content": summary}, "refused": {}}
-        return [Cell("motion_recognition", Row(facts))]
+        return [Cell("motion_recognition", ResultRow(facts))]
 
     monkeypatch.setattr(suite.benchmark, "run", work)
     columns = suite.run(described, tmp_path, say=lambda line: None)

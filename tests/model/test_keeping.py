@@ -26,7 +26,7 @@ from motion_platform.evaluation.bounds.completion import (
     last_given,
 )
 from motion_platform.evaluation.judges import Judges
-from motion_platform.evaluation.protocol import Plan
+from motion_platform.evaluation.protocol import Repeats
 from motion_platform.evaluation.sources import ModelSource, source_for
 from motion_platform.evaluation.testset import TestSet
 from motion_platform.metrics.base import joints_of
@@ -173,11 +173,11 @@ METRICS = [MetricRecipe(name=name) for name in ("ade", "fde", "keyposes")]
 def test_bounds_keep_what_is_given(real: TestSet) -> None:
     judges = Judges(METRICS, real)
     for name in ("repeat_last_pose", "constant_velocity", "constant_root_velocity"):
-        found = protocol.row(bounds.make_bound(name), judges, Plan(repeats=3)).facts["metrics"]
+        found = protocol.row(bounds.make_bound(name), judges, Repeats(repeats=3)).facts["metrics"]
         assert found["keyposes_recon"]["mean"] == pytest.approx(0, abs=1e-5), name
         assert found["ade"]["mean"] > 0.1
         assert found["ade"]["n"] == 1
-    truth = protocol.row(bounds.RealMotion(), judges, Plan(repeats=1)).facts["metrics"]
+    truth = protocol.row(bounds.RealMotion(), judges, Repeats(repeats=1)).facts["metrics"]
     assert truth["ade"]["mean"] == 0
 
 
@@ -195,7 +195,7 @@ def test_standing_still_has_the_error_of_the_way_that_was_gone(real: TestSet) ->
 def test_a_model_keeps_what_is_given_and_makes_the_rest(real: TestSet, small: MotionModel) -> None:
     source = source_for(small, tasks.load("motion_prediction"), name="small")
     assert source.slots == ()
-    row = protocol.row(source, Judges(METRICS, real), Plan(repeats=2))
+    row = protocol.row(source, Judges(METRICS, real), Repeats(repeats=2))
     assert row.facts["metrics"]["keyposes_recon"]["mean"] > 0.1, "of what an untrained model itself made"
     assert row.facts["metrics"]["keyposes_join"]["mean"] < row.facts["metrics"]["keyposes_vel"]["mean"]
     batch = real.batch(real.batches[0], source.slots)

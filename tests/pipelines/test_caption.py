@@ -21,7 +21,7 @@ from motion_platform.evaluation.benchmark import Benchmark, Entry, Job
 from motion_platform.evaluation.bounds import motion as bounds
 from motion_platform.evaluation.bounds import words as bounds_words
 from motion_platform.evaluation.judges import Judges
-from motion_platform.evaluation.protocol import Plan
+from motion_platform.evaluation.protocol import Repeats
 from motion_platform.evaluation.sources import CaptionSource, LengthSource, source_for
 from motion_platform.evaluation.testset import TestSet
 from motion_platform.generators.diffusion.mdm import MDM
@@ -66,7 +66,7 @@ def test() -> TestSet:
     return TestSet(PreparedDataset.open(sample.folder()), "test", batch_size=5)
 
 
-def values(row: protocol.Row) -> dict[str, float]:
+def values(row: protocol.ResultRow) -> dict[str, float]:
     return {name: value["mean"] for name, value in row.facts["metrics"].items()}
 
 
@@ -77,7 +77,7 @@ def test_a_captioner_is_measured_like_a_generator(test: TestSet, model: MotionMo
     shown = says(lambda frames, sample: "a person walks forward" if "walk" in sample else "somebody does something")
     source = source_for(model, CARD, name="toy")
     assert isinstance(source, CaptionSource)
-    row = protocol.row(source, Judges(WORDS, test, writes="captions"), Plan(repeats=2, shown=2))
+    row = protocol.row(source, Judges(WORDS, test, writes="captions"), Repeats(repeats=2, shown=2))
     found = values(row)
     walks = sum("walk" in sample for sample in test.ids)
     asked = sum(bool(test.dataset.labels(r)) for r in test.rows)
@@ -93,7 +93,7 @@ def test_a_captioner_is_measured_like_a_generator(test: TestSet, model: MotionMo
 def test_real_captions_are_judged_against_the_others(test: TestSet) -> None:
     source = bounds.truth_for(CARD)
     assert isinstance(source, bounds_words.RealCaptions)
-    found = values(protocol.row(source, Judges(WORDS, test, writes="captions"), Plan(repeats=3)))
+    found = values(protocol.row(source, Judges(WORDS, test, writes="captions"), Repeats(repeats=3)))
     assert 0 < found["caption_raw_bleu_1"] < 1
     assert found["verb_accuracy"] >= 0.8
     batch = test.batch(test.batches[0], ())
@@ -112,11 +112,11 @@ def test_captions_are_read_by_a_space_beside_the_real_motion(test: TestSet, mode
     metrics = [MetricRecipe(name="multimodal_distance", space=space)]
     own = {test.dataset.id(r): test.dataset.captions(r)[0][0] for r in test.rows}
     says(lambda frames, sample: own[sample])
-    told = protocol.row(CaptionSource(model), Judges(metrics, test, writes="captions"), Plan(repeats=1))
-    real = protocol.row(bounds.RealMotion(), Judges(metrics, test), Plan(repeats=1))
+    told = protocol.row(CaptionSource(model), Judges(metrics, test, writes="captions"), Repeats(repeats=1))
+    real = protocol.row(bounds.RealMotion(), Judges(metrics, test), Repeats(repeats=1))
     assert values(told) == pytest.approx(values(real), rel=1e-4)
     says(lambda frames, sample: "zzz")
-    other = protocol.row(CaptionSource(model), Judges(metrics, test, writes="captions"), Plan(repeats=1))
+    other = protocol.row(CaptionSource(model), Judges(metrics, test, writes="captions"), Repeats(repeats=1))
     assert values(other) != pytest.approx(values(real), rel=1e-3)
 
 
@@ -139,14 +139,14 @@ def test_lengths_are_measured(test: TestSet, model: MotionModel, monkeypatch) ->
     source = source_for(model, card, name="toy")
     assert isinstance(source, LengthSource)
     frames = np.array([test.frames(row) for row in test.rows])
-    found = values(protocol.row(source, judges, Plan(repeats=1)))
+    found = values(protocol.row(source, judges, Repeats(repeats=1)))
     assert found["length_error"] == pytest.approx(np.abs(frames - 60).mean() / 20)
-    assert values(protocol.row(bounds.truth_for(card), judges, Plan(repeats=1)))["length_error"] == 0
+    assert values(protocol.row(bounds.truth_for(card), judges, Repeats(repeats=1)))["length_error"] == 0
     for name in bounds.bounds_for(card):
-        assert values(protocol.row(bounds.make_bound(name), judges, Plan(repeats=1)))["length_error"] > 0
+        assert values(protocol.row(bounds.make_bound(name), judges, Repeats(repeats=1)))["length_error"] > 0
     monkeypatch.setattr(MDM, "natural_lengths", lambda self, given: None)
     with pytest.raises(UsageError, match="toy: has not learned how long a motion lasts"):
-        protocol.row(source, judges, Plan(repeats=1))
+        protocol.row(source, judges, Repeats(repeats=1))
 
 
 def test_metrics_of_another_kind_are_refused(test: TestSet) -> None:
@@ -162,7 +162,7 @@ def test_metrics_of_another_kind_are_refused(test: TestSet) -> None:
 def test_another_number_of_captions_is_an_error(test: TestSet, model: MotionModel, monkeypatch) -> None:
     monkeypatch.setattr(MDM, "describe", lambda self, motion, *, noise, sampling: ["one"])
     with pytest.raises(DataError, match="toy: made 1 captions for 5 clips"):
-        protocol.row(CaptionSource(model, name="toy"), Judges(WORDS, test, writes="captions"), Plan(repeats=1))
+        protocol.row(CaptionSource(model, name="toy"), Judges(WORDS, test, writes="captions"), Repeats(repeats=1))
 
 
 def test_one_benchmark_takes_every_model_that_can(model: MotionModel, says, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_parts_are_equal_and_leave_nothing_out() -> None:
 def test_a_clip_longer_than_the_model_reads_is_captioned_in_parts(model: MotionModel, says, clips) -> None:
     says(lambda frames, sample: f"{frames} frames of {sample}")
     model.trainable.max_frames = 64
-    said = caption.run(run_of(model), clips)
+    said = caption.caption_clips(run_of(model), clips)
     assert [each.clip for each in said] == ["short", "long", "long", "long"]
     assert said[0].start == 0
     assert [said[i].end for i in (1, 2)] == [said[i].start for i in (2, 3)]
@@ -241,12 +241,12 @@ def test_a_clip_longer_than_the_model_reads_is_captioned_in_parts(model: MotionM
 def test_what_is_said_depends_on_the_clip_alone(model: MotionModel, says, clips) -> None:
     says(lambda frames, sample: sample)
     model.trainable.max_frames = 196
-    both = caption.run(run_of(model), clips, samples=2)
-    alone = caption.run(run_of(model), clips[1:], samples=2)
+    both = caption.caption_clips(run_of(model), clips, samples=2)
+    alone = caption.caption_clips(run_of(model), clips[1:], samples=2)
     assert [each.sample for each in alone] == [0, 1]
     assert both[2:] == alone
     with pytest.raises(UsageError, match="--samples: got 0"):
-        caption.run(run_of(model), clips, samples=0)
+        caption.caption_clips(run_of(model), clips, samples=0)
 
 
 def test_the_task_decides_who_may_speak(model: MotionModel, says, tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_the_command_writes_what_it_says(model: MotionModel, says, clips, tmp_pa
     with pytest.raises(UsageError, match=r"the folder .* does not exist"):
         cli_language.caption([path], output=[tmp_path / "no" / "said.txt"])
     with pytest.raises(DataError, match="at least 2 are needed"):
-        caption.run(run_of(model), [clips[0].with_(joints=clips[0].joints[:1])])
+        caption.caption_clips(run_of(model), [clips[0].with_(joints=clips[0].joints[:1])])
 
 
 BANDAI = Path(sample.__file__).parents[2] / "sample" / "bandai-namco"
@@ -320,7 +320,7 @@ def test_the_default_captioner_says_what_a_file_shows(file: str, words: str, cap
 def test_who_says_it_is_kept(clips, tmp_path: Path, capsys) -> None:
     still = clips[0].with_(joints=np.repeat(clips[0].joints[:1], 60, 0))
     run = generate.load("motion_to_text", None)
-    (said,) = caption.run(run, [still])
+    (said,) = caption.caption_clips(run, [still])
     assert said.by == "measurements"
     assert said.text == "a person stays still"
     assert cli_language.who([said]).startswith("captions: 1 by measurements (what was measured")

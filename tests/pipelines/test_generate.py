@@ -23,19 +23,22 @@ def run(recipe):
 
 
 def test_a_clip_depends_on_its_own_words_number_and_seed_alone(run) -> None:
-    alone = generate.run(run, ["a person walks"], seconds=[1.5], seed=5)[0]
-    many = generate.run(run, ["runs", "a person walks"], seconds=[2, 1.5], samples=3, seed=5)
+    alone = generate.generate_texts(run, ["a person walks"], seconds=[1.5], seed=5)[0]
+    many = generate.generate_texts(run, ["runs", "a person walks"], seconds=[2, 1.5], samples=3, seed=5)
     assert [c.captions[0] for c in many] == ["runs"] * 3 + ["a person walks"] * 3
     assert [len(c) for c in many] == [40] * 3 + [30] * 3
     assert np.abs(many[3].joints - alone.joints).max() < 1e-4
     assert np.abs(many[4].joints - alone.joints).max() > 1e-2
-    assert np.abs(generate.run(run, ["a person walks"], seconds=[1.5], seed=6)[0].joints - alone.joints).max() > 1e-2
+    assert (
+        np.abs(generate.generate_texts(run, ["a person walks"], seconds=[1.5], seed=6)[0].joints - alone.joints).max()
+        > 1e-2
+    )
 
 
 def test_more_than_is_made_at_once_is_made_in_parts(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = generate.run(run, ["walks"], seconds=[1], samples=5)
+    whole = generate.generate_texts(run, ["walks"], seconds=[1], samples=5)
     monkeypatch.setattr(generate, "AT_ONCE", 2)
-    parts = generate.run(run, ["walks"], seconds=[1], samples=5)
+    parts = generate.generate_texts(run, ["walks"], seconds=[1], samples=5)
     assert [c.name for c in parts] == [f"motion_{k:03d}" for k in range(1, 6)]
     for a, b in zip(whole, parts, strict=True):
         assert np.abs(a.joints - b.joints).max() < 1e-4
@@ -43,7 +46,7 @@ def test_more_than_is_made_at_once_is_made_in_parts(run, monkeypatch: pytest.Mon
 
 def test_the_words_and_their_weight_count(run) -> None:
     def made(**options) -> np.ndarray:
-        return generate.run(run, ["a person walks"], seconds=[1], **options)[0].joints
+        return generate.generate_texts(run, ["a person walks"], seconds=[1], **options)[0].joints
 
     plain = made()
     assert np.abs(made(low_texts=["walk"]) - plain).max() > 1e-4
@@ -71,9 +74,9 @@ def test_words_of_other_languages_are_the_business_of_other_models() -> None:
 
 def test_numbers_of_texts_lengths_and_low_texts_must_agree(run) -> None:
     with pytest.raises(UsageError, match="--low-text: got 2 values for 3 texts"):
-        generate.run(run, ["a", "b", "c"], ["x", "y"])
+        generate.generate_texts(run, ["a", "b", "c"], ["x", "y"])
     with pytest.raises(UsageError, match="--seconds: got 2 values for 3 texts"):
-        generate.run(run, ["a", "b", "c"], seconds=[1, 2])
+        generate.generate_texts(run, ["a", "b", "c"], seconds=[1, 2])
 
 
 def test_a_file_of_texts(tmp_path) -> None:
@@ -105,7 +108,7 @@ def test_a_recogniser_does_not_generate(recipe) -> None:
 
 def test_a_long_motion_reports_its_seams(run) -> None:
     window = run.model.trainable.max_frames
-    short, long = generate.run(run, ["walks", "walks on"], seconds=[window / 20, 3 * window / 20])
+    short, long = generate.generate_texts(run, ["walks", "walks on"], seconds=[window / 20, 3 * window / 20])
     assert "seams" not in short.info
     assert long.info["seams"]["seams"] == len(run.model.trainable.seams(len(long))) >= 2
     seams = run.model.trainable.seams(len(long))
@@ -119,7 +122,7 @@ def test_texts_fill_the_slots_of_the_task_whatever_they_are_called(own_task, own
     made.model.eval()
 
     def joints(*texts, **options) -> np.ndarray:
-        return generate.run(made, *texts, seconds=[1], **options)[0].joints
+        return generate.generate_texts(made, *texts, seconds=[1], **options)[0].joints
 
     plain = joints(["a person walks"])
     assert np.abs(joints(["quickly"]) - plain).max() > 1e-4
@@ -130,16 +133,16 @@ def test_texts_fill_the_slots_of_the_task_whatever_they_are_called(own_task, own
 def test_no_text_is_dropped_in_silence(run, own_task, own_recipe, clip: Clip) -> None:
     one = build.assemble(own_recipe(own_task("text: text"), "text"), name="mine")
     for call in (
-        lambda: generate.run(one, ["a person walks"], ["walk"]),
+        lambda: generate.generate_texts(one, ["a person walks"], ["walk"]),
         lambda: edits.edit(one, clip, "lower_body", None, "walk"),
     ):
         with pytest.raises(UsageError, match=r"--low-text: task my_task has 1 slot\(s\) that read text, no second one"):
             call()
     part = own_recipe(own_task("text: text, style: text", optional="style"), "text")
     with pytest.raises(UsageError, match="--low-text: model run was trained without the slot 'style'"):
-        generate.run(build.assemble(part, name="mine"), ["a person walks"], ["walk"])
+        generate.generate_texts(build.assemble(part, name="mine"), ["a person walks"], ["walk"])
     with pytest.raises(UsageError, match="--low-text: '123' holds no word"):
-        generate.run(run, ["a person walks"], ["123"])
+        generate.generate_texts(run, ["a person walks"], ["123"])
     with pytest.raises(UsageError, match="--text: is empty"):
         edits.edit(run, clip, "lower_body", " ")
 
@@ -147,9 +150,9 @@ def test_no_text_is_dropped_in_silence(run, own_task, own_recipe, clip: Clip) ->
 def test_a_slot_that_no_option_fills_is_an_error(own_task, own_recipe) -> None:
     both = build.assemble(own_recipe(own_task("text: text, label: text, content: text"), "text", "label", "content"))
     with pytest.raises(UsageError, match=r"needs slot 'label' \(text\): give --low-text"):
-        generate.run(both, ["a person walks"])
+        generate.generate_texts(both, ["a person walks"])
     with pytest.raises(UsageError, match=r"needs slot 'content' \(text\): give --content VALUE"):
-        generate.run(both, ["a person walks"], ["walk"])
+        generate.generate_texts(both, ["a person walks"], ["walk"])
 
 
 def test_a_text_without_words_is_said_to_have_none() -> None:

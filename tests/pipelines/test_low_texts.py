@@ -46,7 +46,7 @@ def test_every_sample_has_its_own_low_level_text_and_is_what_both_texts_make(run
     ]
     assert [clip.name for clip in clips] == [f"motion_00{k}" for k in range(1, 5)]
     assert lines == [f"low-level text of 'hello' by numbered: walk, bow {k}" for k in (0, 1)]
-    same = generate.run(run, ["hello"], ["walk, bow 1"], seed=6, seconds=[1.0])[0]
+    same = generate.generate_texts(run, ["hello"], ["walk, bow 1"], seed=6, seconds=[1.0])[0]
     np.testing.assert_allclose(clips[1].joints, same.joints, atol=1e-4)
 
 

@@ -129,7 +129,7 @@ def test_a_sentence_goes_through_the_planner_and_says_so(run):
     assert "walk 1.5 s, bow 1.5 s (rules; --plan none" in said[0]
     assert not any("\n" in line for line in said)
     # A plain sentence gives what it gives without a planner.
-    alone = generate.run(run, ["a person runs"], seconds=[1], sampling=FEW)[0]
+    alone = generate.generate_texts(run, ["a person runs"], seconds=[1], sampling=FEW)[0]
     assert np.array_equal(alone.joints, planning.make(run, ["a person runs"], seconds=[1], sampling=FEW)[0].joints)
 
 
@@ -146,7 +146,7 @@ def test_what_a_model_knows_as_one_action_is_kept_whole_where_nothing_is_put_in_
 def test_plan_none_keeps_a_sentence_whole(run):
     text = "a person walks, then bows"
     (whole,) = planning.make(run, [text], plan="none", seconds=[1], sampling=FEW)
-    assert np.array_equal(whole.joints, generate.run(run, [text], seconds=[1], sampling=FEW)[0].joints)
+    assert np.array_equal(whole.joints, generate.generate_texts(run, [text], seconds=[1], sampling=FEW)[0].joints)
     (with_low,) = planning.make(run, [text], ["walk, bow"], seconds=[1], sampling=FEW)
     assert "plan" not in with_low.info
     with pytest.raises(UnknownName, match="unknown planner 'rulez'; did you mean 'rules'"):
@@ -188,4 +188,4 @@ def test_no_length_is_refused_and_not_taken_for_none_given(run, text: str, plan:
 
 def test_zero_seconds_are_refused_without_a_plan_too(run) -> None:
     with pytest.raises(UsageError, match="--seconds: got 0"):
-        generate.run(run, ["a person walks"], seconds=[0.0], sampling=FEW)
+        generate.generate_texts(run, ["a person walks"], seconds=[0.0], sampling=FEW)

@@ -186,7 +186,7 @@ def wrong_rows(converted: Any) -> str | None:
 def result(which: str) -> Callable[[Path], list[Path]]:
     def make(place: Path) -> list[Path]:
         from motion_platform.evaluation import results
-        from motion_platform.evaluation.protocol import Row
+        from motion_platform.evaluation.protocol import ResultRow
 
         value = {
             "metric": "jerk",
@@ -202,7 +202,9 @@ def result(which: str) -> Callable[[Path], list[Path]]:
         facts = {"name": "toy", "kind": "model", "task": "t", "split": "test", "seed": 0, "data": "x", "spaces": {}}
         facts["metrics"] = {"jerk": value}
         results.save(
-            place / "e.json", [Row(facts, {"ids": np.array(["a", "b"]), "samples/jerk": np.ones(2)})], {"task": "t"}
+            place / "e.json",
+            [ResultRow(facts, {"ids": np.array(["a", "b"]), "samples/jerk": np.ones(2)})],
+            {"task": "t"},
         )
         return [place / ("e.json" if which == "json" else "e.npz")]
 

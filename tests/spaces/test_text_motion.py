@@ -14,7 +14,7 @@ from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.spaces.recogniser import Recogniser
 from motion_platform.spaces.text_motion import (
     TextMotion,
-    contrast,
+    contrastive_loss,
     features_of,
     moments,
     motion_features,
@@ -73,7 +73,7 @@ class TestContrast:
     def test_without_filtering_it_is_the_cross_entropy_of_the_diagonal(self):
         torch.manual_seed(0)
         logits, eye = torch.randn(6, 6), torch.eye(6, dtype=torch.bool)
-        torch.testing.assert_close(contrast(logits, eye, ~eye), F.cross_entropy(logits, torch.arange(6)))
+        torch.testing.assert_close(contrastive_loss(logits, eye, ~eye), F.cross_entropy(logits, torch.arange(6)))
 
     def test_positives_do_not_compete_and_ignored_pairs_do_not_count(self):
         logits = torch.tensor([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0], [4.0, 1.0, 2.0]])
@@ -82,13 +82,15 @@ class TestContrast:
         row_0 = (math.log(1 + math.exp(3 - 1)) + math.log(1 + math.exp(3 - 2))) / 2
         row_1 = math.log(1 + math.exp(0.5 + 1))
         row_2 = -math.log(math.exp(2) / (math.exp(2) + math.exp(4) + math.exp(1)))
-        assert float(contrast(logits, positive, negative)) == pytest.approx((row_0 + row_1 + row_2) / 3, rel=1e-6)
+        assert float(contrastive_loss(logits, positive, negative)) == pytest.approx(
+            (row_0 + row_1 + row_2) / 3, rel=1e-6
+        )
 
     def test_a_row_without_negatives_or_positives_has_no_loss_and_no_nan(self):
         logits = torch.randn(3, 3, requires_grad=True)
         nothing, eye = torch.zeros(3, 3, dtype=torch.bool), torch.eye(3, dtype=torch.bool)
         for positive, negative in [(eye, nothing), (nothing, ~eye), (nothing, nothing)]:
-            loss = contrast(logits, positive, negative)
+            loss = contrastive_loss(logits, positive, negative)
             loss.backward()
             assert float(loss.detach()) == 0.0
             assert torch.isfinite(logits.grad).all()

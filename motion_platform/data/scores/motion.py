@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from motion_platform.data.scores.conductors import Conductor
-from motion_platform.data.scores.performance import CURVE_RATE, Plan
+from motion_platform.data.scores.performance import CURVE_RATE, PerformancePlan
 from motion_platform.motion.conducting.patterns import strokes
 
 RATE = 120.0
@@ -46,7 +46,7 @@ class _Time:
     active: np.ndarray
 
 
-def conduct(plan: Plan, conductor: Conductor, random: np.random.Generator) -> np.ndarray:
+def conduct(plan: PerformancePlan, conductor: Conductor, random: np.random.Generator) -> np.ndarray:
     """(T, 13, 2) float32 keypoints at 30 Hz, T = the plan's seconds * 30, in ConductorMotion100's units.
 
     A plan without beats gives a conductor at rest.
@@ -68,7 +68,7 @@ def conduct(plan: Plan, conductor: Conductor, random: np.random.Generator) -> np
 
 
 def _time(
-    plan: Plan, t: np.ndarray, conductor: Conductor, random: np.random.Generator
+    plan: PerformancePlan, t: np.ndarray, conductor: Conductor, random: np.random.Generator
 ) -> tuple[_Time, np.ndarray, np.ndarray, np.ndarray]:
     """Beats as the hand gives them: late or early by the conductor's lag, with two more in front and one behind."""
     n = len(plan.beats)
@@ -98,7 +98,7 @@ def _time(
 
 
 def _beating(
-    plan: Plan,
+    plan: PerformancePlan,
     time: _Time,
     index: np.ndarray,
     count: np.ndarray,
@@ -133,7 +133,7 @@ def _beating(
 
 
 def _left(
-    plan: Plan,
+    plan: PerformancePlan,
     t: np.ndarray,
     mirror: np.ndarray,
     dynamics: np.ndarray,

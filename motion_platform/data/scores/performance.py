@@ -23,7 +23,7 @@ STACCATO = 0.45
 
 
 @dataclass(frozen=True)
-class Plan:
+class PerformancePlan:
     """What a conductor must know. Times in seconds.
 
     beats (n,): the conducted beats; index, count (n,): which of how many of its bar. dynamics, articulation (T,):
@@ -59,7 +59,7 @@ class Performance:
     pitch: np.ndarray
     velocity: np.ndarray
     part: np.ndarray
-    plan: Plan
+    plan: PerformancePlan
 
 
 def perform(score: Score, conductor: Conductor, random: np.random.Generator) -> Performance:
@@ -86,7 +86,7 @@ def perform(score: Score, conductor: Conductor, random: np.random.Generator) -> 
     length = float((onset + duration).max()) + random.uniform(1.5, 3.0)
     frames = int(length * CURVE_RATE)
     times = at(beats.position)
-    made = Plan(
+    made = PerformancePlan(
         frames / CURVE_RATE,
         times,
         beats.index,

@@ -13,7 +13,7 @@ import numpy as np
 
 from motion_platform.core.errors import DataError
 from motion_platform.data.report import Report
-from motion_platform.data.source import Converted, DataSource, Item, Row, Words
+from motion_platform.data.source import Converted, DataSource, Item, PreparedRow, Words
 from motion_platform.motion.io.arrays import load_array
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.representations.conductor import Conductor
@@ -52,7 +52,7 @@ class ConductorMotion100(DataSource):
             representation = get_representation(self.representation)
             assert isinstance(representation, Conductor)
             features = representation.from_keypoints(motion)
-            result.rows = [Row(item.id, item.split, item.source, features, item.words, streams={"mel": mel})]
+            result.rows = [PreparedRow(item.id, item.split, item.source, features, item.words, streams={"mel": mel})]
         except DataError as error:
             result.error, result.nan = str(error), "NaN" in str(error)
         return result

@@ -22,7 +22,7 @@ from motion_platform.core.seeding import seed_of
 from motion_platform.data.report import Report
 from motion_platform.data.scores import motion, performance, score, synthesis
 from motion_platform.data.scores.conductors import CONDUCTORS
-from motion_platform.data.source import Converted, DataSource, Item, Row, Words
+from motion_platform.data.source import Converted, DataSource, Item, PreparedRow, Words
 from motion_platform.data.splits import stratified
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.representations.conductor import Conductor
@@ -110,7 +110,7 @@ class ConductorScores(DataSource):
             result.error = str(error)
         return result
 
-    def _rows(self, item: Item) -> list[Row]:
+    def _rows(self, item: Item) -> list[PreparedRow]:
         rendition = self.rendition(item.path, item.id, item.words.labels["style"])
         representation = get_representation(self.representation)
         assert isinstance(representation, Conductor)
@@ -120,14 +120,14 @@ class ConductorScores(DataSource):
         heard = _as_long_as(front_end.mel(rendition.samples, synthesis.RATE), len(features) * per_frame)
         events = {"beats": plan.beats, "bars": plan.bars, "fermatas": plan.fermatas, "cues": plan.cues}
         fps, step = representation.fps, round(self.window * representation.fps)
-        rows: list[Row] = []
+        rows: list[PreparedRow] = []
         for k, start in enumerate(range(0, len(features), step)):
             x = features[start : start + step]
             if len(x) < SHORTEST * fps and rows:
                 break
             first, last = start / fps, (start + len(x)) / fps
             rows.append(
-                Row(
+                PreparedRow(
                     f"{item.id}_w{k + 1}",
                     item.split,
                     item.source,

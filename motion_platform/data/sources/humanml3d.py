@@ -15,7 +15,7 @@ from motion_platform.core.opening import read_text
 from motion_platform.data import babel as babel_labels
 from motion_platform.data.babel import TimedLabel
 from motion_platform.data.report import Report
-from motion_platform.data.source import Converted, DataSource, Item, Row, Words
+from motion_platform.data.source import Converted, DataSource, Item, PreparedRow, Words
 from motion_platform.motion.io.arrays import load_array
 from motion_platform.motion.representations import get_representation
 from motion_platform.texts.sides import swap_sides
@@ -153,7 +153,7 @@ class HumanML3DFolder(DataSource):
                 tokens = tuple(said[caption] for caption in high if said[caption])
                 words = Words(high, self._low(item, (start, stop), written, high), tokens=tokens)
                 result.rows.append(
-                    Row(id, item.split, item.source, piece.astype(np.float32), words, item.id.startswith("M"))
+                    PreparedRow(id, item.split, item.source, piece.astype(np.float32), words, item.id.startswith("M"))
                 )
         if not parts:
             result.dropped = "no usable caption"

@@ -21,7 +21,7 @@ from motion_platform.core.schema import Audio
 from motion_platform.core.seeding import seed_of
 from motion_platform.data.prepared import SAMPLES, SPLITS
 from motion_platform.data.report import Report
-from motion_platform.data.source import MIN_FRAMES, Converted, DataSource, Item, Row, Words
+from motion_platform.data.source import MIN_FRAMES, Converted, DataSource, Item, PreparedRow, Words
 from motion_platform.data.speech import RATE
 from motion_platform.data.splits import stratified
 from motion_platform.motion.gesturing import emotions, library
@@ -114,7 +114,7 @@ class SpeechGestures(DataSource):
             result.error = f"{type(error).__name__}: {error}"
         return result
 
-    def _row(self, item: Item) -> Row:
+    def _row(self, item: Item) -> PreparedRow:
         representation = get_representation(self.representation)
         fps = representation.fps
         audio = with_words(reading.load(item.path, rate=RATE), Path(item.path), *item.words.high)
@@ -139,7 +139,7 @@ class SpeechGestures(DataSource):
         if self.sound:
             assert audio.samples is not None
             streams[SAMPLES] = audio.samples[: round(frames / fps * RATE), None]
-        return Row(
+        return PreparedRow(
             item.id,
             item.split,
             item.source,

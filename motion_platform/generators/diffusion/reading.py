@@ -92,7 +92,7 @@ class ConditionReader(nn.Module):
         if self.motion_side is not None:
             told = torch.stack([read[slot].mask[:, 1:].any(1) for slot in self.slots]).any(0)
             text = self.text_side(torch.stack([read[slot].tokens[:, 0] for slot in self.slots]).sum(0))
-            losses["alignment"] = contrast(text, self.embed(x0, batch.lengths), told, same_labels(batch))
+            losses["alignment"] = alignment_loss(text, self.embed(x0, batch.lengths), told, same_labels(batch))
         return losses
 
     def embed(self, x0: Tensor, lengths: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ def same_labels(batch: Batch) -> Tensor:
     return torch.tensor([[i == j or (bool(a) and a == b) for j, b in enumerate(keys)] for i, a in enumerate(keys)])
 
 
-def contrast(text: Tensor, motion: Tensor, told: Tensor, same: Tensor) -> Tensor:
+def alignment_loss(text: Tensor, motion: Tensor, told: Tensor, same: Tensor) -> Tensor:
     """InfoNCE over the rows that are told something, text to motion and back, averaged.
 
     text, motion (B, E); told (B,) and same (B, B) boolean. A row's loss is -log of the share of all its ``same``

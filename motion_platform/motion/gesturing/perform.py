@@ -13,7 +13,7 @@ import numpy as np
 
 from motion_platform.motion.gesturing.emotions import Manner
 from motion_platform.motion.gesturing.library import SIDES, SKELETON, TRUNK, Library, arm, blend, standing, upper
-from motion_platform.motion.gesturing.plan import LIVELIEST, QUICKEST, SLOWEST, Plan, Stroke
+from motion_platform.motion.gesturing.plan import LIVELIEST, QUICKEST, SLOWEST, GesturePlan, Stroke
 from motion_platform.motion.io.euler import axis_angle_to_quaternion, forward_kinematics, quaternion_multiply, unroll
 from motion_platform.motion.skeleton import get_skeleton
 
@@ -33,7 +33,7 @@ NOD, NOD_WIDTH = 3.5, 0.13
 
 
 def perform(
-    plan: Plan, frames: int, fps: float, library: Library, manner: Manner = Manner(), amplitude: float = 1.0
+    plan: GesturePlan, frames: int, fps: float, library: Library, manner: Manner = Manner(), amplitude: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """(joints (frames, 52, 3) metres, local rotations (frames, 52, 4) xyzw) of skeleton ``humanml3d_hands``.
 
@@ -205,7 +205,7 @@ def _breath(seconds: np.ndarray, manner: Manner) -> np.ndarray:
 LEGS = ("_hip", "_knee", "_ankle", "_foot")
 
 
-def _nods(plan: Plan, seconds: np.ndarray) -> np.ndarray:
+def _nods(plan: GesturePlan, seconds: np.ndarray) -> np.ndarray:
     """(T,) degrees that the head is lowered on the accents."""
     made = np.zeros(len(seconds))
     for accent in plan.accents:

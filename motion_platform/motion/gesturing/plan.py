@@ -61,7 +61,7 @@ class Stroke:
 
 
 @dataclass(frozen=True)
-class Plan:
+class GesturePlan:
     """strokes in order; accents: every stressed syllable (the head goes with these); phrases."""
 
     strokes: tuple[Stroke, ...]
@@ -91,7 +91,7 @@ def plan(
     manner: Manner = Manner(),
     words: Sequence[Word] = (),
     marks: Sequence[float] = (),
-) -> Plan:
+) -> GesturePlan:
     """What the hands do while somebody speaks for ``seconds``.
 
     marks: apexes that a user asks for, in seconds: then these are the strokes, and no others. words: with times; those
@@ -113,7 +113,7 @@ def plan(
         hold = min(until, phrase.end + 0.1) if phrase is not None else min(until, placed.done + 0.3)
         strokes.append(_with_hold(placed, max(placed.done, hold)))
         recent = [*recent, placed.gesture.name.rstrip("~")][-RECENT:]
-    return Plan(tuple(strokes), tuple(accents), tuple(phrases), seconds)
+    return GesturePlan(tuple(strokes), tuple(accents), tuple(phrases), seconds)
 
 
 def plain(word: str) -> str:

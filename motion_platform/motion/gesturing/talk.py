@@ -12,7 +12,7 @@ from motion_platform.motion.gesturing.accents import accents_of, phrases_of
 from motion_platform.motion.gesturing.emotions import Manner
 from motion_platform.motion.gesturing.library import Library
 from motion_platform.motion.gesturing.perform import perform
-from motion_platform.motion.gesturing.plan import Plan, plan
+from motion_platform.motion.gesturing.plan import GesturePlan, plan
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Talk:
 
     joints: np.ndarray
     rotations: np.ndarray
-    plan: Plan
+    plan: GesturePlan
 
 
 def talk(

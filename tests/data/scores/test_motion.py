@@ -9,7 +9,7 @@ from scipy.signal import find_peaks
 
 from motion_platform.data.scores import motion
 from motion_platform.data.scores.conductors import CONDUCTORS
-from motion_platform.data.scores.performance import Plan
+from motion_platform.data.scores.performance import PerformancePlan
 from motion_platform.motion.conducting.patterns import PATTERNS, pattern
 from motion_platform.motion.skeleton import get_skeleton
 
@@ -20,7 +20,7 @@ def plan(beats=4, bars=8, tempo=90.0, dynamics=0.6, articulation=0.3, **more):
     n = beats * bars
     seconds = 3 + n * 60 / tempo + 3
     frames = round(seconds * 30)
-    made = Plan(
+    made = PerformancePlan(
         frames / 30,
         3 + np.arange(n) * 60 / tempo,
         np.arange(n) % beats,
@@ -145,7 +145,7 @@ def test_a_cue_lifts_the_left_hand_and_a_hold_holds():
 
 def test_no_beats_is_a_conductor_at_rest():
     empty = np.zeros(0)
-    made = Plan(5.0, empty, empty.astype(int), empty.astype(int), np.zeros(150), np.zeros(150), empty, empty)
+    made = PerformancePlan(5.0, empty, empty.astype(int), empty.astype(int), np.zeros(150), np.zeros(150), empty, empty)
     keypoints = conduct(made)
     assert keypoints.shape == (150, 13, 2)
     assert np.ptp(keypoints[:, AT("right_wrist")], axis=0).max() < 0.05

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from motion_platform.core.schema import Batch, Condition
-from motion_platform.generators.diffusion.reading import TEMPERATURE, contrast, same_labels
+from motion_platform.generators.diffusion.reading import TEMPERATURE, alignment_loss, same_labels
 
 
 def test_contrast_equals_its_definition():
@@ -22,8 +22,8 @@ def test_contrast_equals_its_definition():
             score = [math.exp(torch.cosine_similarity(from_[i], to[j], dim=0).item() / TEMPERATURE) for j in rows]
             right = sum(s for s, j in zip(score, rows, strict=True) if same[i, j])
             total += -math.log(right / sum(score)) / len(rows) / 2
-    assert contrast(text, motion, told, same).item() == pytest.approx(total, rel=1e-5)
-    assert contrast(text, motion, torch.zeros(5, dtype=torch.bool), same).item() == 0
+    assert alignment_loss(text, motion, told, same).item() == pytest.approx(total, rel=1e-5)
+    assert alignment_loss(text, motion, torch.zeros(5, dtype=torch.bool), same).item() == 0
 
 
 def test_same_labels_are_partners_and_no_labels_are_not():

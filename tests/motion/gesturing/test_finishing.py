@@ -8,7 +8,7 @@ from motion_platform.motion.gesturing.emotions import Manner
 from motion_platform.motion.gesturing.finishing import REACH, paced, postured, rested, resting, spread, wrist_speeds
 from motion_platform.motion.gesturing.library import SKELETON, packaged, rotation_vectors
 from motion_platform.motion.gesturing.perform import at_rest, perform
-from motion_platform.motion.gesturing.plan import Plan
+from motion_platform.motion.gesturing.plan import GesturePlan
 from motion_platform.motion.io.euler import axis_angle_to_quaternion, quaternion_multiply
 from motion_platform.motion.skeleton import get_skeleton
 
@@ -71,7 +71,7 @@ def test_the_trunk_is_bent_as_the_manner_says_in_the_mean_and_gestures_keep_thei
 
 def test_resting_is_a_plan_without_strokes():
     manner = Manner(shoulders=5.0, spine=4.0, spread=3.0)
-    _, rotations = perform(Plan((), ()), 60, 20.0, packaged(), manner)
+    _, rotations = perform(GesturePlan((), ()), 60, 20.0, packaged(), manner)
     alone = at_rest(packaged(), np.arange(60) / 20, manner)
     assert np.abs((alone * rotations).sum(-1)).min() > 1 - 1e-6
 
