@@ -127,7 +127,7 @@ def measure(
     return total
 
 
-def run(
+def measure_run(
     run: Run,
     *,
     metrics: Sequence[MetricRecipe] | None = None,

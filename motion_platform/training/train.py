@@ -264,7 +264,7 @@ def validate(built: Run, ema: EMA, recipe: Recipe, rank: int, world: int) -> dic
     """``evaluate.run`` on a subset, under the averaged weights."""
     metrics = recipe.validation.metrics or None
     with ema.applied(built.model):
-        result = evaluate.run(
+        result = evaluate.measure_run(
             built,
             metrics=metrics,
             split=recipe.validation.split,

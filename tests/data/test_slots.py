@@ -102,7 +102,7 @@ def test_a_task_with_slots_of_its_own_is_trained_generated_and_evaluated(recipe,
     (clip,) = generate.make(run, {"words": ["a person walks"], "mood": ["angry"]}, seconds=[1])
     assert len(clip) == 20
     assert clip.info["mood"] == "angry"
-    result = passes.run(run, split="train", samples=4)
+    result = passes.measure_run(run, split="train", samples=4)
     assert {"foot_skating_ratio", "jerk"} & set(result["metrics"])
 
 

@@ -309,7 +309,7 @@ def test_one_pass_for_validation(recipe, space: str) -> None:
     run = build.assemble(recipe(), name="toy")
     run.model.train()
     metrics = [*in_space(space, "multimodal_distance", "frechet"), MetricRecipe(name="foot_skating")]
-    found = evaluate.run(run, metrics=metrics, split="train", samples=5, batch_size=2)
+    found = evaluate.measure_run(run, metrics=metrics, split="train", samples=5, batch_size=2)
     assert run.model.training
     assert found["samples"] == 5
     assert set(found["metrics"]) >= {"multimodal_distance", "foot_skating"}
@@ -319,7 +319,7 @@ def test_one_pass_for_validation(recipe, space: str) -> None:
 def test_a_space_is_its_own_judge_of_real_motion(recipe) -> None:
     run = build.assemble(recipe("slots.text.encoder=letters", base="smoke/text_motion"), name="space")
     metrics = [MetricRecipe(name="multimodal_distance"), MetricRecipe(name="r_precision", settings={"pool": 4})]
-    found = evaluate.run(run, metrics=metrics, split="train")
+    found = evaluate.measure_run(run, metrics=metrics, split="train")
     assert found["metrics"]["multimodal_distance"] > 0
 
 

@@ -26,17 +26,17 @@ def trained(conductor_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_a_space_is_measured_on_real_motion(trained: Path) -> None:
-    result = evaluate.run(load_run(trained), split="train")
+    result = evaluate.measure_run(load_run(trained), split="train")
     kinds = ("easy", "hard", "super_hard")
     expected = {f"sync_accuracy_{kind}{pairs}" for kind in kinds for pairs in ("", "_pairs")}
     assert set(result["metrics"]) == expected
     assert all(0 <= value <= 1 for value in result["metrics"].values())
     assert not result["refused"]
-    assert evaluate.run(load_run(trained), split="train")["metrics"] == result["metrics"]
+    assert evaluate.measure_run(load_run(trained), split="train")["metrics"] == result["metrics"]
 
 
 def test_a_batch_of_one_has_no_easy_negatives(trained: Path) -> None:
-    names = set(evaluate.run(load_run(trained), split="test")["metrics"])
+    names = set(evaluate.measure_run(load_run(trained), split="test")["metrics"])
     assert "sync_accuracy_hard" in names
     assert "sync_accuracy_easy" not in names
 
@@ -53,7 +53,7 @@ def test_a_space_that_does_not_listen_is_refused(trained: Path) -> None:
     with pytest.raises(
         UsageError, match="sync_accuracy: space recogniser sees skeleton humanml3d, these motions have coco_upper"
     ):
-        evaluate.run(load_run(trained), metrics=[MetricRecipe(name="sync_accuracy", space="recogniser")])
+        evaluate.measure_run(load_run(trained), metrics=[MetricRecipe(name="sync_accuracy", space="recogniser")])
 
 
 def test_motion_is_found_by_its_music_among_others(trained: Path) -> None:
@@ -64,7 +64,7 @@ def test_motion_is_found_by_its_music_among_others(trained: Path) -> None:
         ("r_precision_unique", {"pool": 2, "top": 1}),
     ]
     metrics = [MetricRecipe(name=name, settings=settings, space=str(trained)) for name, settings in pairs]
-    result = evaluate.run(load_run(trained), metrics=metrics, split="train")
+    result = evaluate.measure_run(load_run(trained), metrics=metrics, split="train")
     assert set(result["metrics"]) == {"r_precision_top_1", "r_precision_left_out", "multimodal_distance"}
     assert "captions themselves are not there" in result["refused"]["r_precision_unique"]
     assert result["metrics"]["multimodal_distance"] > 0

@@ -209,7 +209,7 @@ def test_a_model_keeps_what_is_given_and_makes_the_rest(real: TestSet, small: Mo
 
 def test_a_recipe_may_be_for_a_task_that_completes(recipe) -> None:
     made = build.assemble(recipe("task=keyframes_to_motion"), name="own")
-    found = evaluate.run(made, metrics=METRICS[:1], split="train", samples=3)
+    found = evaluate.measure_run(made, metrics=METRICS[:1], split="train", samples=3)
     assert found["task"] == "keyframes_to_motion"
     assert found["metrics"]["ade"] > 0
     with pytest.raises(ConfigError, match="has no such slot"):

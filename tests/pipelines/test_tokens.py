@@ -131,7 +131,7 @@ def test_a_shipped_tokenizer_is_the_one_of_its_card_and_small(name: str) -> None
 def test_evaluation_measures_what_is_lost(run: Run, sample_folder: Path) -> None:
     from motion_platform.core.config import MetricRecipe
 
-    found = evaluate.run(run, metrics=[MetricRecipe(name="mpjpe")], split="train", samples=3)
+    found = evaluate.measure_run(run, metrics=[MetricRecipe(name="mpjpe")], split="train", samples=3)
     assert found["metrics"]["mpjpe"] > 10  # random codes: real motion against itself would be 0
 
 
