@@ -51,6 +51,25 @@ def test(toy_data: Path) -> TestSet:
     return TestSet(PreparedDataset.open(toy_data), "train", batch_size=7)
 
 
+def test_what_is_measured_is_what_is_delivered(
+    model: MotionModel, test: TestSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The finishing that belongs to a model is done before any metric sees its motion."""
+    heard = []
+
+    def finished(motion, raw):
+        heard.append(raw["text_high"])
+        motion.x = torch.full_like(motion.x, 0.125)
+        return motion
+
+    monkeypatch.setattr(model.trainable, "finished", finished)
+    items = test.batches[0]
+    batch = test.batch(items, ("text_high", "text_low"))
+    made = ModelSource(model).predict(batch, items, 0)
+    assert made.x[made.mask].eq(0.125).all()
+    assert heard == [batch.raw["text_high"]]
+
+
 def in_space(space: str, *names: str, **settings) -> list[MetricRecipe]:
     return [MetricRecipe(name=name, space=space, settings=settings) for name in names]
 
