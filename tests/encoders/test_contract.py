@@ -70,7 +70,16 @@ def build(request, name, settings):
     return registry.build("encoders", name, filled)
 
 
-@pytest.fixture(params=[(name, i) for name, cases in CASES.items() for i in range(len(cases))], ids=lambda p: f"{p}")
+COMPILED = {"prosody", "librosa_beats"}
+"""Encoders whose first call in a process compiles for seconds: not in `make quick`."""
+PARAMS = [
+    pytest.param((name, i), marks=[pytest.mark.slow] if name in COMPILED else [], id=f"{name}-{i}")
+    for name, cases in CASES.items()
+    for i in range(len(cases))
+]
+
+
+@pytest.fixture(params=PARAMS)
 def case(request):
     name, i = request.param
     settings, other = CASES[name][i]

@@ -101,6 +101,6 @@ def test_models_that_can_do_a_task_are_measured_by_whatever_fits(name: str, mode
 def test_so_are_bounds_and_in_every_shipped_space(name: str, models: dict[str, Run], request) -> None:
     for skeleton, clips in CLIPS.items():
         recipes, folder = every_metric(skeleton, everywhere=True), str(request.getfixturevalue(clips))
-        for row in measured(models, tasks.load(name), skeleton, folder, metrics=recipes, samples=6).values():
+        for row in measured(models, tasks.load(name), skeleton, folder, metrics=recipes, samples=3).values():
             if "" not in row.facts["refused"]:  # a bound that cannot be made of these clips says so
                 check(row, recipes)
