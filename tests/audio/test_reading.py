@@ -75,7 +75,8 @@ def test_the_decoder_may_open_local_files_alone(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "list.wav").write_bytes(b"#EXTM3U\n#\x01\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(DataError):
         reading.load(tmp_path / "list.wav")
-    for command in commands:
+    opened = [command for command in commands if "-i" in command]  # others ask for the version
+    for command in opened:
         allowed, given = command.index("-protocol_whitelist"), command.index("-i")
         assert allowed < given
         assert set(command[allowed + 1].split(",")) <= {"file", "pipe"}
@@ -83,7 +84,7 @@ def test_the_decoder_may_open_local_files_alone(tmp_path: Path, monkeypatch: pyt
         assert formats < given
         assert not {"hls", "concat", "image2", "dash"} & set(command[formats + 1].split(","))
         assert command[given + 1] == f"file:{tmp_path / 'list.wav'}"
-    assert commands
+    assert opened
 
 
 def test_a_file_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:

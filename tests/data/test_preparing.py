@@ -113,18 +113,21 @@ def test_a_worker_that_dies_is_one_line_and_the_rest_goes_on(source):
     with pytest.raises(DataError, match=r"a worker process was ended from outside.*the same command goes on") as caught:
         prepare_shards(Walks(), source, source / "set", clips=2, mirror=False, workers=2)
     assert "\n" not in str(caught.value)
-    there = {path.stem for path in (source / "set" / PARTS).glob("*-*.json")}
+    there = {path.stem for path in (source / "set" / PARTS).glob("[!.]*-*.json")}
     assert there, "what was written is kept"
     before = {name: (source / "set" / f"{name}.parquet").stat().st_mtime_ns for name in there}
     (source / "clips.txt").write_text(names)
     with pytest.raises(DataError, match="its shards are of 30 other clips or settings"):
         prepare_shards(Walks(), source, source / "set", clips=2, mirror=False, workers=1)
+    begun = source / "set" / PARTS / ".val-00004.ffffff-1c99-588f1159.tmp.json"  # what a worker dies over, now and then
+    begun.write_text("{")
     (source / "clips.txt").write_text(names.replace("c17", "deadly"))
     report = prepare_shards(Cut("deadly"), source, source / "set", clips=2, mirror=False, workers=1)
     assert report.failed == [{"what": "deadly", "why": "cut off"}]
     after = {name: (source / "set" / f"{name}.parquet").stat().st_mtime_ns for name in there}
     assert after == before, "and is not made again"
     assert len(PreparedDataset.open(source / "set")) == 27
+    assert not list((source / "set").rglob("*.tmp*")), "what the dead worker had begun is gone"
 
 
 def test_what_makes_no_set_is_refused(source):
