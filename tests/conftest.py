@@ -326,6 +326,20 @@ def tiny_lm(tiny_bases):
     return make
 
 
+@pytest.fixture
+def train_until(monkeypatch: pytest.MonkeyPatch):
+    """``train.run``, stopped by a person after a step; what is said must match."""
+    from motion_platform.training import train
+
+    def run(recipe, name: str, stop: int, said: str = "") -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(train, "agreed", lambda wanted, accelerator, step, every: step == stop)
+            with pytest.raises(train.Interrupted, match=said):
+                train.run(recipe, name, device="cpu", quiet=True)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def speech_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packaged sentences with planned gestures, prepared: speech_gestures."""

@@ -32,6 +32,11 @@ ABANDONED = 86_400.0
 """Seconds after which a temporary file of another machine is nobody's."""
 
 
+def cache_folder(part: str = "") -> Path:
+    """Where is kept what can be made again: ``$MOTION_CACHE`` (default ``~/.cache/motion_platform``), or a part."""
+    return Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / part
+
+
 def check_formats(paths: Sequence[Path], formats: Collection[str], *, any_case: bool = False) -> None:
     """UsageError for an extension that is not one of ``formats``; any_case: .HTML is .html."""
     for path in paths:

@@ -19,7 +19,7 @@ from pathlib import Path
 from motion_platform.core import gguf
 from motion_platform.core.digests import digest_of
 from motion_platform.core.errors import UnknownName, WeightsError
-from motion_platform.core.files import settle
+from motion_platform.core.files import cache_folder, settle
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 """Checkpoints that are part of this package, one folder each."""
@@ -168,14 +168,12 @@ def find(name: str | os.PathLike[str], *, owner: str | None = None) -> Path:
 
 def language_model_folder(name: str) -> Path:
     """Where a language model that came as one file is kept: ``$MOTION_CACHE/language_models/<name>``."""
-    cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser()
-    return cache / "language_models" / name
+    return cache_folder("language_models") / name
 
 
 def audio_model_folder(name: str) -> Path:
     """Where a speech model that came out of a package is kept: ``$MOTION_CACHE/audio_models/<name>``."""
-    cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser()
-    return cache / "audio_models" / name
+    return cache_folder("audio_models") / name
 
 
 def from_gguf(file: Path) -> Path:

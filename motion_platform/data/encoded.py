@@ -8,7 +8,6 @@ encoded as the recipe says.
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 from motion_platform.core.errors import OutputError, UsageError
+from motion_platform.core.files import cache_folder
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.sharded import ShardedDataset
 from motion_platform.data.writer import PreparedWriter
@@ -40,7 +40,7 @@ def encoded_as(dataset: PreparedDataset, representation: str) -> PreparedDataset
             f"motion data shard SET --representation {wanted.name} --out FOLDER"
         )
     _check(dataset, stored, wanted)
-    cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "representations"
+    cache = cache_folder("representations")
     out = cache / f"{dataset.name}-{wanted.name}-{_key(dataset, wanted)}"
     if not (out / "meta.json").is_file():
         try:

@@ -24,10 +24,12 @@ from motion_platform.core.opening import read_json
 from motion_platform.data.prepared import SPLITS
 from motion_platform.data.report import Report
 from motion_platform.data.sharding import CLIPS, Shard, check_request, dealt, gather, write_shard
-from motion_platform.data.source import MAX_FAILED, Converted, DataSource, Item, note, pooled
+from motion_platform.data.source import Converted, DataSource, Item, check_failed, count, note, pooled
 from motion_platform.data.writer import Contents
 from motion_platform.motion.representations import get_representation
 
+COUNTED = ("clips", "mirrored", "frames", "without_captions")
+"""What of a report every shard counts of its own clips."""
 PARTS = "parts"
 """Of an unfinished set: what is known of each shard that is written, and of which clips they are."""
 
@@ -64,9 +66,9 @@ def prepare_shards(
     plan = begin(out, maker, items, clips, mirror)
     missing = [group for group in groups[number - 1 :: parts] if not _known(out, group[0]).is_file()]
     work = partial(write_group, maker, mirror=mirror, out=out)
-    count = min(workers or min(os.cpu_count() or 1, 16), max(len(missing), 1))
+    processes = min(workers or min(os.cpu_count() or 1, 16), max(len(missing), 1))
     kept = f"the shards that are written in {out} are kept, and the same command goes on with the rest"
-    for _ in pooled(work, missing, count, 1, kept):
+    for _ in pooled(work, missing, processes, 1, kept):
         pass
     left = [file for file, _, _ in groups if not _known(out, file).is_file()]
     if left:
@@ -75,12 +77,7 @@ def prepare_shards(
         )
     shards = list(finished(out, groups, report))
     report.files = len({item.path for item in items})
-    if len(report.failed) > MAX_FAILED * len(items):
-        first = report.failed[0]
-        raise DataError(
-            f"{maker.name}: {len(report.failed)} of {len(items)} clips failed, so the set was not put together; "
-            f"the first: {first['what']}: {first['why']}"
-        )
+    check_failed(report, len(items), "the set was not put together")
     report.hours = report.frames / contents_of(maker).fps / 3600
     report.splits = {split: sum(shard.clips for shard in shards if shard.split == split) for split in SPLITS}
     report.seconds = time.perf_counter() - started
@@ -113,21 +110,18 @@ def begin(out: Path, maker: DataSource, items: list[Item], clips: int, mirror: b
 def write_group(maker: DataSource, group: tuple[str, str, list[Item]], *, mirror: bool, out: Path) -> None:
     """Convert the items of one shard, write it, and beside it what became of them. Runs in a worker process."""
     file, split, items = group
-    results, captions, totals = [], [], {"clips": 0, "mirrored": 0, "frames": 0, "without_captions": 0}
+    results, captions, report = [], [], Report(maker.name)
 
     def rows() -> Iterator[dict[str, Any]]:
         for item in items:
             made = maker.convert(item, mirror)
             for row in made.rows:
-                captions.append([row.id, list(row.words.high), dict(row.words.labels)])
-                totals["clips"] += 1
-                totals["mirrored"] += row.mirrored
-                totals["frames"] += len(row.features)
-                totals["without_captions"] += not row.words.high
+                captions.append(count(row, report))
                 yield row.stored()
             results.append({**asdict(replace(made, rows=[])), "item": item.id})
 
     shard = write_shard(out, file, split, rows(), contents_of(maker))
+    totals = {name: getattr(report, name) for name in COUNTED}
     with atomic_path(_known(out, file)) as path:
         path.write_text(
             json.dumps({"shard": asdict(shard), "results": results, "captions": captions, "totals": totals})

@@ -10,7 +10,6 @@ them is a sample of the whole; those of the other splits are in the order of the
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import threading
 from collections import OrderedDict
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from motion_platform.core.errors import DataError, UnknownName, UsageError
-from motion_platform.core.files import atomic_path
+from motion_platform.core.files import atomic_path, cache_folder
 from motion_platform.core.opening import short
 from motion_platform.data.meta import ShardFile, arrow_schema, read_meta, verify
 from motion_platform.data.prepared import SPLITS, PreparedDataset
@@ -223,7 +222,7 @@ class ShardedDataset(PreparedDataset):
 
 def fetched(place: str) -> Path:
     """A folder of ``$MOTION_CACHE/streams`` with meta.json and the index of an address. Errors: DataError."""
-    cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "streams"
+    cache = cache_folder("streams")
     readable = re.sub(r"\W+", "_", place)[-40:]
     here = cache / f"{readable}-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
     for name in ("meta.json", INDEX):

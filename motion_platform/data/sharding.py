@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from motion_platform.core.errors import DataError, OutputError, UsageError
-from motion_platform.core.files import atomic_folder, atomic_path, settle_folder
+from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.files import atomic_folder, atomic_path
 from motion_platform.core.seeding import seed_of
 from motion_platform.data.encoded import encoded_as
 from motion_platform.data.meta import sums, write_meta
 from motion_platform.data.prepared import SPLITS, PreparedDataset
 from motion_platform.data.sharded import INDEX, ROWS_A_GROUP, is_address
 from motion_platform.data.statistics import Statistics
-from motion_platform.data.writer import Contents, Rows
+from motion_platform.data.writer import Contents, Rows, check_place
 from motion_platform.motion.representations import get_representation
 
 CLIPS = 1000
@@ -31,7 +31,8 @@ CLIPS = 1000
 
 @dataclass(frozen=True)
 class Shard:
-    """What is known of a file that was written. mean, squares (D,): of its frames, as :class:`Statistics` has them."""
+    """What is known of a file that was written. frames, mean, squares (D,): as :class:`Statistics` has them of training
+    clips; 0 in other splits, which have no part in them."""
 
     file: str
     split: str
@@ -76,11 +77,7 @@ def check_request(out: str | Path, clips: int, overwrite: bool) -> Path:
     if is_address(out):
         raise UsageError(f"--out: {out}: give a folder, and copy it there: hf upload, aws s3 sync, gsutil rsync")
     out = Path(out)
-    settle_folder(out)
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out}: already exists; remove it or pass --overwrite")
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "meta.json").is_file()):
-        raise OutputError(f"{out}: is not a prepared dataset, so it will not be overwritten; choose another name")
+    check_place(out, overwrite)
     return out
 
 
@@ -103,10 +100,8 @@ def write_shard(folder: Path, file: str, split: str, rows: Iterable[Mapping[str,
     from pyarrow import parquet
 
     made = Rows(folder, contents)
-    gathered = Statistics(made.representation)
     for row in rows:
         made.add(**row)
-        gathered.add(row["features"])
     made.waiting.sort(key=lambda row: row["id"])
     table = pa.Table.from_batches([made.take()])
     with atomic_path(folder / file) as partial:
@@ -119,8 +114,8 @@ def write_shard(folder: Path, file: str, split: str, rows: Iterable[Mapping[str,
             use_dictionary=False,
             write_statistics=False,
         )
-    mean, squares = gathered.mean.tolist(), gathered.squares.tolist()
-    return Shard(file, split, len(table), gathered.frames, mean, squares)
+    gathered = made.statistics
+    return Shard(file, split, len(table), gathered.frames, gathered.mean.tolist(), gathered.squares.tolist())
 
 
 def gather(

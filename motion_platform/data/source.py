@@ -194,17 +194,8 @@ class DataSource(ABC):
                 note(result, report)
                 for row in result.rows:
                     writer.add(**row.stored())
-                    captions.append((row.id, list(row.words.high), row.words.labels))
-                    report.clips += 1
-                    report.mirrored += row.mirrored
-                    report.frames += len(row.features)
-                    report.without_captions += not row.words.high
-            if len(report.failed) > MAX_FAILED * len(items):
-                first = report.failed[0]
-                raise DataError(
-                    f"{self.name}: {len(report.failed)} of {len(items)} clips failed, so nothing was written; "
-                    f"the first: {first['what']}: {first['why']}"
-                )
+                    captions.append(count(row, report))
+            check_failed(report, len(items), "nothing was written")
             report.count_captions(captions)
             report.hours = report.frames / writer.contents.fps / 3600
             report.splits = dict(writer.counts)
@@ -215,21 +206,23 @@ class DataSource(ABC):
     def _converted(self, items: list[Item], mirror: bool, workers: int | None) -> Iterator[Converted]:
         """The items converted, in their order whatever the number of processes."""
         work = partial(self.convert, mirror=mirror)
-        count = workers or (1 if len(items) < IN_PROCESS else min(os.cpu_count() or 1, 16))
-        yield from pooled(work, items, count, 16)
+        processes = workers or (1 if len(items) < IN_PROCESS else min(os.cpu_count() or 1, 16))
+        yield from pooled(work, items, processes, 16)
 
 
 def pooled(
-    work: Callable[[Given], Made], given: Sequence[Given], count: int, chunk: int, kept: str = ""
+    work: Callable[[Given], Made], given: Sequence[Given], processes: int, chunk: int, kept: str = ""
 ) -> Iterator[Made]:
-    """What ``work`` makes of each, in their order, in ``count`` processes (1: this one), ``chunk`` at a time.
+    """What ``work`` makes of each, in their order, in ``processes`` (1: this one), ``chunk`` at a time.
 
     Errors: those of ``work``; DataError for a process that is killed. kept: what of the work is not lost then."""
-    if count == 1:
+    if processes == 1:
         yield from map(work, given)
         return
     # Not "fork": the parent may hold threads of torch, whose locks a forked child would inherit.
-    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread
+    ) as pool:
         try:
             yield from pool.map(work, given, chunksize=chunk)
         except BrokenProcessPool as error:
@@ -305,6 +298,25 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def count(row: PreparedRow, report: Report) -> tuple[str, list[str], dict[str, str]]:
+    """Count a clip in the report; returns its id, captions and labels, for :meth:`Report.count_captions`."""
+    report.clips += 1
+    report.mirrored += row.mirrored
+    report.frames += len(row.features)
+    report.without_captions += not row.words.high
+    return row.id, list(row.words.high), dict(row.words.labels)
+
+
+def check_failed(report: Report, items: int, so: str) -> None:
+    """DataError for more than 20 % failing files. so: what therefore did not happen."""
+    if len(report.failed) > MAX_FAILED * items:
+        first = report.failed[0]
+        raise DataError(
+            f"{report.name}: {len(report.failed)} of {items} clips failed, so {so}; "
+            f"the first: {first['what']}: {first['why']}"
+        )
 
 
 def note(result: Converted, report: Report) -> None:

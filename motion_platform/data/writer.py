@@ -74,6 +74,15 @@ class Contents:
         }
 
 
+def check_place(out: Path, overwrite: bool) -> None:
+    """OutputError where a set cannot be put: something is there, or (overwrite) something that is no prepared set."""
+    settle_folder(out)
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out}: already exists; remove it or pass --overwrite")
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "meta.json").is_file()):
+        raise OutputError(f"{out}: is not a prepared dataset, so it will not be overwritten; choose another name")
+
+
 class Rows:
     """Rows of a set, checked and as they are stored, until somebody takes them (``waiting``); statistics of the
     training split and the clips of each split are gathered on the way. place: the set, for messages."""
@@ -214,18 +223,7 @@ class PreparedWriter(Rows):
         )
         self.out = self.place
         self.overwrite = overwrite
-        settle_folder(self.out)
-        if self.out.exists() and not overwrite:
-            raise OutputError(f"{self.out}: already exists; remove it or pass --overwrite")
-        if (
-            overwrite
-            and self.out.exists()
-            and not (self.out / "meta.json").is_file()
-            and (self.out.is_file() or any(self.out.iterdir()))
-        ):
-            raise OutputError(
-                f"{self.out}: is not a prepared dataset, so it will not be overwritten; choose another name"
-            )
+        check_place(self.out, overwrite)
         self._files: list[str] = []
         self._sink: Any = None
         self._bytes = 0

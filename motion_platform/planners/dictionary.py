@@ -4,9 +4,7 @@ arXiv:2101.06804, as Ribeiro-Gomes et al. 2024, section 3.3, use it)."""
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ import numpy as np
 from motion_platform.core import registry
 from motion_platform.core.contracts import Encoder
 from motion_platform.core.errors import ConfigError
-from motion_platform.core.files import atomic_path
+from motion_platform.core.files import atomic_path, cache_folder
 from motion_platform.core.seeding import seed_of
 from motion_platform.motion.io.arrays import load_array
 from motion_platform.planners.low_texts import Example
@@ -71,7 +69,7 @@ class Dictionary:
         return drawn
 
     def _kept(self, captions: list[str]) -> np.ndarray:
-        cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "low_texts"
+        cache = cache_folder("low_texts")
         key = "\n".join([self.encoder.fingerprint(), *captions])
         path = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
         if path.is_file():

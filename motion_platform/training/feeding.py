@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from motion_platform.core.config import Recipe
 from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.files import cache_folder
 from motion_platform.data.loader import Loader, make_loader
 from motion_platform.data.slots import SOUND, Slot, slots_of
 from motion_platform.model.feature_cache import FeatureCache, Forgetful
@@ -72,7 +70,7 @@ def precompute(model: MotionModel, loader: Loader, reporter: Reporter) -> None:
     if loader.sharded:
         model.conditioning.cache = Forgetful()
         return
-    folder = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser() / "features"
+    folder = cache_folder("features")
     model.conditioning.cache = FeatureCache(folder)
     rows = loader.rows.tolist()
     texts = {

@@ -12,6 +12,7 @@ from motion_platform.core.files import (
     atomic_files,
     atomic_folder,
     atomic_path,
+    cache_folder,
     check_folders,
     check_formats,
     lock_folder,
@@ -237,3 +238,12 @@ def test_a_name_that_is_too_long_is_said_before_any_work(tmp_path: Path) -> None
     check_folders([tmp_path / ("a" * 300 + ".npz")])  # the writer says it, in one line
     with pytest.raises(OutputError, match="name too long"), atomic_path(tmp_path / ("a" * 300 + ".npz")):
         pass
+
+
+def test_what_can_be_made_again_lies_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path))
+    assert cache_folder("features") == tmp_path / "features"
+    assert cache_folder() == tmp_path
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("MOTION_CACHE")
+    assert cache_folder() == tmp_path / ".cache" / "motion_platform"

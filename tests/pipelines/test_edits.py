@@ -8,28 +8,9 @@ from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import Motion
 from motion_platform.motion import retarget
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.representations import get_representation
 from motion_platform.pipelines import edits
-from motion_platform.training import build
 
 NAME = "humanml3d_essential"
-
-
-@pytest.fixture
-def run(recipe):
-    torch.manual_seed(0)
-    made = build.assemble(recipe(), name="toy")
-    made.model.eval()
-    return made
-
-
-@pytest.fixture
-def clip(sample_dataset) -> Clip:
-    """60 frames of a real motion."""
-    row = int(np.argmax(sample_dataset.frames >= 60))
-    found = get_representation(sample_dataset.representation)
-    joints = found.decode(torch.from_numpy(sample_dataset.features(row)[:61].copy())).numpy()
-    return Clip(joints.astype(np.float32), 20.0, found.skeleton)
 
 
 def shape_of(joints: np.ndarray) -> np.ndarray:

@@ -2,24 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from motion_platform.core.errors import UsageError
 from motion_platform.core.schema import Sampling
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.representations import get_representation
 from motion_platform.pipelines import edits, generate, texts
 from motion_platform.training import build
 
 NAME = "humanml3d_essential"
-
-
-@pytest.fixture
-def run(recipe):
-    torch.manual_seed(0)
-    made = build.assemble(recipe(), name="toy")
-    made.model.eval()
-    return made
 
 
 def test_a_clip_depends_on_its_own_words_number_and_seed_alone(run) -> None:
@@ -89,15 +79,6 @@ def test_a_file_of_texts(tmp_path) -> None:
     path.write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(UsageError, match="cannot be read as UTF-8 text"):
         texts.read_texts(path)
-
-
-@pytest.fixture
-def clip(sample_dataset) -> Clip:
-    """60 frames of a real motion."""
-    row = int(np.argmax(sample_dataset.frames >= 60))
-    found = get_representation(sample_dataset.representation)
-    joints = found.decode(torch.from_numpy(sample_dataset.features(row)[:61].copy())).numpy()
-    return Clip(joints.astype(np.float32), 20.0, found.skeleton)
 
 
 def test_a_recogniser_does_not_generate(recipe) -> None:

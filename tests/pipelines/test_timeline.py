@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from motion_platform.core.errors import UnknownName, UsageError
 from motion_platform.core.plan import Segment
@@ -12,17 +11,8 @@ from motion_platform.core.schema import Sampling
 from motion_platform.model.knowledge import Known
 from motion_platform.pipelines import generate, planning, timeline
 from motion_platform.pipelines.amounts import seconds_of_amount
-from motion_platform.training import build
 
 FEW = Sampling(steps=2)
-
-
-@pytest.fixture
-def run(recipe):
-    torch.manual_seed(0)
-    made = build.assemble(recipe(), name="toy")
-    made.model.eval()
-    return made
 
 
 def rows(plan):

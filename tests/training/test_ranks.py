@@ -43,14 +43,11 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "MOTION_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
 
 
-def test_resumed_in_the_middle_of_shards_equals_uninterrupted(recipe, shards: Path, monkeypatch) -> None:
+def test_resumed_in_the_middle_of_shards_equals_uninterrupted(recipe, shards: Path, train_until) -> None:
     options = [f"data.folder={shards}", "data.buffer=8", "train.steps=8", "train.gradient_accumulation=2"]
     whole = train.run(recipe(*options, output="whole"), "whole", **QUIET)
     part = recipe(*options, output="part")
-    with monkeypatch.context() as patch:
-        patch.setattr(train, "agreed", lambda wanted, accelerator, step, every: step == 5)
-        with pytest.raises(train.Interrupted):
-            train.run(part, "part", **QUIET)
+    train_until(part, "part", 5)
     resumed = train.run(part, "part", resume=True, **QUIET)
     before, after = state_of(whole), state_of(resumed)
     for name in before["model"]:

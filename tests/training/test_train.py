@@ -60,14 +60,11 @@ def same(a: object, b: object, where: str = "") -> None:
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
-def test_resumed_equals_uninterrupted_bit_for_bit(recipe, monkeypatch: pytest.MonkeyPatch, accumulation: int) -> None:
+def test_resumed_equals_uninterrupted_bit_for_bit(recipe, train_until, accumulation: int) -> None:
     options = ["train.steps=9", f"train.gradient_accumulation={accumulation}", "validation.every=3"]
     whole = train.run(recipe(*options, output="whole"), "whole", **QUIET)
     part = recipe(*options, output="part")
-    with monkeypatch.context() as patch:
-        patch.setattr(train, "agreed", lambda wanted, accelerator, step, every: step == 4)
-        with pytest.raises(train.Interrupted, match=r"step 4 of 9.*go on with: .*--resume"):
-            train.run(part, "part", **QUIET)
+    train_until(part, "part", 4, r"step 4 of 9.*go on with: .*--resume")
     assert state_of(Path(part.output))["step"] == 4
     resumed = train.run(part, "part", resume=True, **QUIET)
     before, after = state_of(whole), state_of(resumed)
@@ -299,15 +296,12 @@ def test_fine_tuning_from_what_does_not_fit_is_one_line(recipe) -> None:
         train.run(recipe(f"initial={first}"), "toy", **QUIET)
 
 
-def test_a_resumed_fine_tuning_does_not_need_its_start_again(recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_fine_tuning_does_not_need_its_start_again(recipe, train_until) -> None:
     first = train.run(recipe("train.steps=1", output="first"), "first", **QUIET)
     options = ["train.steps=4", f"initial={first}", "validation.every=0"]
     whole = train.run(recipe(*options, output="whole"), "run", **QUIET)
     part = recipe(*options, output="part")
-    with monkeypatch.context() as patch:
-        patch.setattr(train, "agreed", lambda wanted, accelerator, step, every: step == 2)
-        with pytest.raises(train.Interrupted):
-            train.run(part, "run", **QUIET)
+    train_until(part, "run", 2)
     shutil.rmtree(first)
     resumed = train.run(part, "run", resume=True, **QUIET)
     same(load_file(whole / "model.safetensors"), load_file(resumed / "model.safetensors"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from importlib import resources
 from pathlib import Path
 
 from motion_platform.core.errors import DataError, OutputError
+from motion_platform.core.files import cache_folder
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.report import Report
 from motion_platform.data.source import Item, with_split
@@ -36,8 +36,7 @@ def folder() -> Path:
     Its name holds a hash of the clips and of the code that prepares them, so that it is never out of date.
     Errors: OutputError when the cache cannot be written.
     """
-    cache = Path(os.environ.get("MOTION_CACHE", "~/.cache/motion_platform")).expanduser()
-    out = cache / f"sample-{_fingerprint()}"
+    out = cache_folder() / f"sample-{_fingerprint()}"
     if not (out / "meta.json").is_file():
         try:
             Sample().prepare(sample_root(), out)

@@ -6,7 +6,9 @@ the nearest neighbour has learned to look things up.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,6 +69,7 @@ class RandomClip(Source):
 
     name = "random training clip"
     kind = "bound"
+    whole = False  # as long as the clip is, not cut to what is asked for
 
     @classmethod
     def suits(cls, task: Task) -> bool:
@@ -89,7 +92,20 @@ class RandomClip(Source):
             self.train[self.choose(row, int(length), seed)]
             for (row, _), length in zip(items, batch.lengths.tolist(), strict=True)
         ]
-        return cut_clips(self.test, chosen, batch.lengths)
+        lengths = torch.tensor([self.test.frames(row) for row in chosen]) if self.whole else batch.lengths
+        return cut_clips(self.test, chosen, lengths)
+
+
+class SearchedClip(RandomClip):
+    """A clip of the training split that is searched for once, before anything is made."""
+
+    def prepare(self, test: TestSet, rank: int, world: int) -> None:
+        super().prepare(test, rank, world)
+        self.nearest = share(self._search, rank, world)
+
+    @abstractmethod
+    def _search(self) -> dict[int, Any]:
+        """test row -> what was found."""
 
 
 class SameLabels(RandomClip):
@@ -100,6 +116,7 @@ class SameLabels(RandomClip):
     """
 
     name = "training clip of the same labels"
+    whole = True
 
     @classmethod
     def suits(cls, task: Task) -> bool:
@@ -118,12 +135,8 @@ class SameLabels(RandomClip):
         near = self.of.get(self._labels(row)) or self.of.get(()) or list(range(len(self.train)))
         return near[seed_of(seed, self.test.dataset.id(row), self.name) % len(near)]
 
-    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
-        chosen = [self.train[self.choose(row, 0, seed)] for row, _ in items]
-        return cut_clips(self.test, chosen, torch.tensor([self.test.frames(row) for row in chosen]))
 
-
-class NearestCaption(RandomClip):
+class NearestCaption(SearchedClip):
     """The training clip whose caption is most like the one asked for (cosine of sentence embeddings).
 
     Clips with an equally near caption are drawn from. All first captions of the split are compared. The clip is cut to
@@ -135,10 +148,6 @@ class NearestCaption(RandomClip):
     @classmethod
     def suits(cls, task: Task) -> bool:
         return _of_meaning(task) and "text" in task.reads.values()
-
-    def prepare(self, test: TestSet, rank: int, world: int) -> None:
-        super().prepare(test, rank, world)
-        self.nearest = share(self._search, rank, world)
 
     def _search(self) -> dict[int, list[int]]:
         """test row -> positions in ``self.train`` of the clips with the nearest caption."""
@@ -180,7 +189,7 @@ def nearest_captions(asked: Sequence[str], known: Sequence[str]) -> dict[str, li
     return found
 
 
-class NearestInSpace(RandomClip):
+class NearestInSpace(SearchedClip):
     """The training clip nearest to the text in the space of the task ``text_motion_retrieval``, whole: what a search
     gives.
 
@@ -190,17 +199,15 @@ class NearestInSpace(RandomClip):
     """
 
     name = "training clip nearest in the space"
+    whole = True
 
     @classmethod
     def suits(cls, task: Task) -> bool:
         return NearestCaption.suits(task) and "motion" not in task.reads.values()
 
-    def prepare(self, test: TestSet, rank: int, world: int) -> None:
-        super().prepare(test, rank, world)
-        self.nearest = share(self._search, rank, world)
-
     def _search(self) -> dict[int, int]:
-        """test row -> the training row nearest to its text; a clip without a caption is searched by an empty one."""
+        """test row -> the position in ``self.train`` of the clip nearest to its text; a clip without a caption is
+        searched by an empty one."""
         model = load_run(str(tasks.load("text_motion_retrieval").default_model)).model
         data, ours = self.test.dataset, model.spec
         if (data.meta["skeleton"], data.fps) != (ours.skeleton, ours.fps):
@@ -212,16 +219,15 @@ class NearestInSpace(RandomClip):
         texts = sorted(set(said.values()))
         asked = points.embed_texts(model, texts, points.text_slot(model)).astype(np.float64)
         train = points.clip_points(model, data)[self.train].astype(np.float64)
-        nearest = [self.train[int(np.linalg.norm(train - point, axis=1).argmin())] for point in asked]
+        nearest = [int(np.linalg.norm(train - point, axis=1).argmin()) for point in asked]
         found = dict(zip(texts, nearest, strict=True))
         return {row: found[text] for row, text in said.items()}
 
-    def predict(self, batch: Batch, items: Sequence[Item], seed: int) -> Motion:
-        chosen = [self.nearest[row] for row, _ in items]
-        return cut_clips(self.test, chosen, torch.tensor([self.test.frames(row) for row in chosen]))
+    def choose(self, row: int, frames: int, seed: int) -> int:
+        return self.nearest[row]
 
 
-class NearestSound(RandomClip):
+class NearestSound(SearchedClip):
     """The piece of a training clip whose recording sounds most like the one asked for (bounds/sound.py).
 
     Pieces that sound equally like it, as the renditions of one recording do, are drawn from. What the labels ask for
@@ -233,10 +239,6 @@ class NearestSound(RandomClip):
     @classmethod
     def suits(cls, task: Task) -> bool:
         return not _words_or_lengths(task) and "audio" in task.reads.values()
-
-    def prepare(self, test: TestSet, rank: int, world: int) -> None:
-        super().prepare(test, rank, world)
-        self.nearest = share(self._search, rank, world)
 
     def _search(self) -> dict[int, list[tuple[int, float]]]:
         """test row -> (position in ``self.train``, first second) of the pieces that sound most like it."""
