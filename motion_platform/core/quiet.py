@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+from collections.abc import Iterator
 
 
 def quiet_loading() -> contextlib.AbstractContextManager[None]:
@@ -23,3 +25,15 @@ def quiet_loading() -> contextlib.AbstractContextManager[None]:
                 theirs.enable_progress_bar()
 
     return quiet()
+
+
+@contextlib.contextmanager
+def quiet_logger(name: str) -> Iterator[None]:
+    """Let a logger of another library say errors alone, for as long as the block lasts."""
+    theirs = logging.getLogger(name)
+    level = theirs.level
+    theirs.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        theirs.setLevel(level)

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import torch
 
 from motion_platform.core.errors import MotionPlatformError, UsageError
+from motion_platform.core.quiet import quiet_logger
 
 Result = TypeVar("Result")
 
@@ -54,9 +55,10 @@ def launch(function: Callable[..., Result], arguments: tuple[Any, ...], processe
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         try:
-            torch.multiprocessing.start_processes(
-                _child, (processes, name, function, arguments, os.getpid()), nprocs=processes, start_method="spawn"
-            )
+            with quiet_logger("torch.multiprocessing.spawn"):  # what is said of a failure is said below
+                torch.multiprocessing.start_processes(
+                    _child, (processes, name, function, arguments, os.getpid()), nprocs=processes, start_method="spawn"
+                )
         except Exception as error:  # a process that raised, was killed, or ended: torch has a class for each
             said = sorted(folder.glob("error*.pickle"))
             if said:

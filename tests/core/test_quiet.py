@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from transformers.utils import logging as theirs
 
-from motion_platform.core.quiet import quiet_loading
+from motion_platform.core.quiet import quiet_loading, quiet_logger
 
 
 def fail_quietly() -> None:
@@ -28,3 +30,13 @@ def test_what_was_loud_is_quiet_inside_and_loud_again_after(bars: bool) -> None:
     finally:
         theirs.set_verbosity(level)
         (theirs.enable_progress_bar if shown else theirs.disable_progress_bar)()
+
+
+def test_a_logger_of_others_says_errors_alone_inside(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("somebody.elses")
+    with caplog.at_level(logging.INFO, "somebody.elses"):
+        with quiet_logger("somebody.elses"):
+            log.warning("ended a process")
+            log.error("broken")
+        log.warning("afterwards")
+    assert [record.message for record in caplog.records] == ["broken", "afterwards"]
