@@ -16,8 +16,9 @@ studio: .venv/.ready
 	@$(BIN)/python -c "import uvicorn, starlette" 2>/dev/null || $(BIN)/python -m pip install --quiet -e ".[studio]" -c constraints.txt
 	@$(BIN)/motion studio
 
-# A process a core, with one thread each: whole files go to one process, so that what a file sets up is made once.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+# A process a core, with one thread each: whole files go to one process, so that what a file sets up is made once. In
+# their own order: xdist would leave files of few and long tests to the end, where one process waits for the other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: .venv/.ready-dev
 	$(PYTEST)

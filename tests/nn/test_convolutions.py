@@ -57,6 +57,7 @@ def test_the_reach_of_a_block_is_what_a_frame_depends_on(kind: str, dilation: in
     x = torch.full((1, 4, 61), 1.0, dtype=torch.float64, requires_grad=True)
     for convolution in (m for m in block.modules() if isinstance(m, nn.Conv1d)):
         nn.init.constant_(convolution.weight, 0.1)
+        nn.init.constant_(convolution.bias, 0.1)  # no unit of a ReLU is off
     block(x, None)[0, :, 30].sum().backward()
     seen = x.grad[0].abs().sum(0).nonzero()[:, 0]
     assert (int(seen.min()), int(seen.max())) == (30 - block.reach, 30 + block.reach)
