@@ -7,6 +7,7 @@ Reference: Devlin et al. 2019, https://arxiv.org/abs/1810.04805; post-norm encod
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -151,7 +152,15 @@ def take(stored: Mapping[str, Tensor], prefix: str, ours: str) -> Tensor:
 
 
 def vocabulary_sha256(folder: Path) -> str:
-    """A hash of the tokenizer, whatever lengths it was saved to cut and pad to (we set our own)."""
-    tokenizer = read_json(folder / "tokenizer.json")
+    """A hash of the tokenizer, whatever lengths it was saved to cut and pad to (we set our own); computed once a
+    process for a file that does not change."""
+    path = folder / "tokenizer.json"
+    status = path.stat()
+    return _vocabulary_sha256(path.absolute(), status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=16)
+def _vocabulary_sha256(path: Path, _size: int, _changed: int) -> str:
+    tokenizer = read_json(path)
     plain = {key: value for key, value in tokenizer.items() if key not in ("truncation", "padding")}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
