@@ -22,9 +22,7 @@ SHORTEST = 0.1
 """Seconds that a stand lasts at least; shorter gaps and stands are none."""
 FADE = 0.25
 """Seconds in which a correction is let go."""
-BODY = 0.1
-"""Seconds over which the body follows what both feet need."""
-STRETCHED = 0.9995
+STRETCHED = 0.99999
 """Share of a leg's length to which it is stretched at most, so that the knee keeps a side to point to."""
 LEG = 0.83
 
@@ -45,39 +43,49 @@ def stands(toes: np.ndarray, fps: float, leg: float = LEG) -> np.ndarray:
     return found
 
 
-def held(places: np.ndarray, standing: np.ndarray, height: float, fps: float) -> np.ndarray:
-    """(T, 3): by how much a point (T, 3) is moved so that it stays, at ``height``, while it stands.
-
-    It is held at the mean of where it was in each stand. Between stands the correction runs from one to the next; it
-    fades within ``FADE`` seconds before the first and after the last, and where stands are far apart.
-    """
+def held(places: np.ndarray, standing: np.ndarray, goals: np.ndarray) -> np.ndarray:
+    """(T, 3): by how much a point (T, 3) is moved so that it stays, while it stands, at the goal (S, 3) of each
+    stand; elsewhere 0."""
     out = np.zeros_like(places)
-    spans = runs(standing)
-    for start, end in spans:
-        goal = places[start:end].mean(0)
-        goal[1] = height
+    for (start, end), goal in zip(runs(standing), goals, strict=True):
         out[start:end] = goal - places[start:end]
-    fade = max(1, round(FADE * fps))
+    return out
+
+
+def faded(values: np.ndarray, standing: np.ndarray, fps: float) -> np.ndarray:
+    """(T, N) corrections that are known while a foot stands, between stands running from one to the next; they fade
+    within ``FADE`` seconds before the first and after the last, and where stands are far apart."""
+    out = np.where(standing[:, None], values, 0.0)
+    spans, fade = runs(standing), max(1, round(FADE * fps))
     for k, free in enumerate(
         [0, *(end for _, end in spans)]
     ):  # from the end of a stand (or the start of all) to the next
-        upto = spans[k][0] if k < len(spans) else len(places)
+        upto = spans[k][0] if k < len(spans) else len(out)
         if upto <= free:
             continue
         t = np.arange(free, upto)
-        before = out[free - 1] if k > 0 else np.zeros(3)
-        after = out[upto] if k < len(spans) else np.zeros(3)
+        before = out[free - 1] if k > 0 else np.zeros(out.shape[1])
+        after = out[upto] if k < len(spans) else np.zeros(out.shape[1])
         leave = np.clip((t - free + 1) / min(fade, upto - free + 1), 0, 1)[:, None]
         arrive = np.clip((upto - t) / min(fade, upto - free + 1), 0, 1)[:, None]
         out[free:upto] = before * _ease(1 - leave) + after * _ease(1 - arrive)
     return out
 
 
-def common(corrections: list[np.ndarray], standing: list[np.ndarray], fps: float) -> np.ndarray:
-    """(T, 3): what the corrections of standing feet have in common, which the whole body takes: smooth in time."""
-    weight = smooth(np.sum([stands.astype(float) for stands in standing], axis=0) + 1e-6, fps, BODY)
-    wanted = np.sum([stands[:, None] * by for stands, by in zip(standing, corrections, strict=True)], axis=0)
-    return smooth(wanted, fps, BODY) / np.maximum(weight, 1e-3)[:, None]
+def turned_on(
+    new: list[np.ndarray], old: list[np.ndarray], standing: np.ndarray, fps: float
+) -> list[np.ndarray]:  # fmt: skip
+    """(T, 3, 3) of a leg's upper and lower bone: new where the foot stands, and between stands the old ones turned by
+    what the turns of hip and knee of the stands fade to. So a leg that swings is never off by more than one that
+    stands, however straight it is."""
+    from scipy.spatial.transform import Rotation
+
+    hip = old[0].transpose(0, 2, 1) @ new[0]
+    before, after = (bones[0].transpose(0, 2, 1) @ bones[1] for bones in (old, new))
+    knee = before.transpose(0, 2, 1) @ after
+    by = faded(np.concatenate([Rotation.from_matrix(turn).as_rotvec() for turn in (hip, knee)], axis=1), standing, fps)
+    upper = old[0] @ Rotation.from_rotvec(by[:, :3]).as_matrix()
+    return [upper, upper @ before @ Rotation.from_rotvec(by[:, 3:]).as_matrix()]
 
 
 def _ease(share: np.ndarray) -> np.ndarray:

@@ -20,11 +20,11 @@ from motion_platform.motion.intervals import runs
 from motion_platform.motion.inverse_kinematics import matrix_to_quaternion
 from motion_platform.motion.io.euler import forward_kinematics, quaternion_to_matrix, unroll
 from motion_platform.motion.rigs import contacts
+from motion_platform.motion.rigs.feet import body_way
 from motion_platform.motion.rigs.pose import SIDES, Pose, frame, heading, read_pose, stance_directions, turn_between
 from motion_platform.motion.rigs.rig import Rig, stands_upright
 from motion_platform.motion.skeleton import get_skeleton
 
-BODY_PASSES = 3
 POINTING = ("elbow", "wrist", "knee", "ankle")
 """Limb bones, by the joints that they end at, whose directions the report compares."""
 
@@ -220,40 +220,33 @@ def _kept_feet(
     """World rotations and positions with feet held where they stand."""
     world = world.copy()
     tips = [rig.limbs.get(f"{side}_foot", rig.limbs[f"{side}_ankle"]) for side in SIDES]
+    legs = [[rig.limbs[f"{side}_{part}"] for part in ("hip", "knee", "ankle")] for side in SIDES]
+    paths = [[placed[:, j] for j in (*leg, tip)] for leg, tip in zip(legs, tips, strict=True)]
+    heights = [float(rig.placed[tip, 1]) - rig.floor for tip in tips]
+    way, places = body_way(paths, standing, heights, fps)
+    root = root + way
+    steps = [np.diff(rig.placed[leg], axis=0) for leg in legs]
+    lengths = [(float(np.linalg.norm(upper)), float(np.linalg.norm(lower))) for upper, lower in steps]
 
-    def corrections() -> list[np.ndarray]:
-        return [
-            contacts.held(placed[:, tip], stands, float(rig.placed[tip, 1]) - rig.floor, fps)
-            for tip, stands in zip(tips, standing, strict=True)
-        ]
-
-    for _ in range(BODY_PASSES):  # first the body goes where its feet need it, then the legs do the rest
-        root = root + contacts.common(corrections(), standing, fps)
+    def legs_at(root: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Hips, and where their ankles are to be."""
         placed = _placed(rig, world, root)
-    goals, lengths, hips = [], [], []
-    for side, by in zip(SIDES, corrections(), strict=True):
-        hip, knee, ankle = (rig.limbs[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
-        goals.append(placed[:, ankle] + by)
-        hips.append(placed[:, hip])
-        lengths.append(
-            (
-                float(np.linalg.norm(rig.placed[knee] - rig.placed[hip])),
-                float(np.linalg.norm(rig.placed[ankle] - rig.placed[knee])),
-            )
-        )
-    sink = contacts.lowering(hips, goals, [sum(pair) for pair in lengths], fps)
+        by = [contacts.held(placed[:, tip], stands, at) for tip, stands, at in zip(tips, standing, places, strict=True)]
+        goals = [placed[:, leg[2]] + moved for leg, moved in zip(legs, by, strict=True)]
+        return [placed[:, leg[0]] for leg in legs], goals
+
+    sink = contacts.lowering(*legs_at(root), [sum(pair) for pair in lengths], fps)  # where a leg does not reach
     root = root - sink[:, None] * [0.0, 1.0, 0.0]
-    for side, goal, hip_at, pair in zip(SIDES, goals, hips, lengths, strict=True):
+    hips, goals = legs_at(root)
+    for side, goal, hip_at, pair, stands in zip(SIDES, goals, hips, lengths, standing, strict=True):
         hip, knee, ankle = (rig.limbs[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
         frames = rig.pose.frames
         rest = np.einsum("ki,jkl->jil", rig.facing, quaternion_to_matrix(rig.turned))
         old = [world[:, j] @ (frames[f"{side}_{part}"][0].T @ rest[j]).T for j, part in ((hip, "hip"), (knee, "knee"))]
-        first, second, axis = contacts.bent(
-            hip_at - sink[:, None] * [0.0, 1.0, 0.0], goal, old[0][..., 0], old[1][..., 0], pair, old[0][..., 1]
-        )
-        for j, part, direction in ((hip, "hip", first), (knee, "knee", second)):
-            new = frame(direction, axis) @ (frames[f"{side}_{part}"][0].T @ rest[j])
-            _carry(rig, world, j, new, stop=knee if j == hip else ankle)
+        first, second, axis = contacts.bent(hip_at, goal, old[0][..., 0], old[1][..., 0], pair, old[0][..., 1])
+        new = contacts.turned_on([frame(first, axis), frame(second, axis)], old, stands, fps)
+        for j, part, turn in ((hip, "hip", new[0]), (knee, "knee", new[1])):
+            _carry(rig, world, j, turn @ (frames[f"{side}_{part}"][0].T @ rest[j]), stop=knee if j == hip else ankle)
     return world, _placed(rig, world, root)
 
 

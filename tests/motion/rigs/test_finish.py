@@ -19,7 +19,7 @@ from motion_platform.motion.intervals import runs
 from motion_platform.motion.inverse_kinematics import posed
 from motion_platform.motion.retarget import to_humanml3d
 from motion_platform.motion.rigs import finish, naming
-from motion_platform.motion.rigs.contacts import bent, held, stands
+from motion_platform.motion.rigs.contacts import bent, faded, held, stands
 from motion_platform.motion.rigs.fit import onto
 from motion_platform.motion.rigs.rig import load_rig
 
@@ -139,7 +139,8 @@ def test_stands_are_found_and_held() -> None:
     assert found[:19].all()
     assert found[41:].all()
     assert not found[22:38].any()
-    moved = toe + held(toe, found, 0.02, 20)
+    goals = np.array([[*toe[start:end].mean(0)[:1], 0.02, toe[start:end, 2].mean()] for start, end in runs(found)])
+    moved = toe + faded(held(toe, found, goals), found, 20)
     for start, end in runs(found):
         assert np.ptp(moved[start:end], axis=0).max() < 1e-9
         assert np.allclose(moved[start:end, 1], 0.02)
