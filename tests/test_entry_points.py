@@ -61,3 +61,16 @@ def test_help_is_there_at_once(way: str) -> None:
         assert done.returncode == 0
         assert "generate" in done.stdout
     assert min(times) < 0.5, times
+
+
+def test_a_motion_from_words_loads_no_compiler_and_no_algebra(tmp_path: Path) -> None:
+    """What takes a second to import and is not used: torch's compiler, sympy, diffusers, transformers."""
+    script = (
+        "import sys; from motion_platform.cli.app import main\n"
+        f"sys.argv = ['motion', 'generate', 'text_to_motion', '-t', 'walk', '-o', {str(tmp_path / 'a.html')!r}]\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print(*sorted({'torch._dynamo', 'sympy', 'einx', 'diffusers', 'transformers'} & set(sys.modules)))"
+    )
+    made = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert made.stdout.splitlines()[-1] == "", made.stdout

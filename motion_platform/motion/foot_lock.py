@@ -96,8 +96,6 @@ def _contact(foot: np.ndarray, fps: float) -> np.ndarray:
 
 def _root_correction(joints: np.ndarray, legs: list[list[int]], contact: np.ndarray, fps: float) -> np.ndarray:
     """(T, 3) by how much the body must have moved otherwise for the supporting feet to stand, smoothed."""
-    from scipy.ndimage import gaussian_filter1d
-
     slide = np.zeros((len(joints) - 1, 3))
     weight = np.zeros(len(joints) - 1)
     for side, leg in enumerate(legs):
@@ -107,9 +105,21 @@ def _root_correction(joints: np.ndarray, legs: list[list[int]], contact: np.ndar
         weight += carries
     slide = slide / weight.clip(1)[:, None]
     # Where no foot carries nearby nothing is known of the slide, and little is corrected.
-    known = gaussian_filter1d((weight > 0).astype(float), SMOOTH * fps, mode="constant").clip(0.05)
-    smooth = gaussian_filter1d(slide, SMOOTH * fps, axis=0, mode="constant") / known[:, None]
+    known = _gaussian((weight > 0).astype(float)[:, None], SMOOTH * fps).clip(0.05)
+    smooth = _gaussian(slide, SMOOTH * fps) / known
     return np.concatenate([np.zeros((1, 3)), np.cumsum(smooth, axis=0)])
+
+
+def _gaussian(values: np.ndarray, deviation: float) -> np.ndarray:
+    """(T, C) values averaged over time by a Gaussian cut at four deviations, with zeros before and after them.
+
+    What scipy.ndimage.gaussian_filter1d does; scipy.ndimage takes longer to import than all else here takes.
+    """
+    radius = int(4 * deviation + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / deviation) ** 2)
+    kernel /= kernel.sum()
+    whole = np.stack([np.convolve(column, kernel) for column in values.T], axis=1)
+    return whole[radius : radius + len(values)]
 
 
 def _stand(joints: np.ndarray, leg: list[int], contact: np.ndarray, fps: float) -> None:

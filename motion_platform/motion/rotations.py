@@ -2,19 +2,23 @@
 
 6-D is the first two columns of the matrix, one after the other (Zhou et al., "On the Continuity of Rotation
 Representations in Neural Networks", CVPR 2019). Everything takes any leading shape and is differentiable.
+
+roma is imported where it is used: it loads torch's compiler, a second of work, which a motion of positions alone never
+needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import roma
 import torch
 from torch import Tensor
 
 
 def matrix_from_sixd(sixd: Tensor) -> Tensor:
     """(..., 6) -> (..., 3, 3) by Gram-Schmidt; the input need not be normalised."""
+    import roma
+
     return roma.special_gramschmidt(sixd.unflatten(-1, (2, 3)).transpose(-1, -2), epsilon=1e-8)
 
 
@@ -25,11 +29,15 @@ def sixd_from_matrix(matrix: Tensor) -> Tensor:
 
 def matrix_from_quaternion(quaternion: Tensor) -> Tensor:
     """(..., 4) unit xyzw -> (..., 3, 3)."""
+    import roma
+
     return roma.unitquat_to_rotmat(quaternion)
 
 
 def quaternion_from_matrix(matrix: Tensor) -> Tensor:
     """(..., 3, 3) -> (..., 4) unit xyzw. q and -q are the same rotation: see ``continuous``."""
+    import roma
+
     return roma.rotmat_to_unitquat(matrix)
 
 
@@ -59,6 +67,8 @@ def continuous(quaternions: Tensor) -> Tensor:
 
 def slerp(start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
     """(..., 4) unit xyzw pairs and weights in 0..1 that broadcast to (...) -> (..., 4), along the shorter arc."""
+    import roma
+
     turn = roma.quat_product(roma.quat_conjugation(start), end)
     turn = torch.where(turn[..., 3:] < 0, -turn, turn)
     part = roma.rotvec_to_unitquat(roma.unitquat_to_rotvec(turn) * weight[..., None])

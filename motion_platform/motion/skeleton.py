@@ -7,9 +7,9 @@ from functools import cache, cached_property
 from importlib import resources
 
 import numpy as np
-import yaml
 
 from motion_platform.core.errors import DataError, UnknownName
+from motion_platform.core.packaged import packaged_yaml
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,7 @@ def get_skeleton(name: str) -> Skeleton:
     """A named skeleton: humanml3d (22), kit (21), coco_upper (13), conductor (22). UnknownName otherwise."""
     if name not in skeleton_names():
         raise UnknownName("skeleton", name, skeleton_names())
-    text = (resources.files("motion_platform.motion") / "skeletons" / f"{name}.yaml").read_text()
-    raw = yaml.safe_load(text)
+    raw = packaged_yaml("motion_platform.motion", f"skeletons/{name}.yaml")
     joints = tuple(j["name"] for j in raw["joints"])
     order = {joint: i for i, joint in enumerate(joints)}
     parents = tuple(-1 if j.get("parent") is None else order[j["parent"]] for j in raw["joints"])

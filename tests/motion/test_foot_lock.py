@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from motion_platform.core.schema import Motion, MotionSpec
 from motion_platform.motion import io
-from motion_platform.motion.foot_lock import constant_bones, lock_feet, standing
+from motion_platform.motion.foot_lock import _gaussian, constant_bones, lock_feet, standing
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.retarget import resample, to_humanml3d
 from motion_platform.motion.skeleton import get_skeleton
@@ -93,3 +94,10 @@ def test_features_go_through_with_their_lengths(walk) -> None:
     torch.testing.assert_close(mended.x[1], batch.x[1])
     joints = [representation.to_joints(each.x[0].numpy()) for each in (batch, mended)]
     assert slide(joints[1]) < 0.5 * slide(joints[0])
+
+
+@pytest.mark.parametrize("frames", [1, 3, 200])
+def test_the_average_over_time_is_scipys(frames: int) -> None:
+    values = np.random.default_rng(5).normal(size=(frames, 3))
+    wanted = gaussian_filter1d(values, 2.0, axis=0, mode="constant")
+    np.testing.assert_allclose(_gaussian(values, 2.0), wanted, rtol=0, atol=1e-14)

@@ -27,7 +27,7 @@ def folder(sample_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """A checkpoint of a small tokenizer with a filled codebook."""
     recipe = config.load_recipe(cards.find("configs", "smoke/vqvae"), [f"data.folder={sample_folder}"])
     run = build.assemble(recipe, name="tiny")
-    run.model.trainable.quantiser.book.codebook = torch.randn(32, 16)
+    run.model.trainable.quantiser.books[0].codebook.copy_(torch.randn(32, 16))
     run.model.trainable.quantiser.book._codebook.initted.fill_(True)
     from motion_platform.training import state as checkpoint
 
