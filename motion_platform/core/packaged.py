@@ -14,4 +14,8 @@ only a stranger's file is, ends the process in C and not in Python."""
 
 def packaged_yaml(package: str, name: str) -> Any:
     """What a YAML file of a package says; callers keep it (``lru_cache``)."""
-    return yaml.load((resources.files(package) / name).read_text(encoding="utf-8"), Loader=LOADER)
+    loader = LOADER((resources.files(package) / name).read_text(encoding="utf-8"))
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()

@@ -16,7 +16,7 @@ def leg(side: float, bend: np.ndarray, swing: np.ndarray) -> list[np.ndarray]:
     shank = np.stack([0 * bend, -np.cos(swing + bend / 2), -np.sin(swing + bend / 2)], axis=-1)
     knee = hip + 0.45 * thigh
     ankle = knee + 0.4 * shank
-    return [hip, knee, ankle, ankle + [0.0, -0.05, 0.12]]
+    return [hip, knee, ankle, ankle + np.array([0.0, -0.05, 0.12])]
 
 
 def test_while_one_foot_stands_the_body_alone_goes_with_it() -> None:
@@ -38,7 +38,7 @@ def test_what_two_feet_cannot_both_have_goes_where_it_bends_the_knees_least() ->
     still = np.zeros(FRAMES)
     straight, bent = leg(1.0, still + 0.05, still), leg(-1.0, still + 0.8, still)
     shift = straight[3][0, 1] - bent[3][0, 1] + 0.016
-    bent = [part + [0.0, shift, 0.0] for part in bent]
+    bent = [part + np.array([0.0, shift, 0.0]) for part in bent]
     both = np.ones(FRAMES, bool)
     way, places = body_way([straight, bent], [both, both], [0.02, 0.02], FPS)
     off = [np.abs(toe + way - place)[:, 1].max() for (*_, toe), place in zip((straight, bent), places, strict=True)]
