@@ -19,15 +19,19 @@ import numpy as np
 
 from motion_platform.core.contracts import clip_of
 from motion_platform.core.seeding import seed_of
+from motion_platform.data.prepared import SAMPLES
 from motion_platform.evaluation.judges import Judge, Judges
 from motion_platform.evaluation.passes import Pass, measure
 from motion_platform.evaluation.provenance import peak_memory
 from motion_platform.evaluation.recordings import intervals
 from motion_platform.evaluation.sources import Source
+from motion_platform.evaluation.testset import TestSet
 from motion_platform.metrics.base import RatioState
 from motion_platform.metrics.sets import SetState
 
 Say = Callable[[str], None]
+PLAYED = ("beats", "bars")
+"""Events that the page of an evaluation marks in the sound."""
 ONE_MOTION = "it needs several motions for one clip, and here there is one"
 
 
@@ -49,7 +53,8 @@ class ResultRow:
     """One row of a table: ``facts`` are plain values for JSON, ``arrays`` what a comparison and the report need.
 
     arrays: ``ids``, ``recordings`` (n,); ``point/<value>`` (n, 2) sum and weight of every clip, over all repeats;
-    ``space/<space>/<motion|truth|text>`` (n, E) of the first repeat; ``captions`` (n,); ``shown/<clip>`` (T, J, 3).
+    ``space/<space>/<motion|truth|text>`` (n, E) of the first repeat; ``captions`` (n,); ``shown/<clip>`` (T, J, 3);
+    of real motion also ``sound/<clip>`` (n,) int16, at the samples a second of ``facts["sound"]``.
     """
 
     facts: dict[str, Any]
@@ -143,7 +148,21 @@ def row(
     }
     if said:
         facts["said"] = said
+    if source.kind == "truth":
+        facts |= _sounds(test, shown, arrays)
     return ResultRow(facts, arrays)
+
+
+def _sounds(test: TestSet, shown: frozenset[int], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What the shown clips sound like, where the data set holds that: arrays, and the facts that belong to them."""
+    heard: dict[str, dict[str, Any]] = {}
+    for row in sorted(shown) if SAMPLES in test.dataset.streams else ():
+        audio, clip = test.dataset.audio(row, 0, test.frames(row)), test.dataset.id(row)
+        if audio.samples is not None:
+            arrays[f"sound/{clip}"] = np.round(np.clip(audio.samples, -1, 1) * 32767).astype(np.int16)
+            events = test.dataset.events(row, 0, test.frames(row))
+            heard[clip] = {"rate": audio.rate, **{name: events[name].tolist() for name in PLAYED if name in events}}
+    return {"sound": heard} if heard else {}
 
 
 def not_measured(name: str, why: str) -> ResultRow:

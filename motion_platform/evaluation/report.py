@@ -11,8 +11,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from motion_platform.core.errors import OutputError
 from motion_platform.core.files import atomic_path
+from motion_platform.core.schema import Audio
 from motion_platform.evaluation import plots
 from motion_platform.evaluation.benchmark import Cell
 from motion_platform.evaluation.protocol import ResultRow, mean_and_interval
@@ -204,7 +207,8 @@ def write(cells: Sequence[Cell], out: Path, title: str, header: dict[str, Any]) 
 
 def play(lines: Sequence[Line]) -> list[tuple[str, str]]:
     """[(caption, a page that plays it)]: for every clip that is shown, real motion and the models side by side, on the
-    body and at the rate of the data that they were measured on."""
+    body and at the rate of the data that they were measured on, with the sound where the data set holds it."""
+    heard = next((line.rows[0] for line in lines if "sound" in line.rows[0].facts), None)
     rows = [line.rows[0] for line in lines if line.kind != "bound"][:MOST_BODIES]
     found = []
     for clip, caption in (rows[0].facts.get("shown", {}) if rows else {}).items():
@@ -217,9 +221,18 @@ def play(lines: Sequence[Line]) -> list[tuple[str, str]]:
                 name, said = row.facts["name"], row.facts.get("said", {}).get(clip)
                 name = name if said is None else f"{name}: {said}"  # captions: everybody speaks of the same motion
                 clips.append(Clip(joints, float(body["fps"]), skeleton, name=name, captions=(name,)))
+        if clips and heard is not None and clip in heard.facts["sound"]:
+            clips[0] = _sounding(clips[0], heard.arrays[f"sound/{clip}"], heard.facts["sound"][clip])
         if clips:
             found.append((caption or clip, player.page_text(clips, title=caption or clip)))
     return found
+
+
+def _sounding(clip: Clip, samples: np.ndarray, about: dict[str, Any]) -> Clip:
+    """The clip with its recording, and the beats and bars that the player marks in it."""
+    audio = Audio(len(samples) / about["rate"], samples.astype(np.float32) / 32767, about["rate"])
+    events = {name: np.array(times) for name, times in about.items() if name != "rate"}
+    return clip.with_(audio=audio, events=events)
 
 
 def _section(task: str, lines: Sequence[Line], players: Sequence[tuple[str, str]], first_page: int) -> str:

@@ -355,6 +355,24 @@ def test_conductors_are_measured_and_played(conductor_folder: Path) -> None:
     assert (motion["joints"], motion["fps"], motion["flat"]) == (13, 30.0, True)
 
 
+def test_the_page_of_speakers_plays_what_they_say(speech_folder: Path, conductor_folder: Path, tmp_path: Path) -> None:
+    test = TestSet(PreparedDataset.open(speech_folder), "train", samples=2, max_frames=40)
+    judges = Judges([MetricRecipe(name="jerk")], test)
+    real = row(RealMotion(), judges, Repeats(repeats=1, shown=1))
+    other = ResultRow({**real.facts, "name": "a model", "kind": "model"}, dict(real.arrays))
+    del other.facts["sound"], other.arrays[next(name for name in other.arrays if name.startswith("sound/"))]
+    results.save(tmp_path / "kept.json", [real, other], {})
+    _, kept = results.load(tmp_path / "kept.json")
+    ((_, page),) = report.play(report.lines_of(kept))
+    sound = data_of(page)["audio"]
+    assert sound["src"].startswith("data:audio/mpeg;base64,")
+    assert sound["seconds"] == 2.0
+    assert np.frombuffer(base64.b64decode(sound["peaks"]), np.uint8).max() == 255
+    assert len(data_of(page)["motions"]) == 2
+    silent = TestSet(PreparedDataset.open(conductor_folder), "test")
+    assert "sound" not in row(RealMotion(), Judges([MetricRecipe(name="jerk")], silent), Repeats(1, shown=1)).facts
+
+
 def test_seeds_are_pooled(toy: Benchmark) -> None:
     cells = benchmark.run(Job(toy.model_copy(update={"seeds": [0, 1], "bounds": []}), quiet=True))
     lines = {line.name: line for line in report.lines_of([cell.row for cell in cells])}

@@ -19,6 +19,7 @@ import numpy as np
 from motion_platform.audio import mel as front_end
 from motion_platform.core.errors import ConfigError, DataError, MotionPlatformError
 from motion_platform.core.seeding import seed_of
+from motion_platform.data.prepared import SAMPLES
 from motion_platform.data.report import Report
 from motion_platform.data.scores import motion, performance, score, synthesis
 from motion_platform.data.scores.conductors import CONDUCTORS
@@ -38,7 +39,8 @@ class ConductorScores(DataSource):
     renditions: of each piece of the training split; held_out_renditions: of the others. window: seconds of a row.
     longest: of a longer piece every rendition plays so many seconds, from a bar that is drawn (None: the whole piece).
     soundfont: SF2 files, or TimGM6mb, which pretty_midi carries; every rendition draws one of them. seed: of
-    everything that is chance; the performances are the same in every soundfont.
+    everything that is chance; the performances are the same in every soundfont. sound: keep the music itself, which
+    the page of an evaluation then plays (44 kB a second).
 
     Labels: style, the conductor. Events: beats (the conducted ones), bars (downbeats), fermatas, cues. Streams: mel,
     and dynamics (30 Hz, 0 soft to 1 loud: what was meant, not heard, so no model may be given it).
@@ -60,6 +62,7 @@ class ConductorScores(DataSource):
         window: float = 60.0,
         longest: float | None = None,
         soundfont: str | Sequence[str] = synthesis.PACKAGED,
+        sound: bool = False,
         seed: int = 0,
     ) -> None:
         if renditions < 1 or held_out_renditions < 1:
@@ -71,7 +74,8 @@ class ConductorScores(DataSource):
             raise ConfigError(f"{self.name}: longest: got {longest} s; allowed: {SHORTEST:g} or more")
         if not soundfont:
             raise ConfigError(f"{self.name}: soundfont: got none; give SF2 files or {synthesis.PACKAGED}")
-        self.window, self.longest, self.seed = window, longest, seed
+        self.window, self.longest, self.seed, self.sound = window, longest, seed, sound
+        self.streams = {**type(self).streams, **({SAMPLES: (float(synthesis.RATE), 1)} if sound else {})}
         self.soundfonts = (soundfont,) if isinstance(soundfont, str) else tuple(soundfont)
 
     def items(self, source: Path, report: Report) -> list[Item]:
@@ -126,6 +130,16 @@ class ConductorScores(DataSource):
             if len(x) < SHORTEST * fps and rows:
                 break
             first, last = start / fps, (start + len(x)) / fps
+            streams = {
+                "mel": heard[start * per_frame : (start + len(x)) * per_frame],
+                "dynamics": plan.dynamics[start : start + len(x), None],
+            }
+            if self.sound:
+                part = np.zeros((round(len(x) * synthesis.RATE / fps), 1), np.float32)
+                at = round(first * synthesis.RATE)
+                played = rendition.samples[at : at + len(part), None]
+                part[: len(played)] = played
+                streams[SAMPLES] = part
             rows.append(
                 PreparedRow(
                     f"{item.id}_w{k + 1}",
@@ -133,10 +147,7 @@ class ConductorScores(DataSource):
                     item.source,
                     x,
                     item.words,
-                    streams={
-                        "mel": heard[start * per_frame : (start + len(x)) * per_frame],
-                        "dynamics": plan.dynamics[start : start + len(x), None],
-                    },
+                    streams=streams,
                     events={name: at[(at >= first) & (at < last)] - first for name, at in events.items()},
                 )
             )

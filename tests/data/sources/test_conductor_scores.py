@@ -89,6 +89,21 @@ def test_motion_sound_and_beats_are_on_one_clock(prepared):
     assert np.mean(np.array(rises) > 0) > 0.8
 
 
+def test_the_music_itself_is_kept_where_it_is_asked_for(source, prepared, tmp_path):
+    ConductorScores(renditions=2, window=15, sound=True).prepare(source, tmp_path / "heard", workers=1)
+    heard, (_, silent) = PreparedDataset.open(tmp_path / "heard"), prepared
+    assert silent.audio(0).samples is None
+    for i in range(len(heard)):
+        assert np.array_equal(heard.features(i), silent.features(silent.index(heard.id(i))))
+        audio = heard.audio(i)
+        assert (len(audio.samples), audio.rate) == (round(heard.frames[i] / 30 * 22050), 22050)
+    first = ConductorScores().rendition(
+        source / "piece2.mid", "piece2_r1", heard.labels(heard.index("piece2_r1_w1"))["style"]
+    )
+    kept = heard.audio(heard.index("piece2_r1_w1")).samples
+    assert np.abs(kept - first.samples[: len(kept)]).max() < 1e-3  # half precision
+
+
 def test_the_same_settings_make_the_same_and_other_seeds_another(source):
     path, id = source / "piece2.mid", "piece2_r1"
     a, b = (ConductorScores().rendition(path, id, "grand") for _ in range(2))
