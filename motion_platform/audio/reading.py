@@ -35,6 +35,9 @@ SLOWEST, FASTEST = 1_000, 768_000
 """Sampling rates outside are those of a broken header."""
 LOUDEST = 1e5
 """Full scale is 1; files of whole numbers that were saved as floats reach 32,768."""
+LOUDEST_CODED = 32.0
+"""What is not kept as floats cannot go beyond full scale, or by the overshoot of a decoder: a damaged MP3 comes out of
+ffmpeg with samples of 45,000. 30 dB are left."""
 ROOM = 4
 """Sound may become four times what other files may: an hour of speech is 7 MB of Opus and 0.3 GB of samples."""
 BLOCK = 10.0
@@ -109,8 +112,9 @@ def resample(pieces: Iterable[tuple[int, np.ndarray]], rate: int) -> Iterator[np
     yield np.pad(rest[:missing], (0, max(0, missing - len(rest))))
 
 
-def check_samples(samples: np.ndarray, rate: int, where: str) -> np.ndarray:
-    """Samples (n,) as float32. Errors: DataError for another shape, an impossible rate, nothing, NaN or infinity."""
+def check_samples(samples: np.ndarray, rate: int, where: str, loudest: float = LOUDEST) -> np.ndarray:
+    """Samples (n,) as float32. Errors: DataError for another shape, an impossible rate, NaN, infinity, or a sample
+    beyond ``loudest``."""
     samples = np.asarray(samples)
     if samples.ndim != 1 or samples.dtype.kind != "f":
         raise DataError(
@@ -121,11 +125,11 @@ def check_samples(samples: np.ndarray, rate: int, where: str) -> np.ndarray:
     if not np.isfinite(samples).all():
         at = int(np.flatnonzero(~np.isfinite(samples))[0])
         raise DataError(f"{where}: the sample at {at / rate:.3f} s is not a finite number")
-    if len(samples) and float(np.abs(samples).max()) > LOUDEST:
+    if len(samples) and float(np.abs(samples).max()) > loudest:
         at = int(np.abs(samples).argmax())
         raise DataError(
             f"{where}: the sample at {at / rate:.3f} s is {samples[at]:.4g}; full scale is 1, and "
-            f"beyond {LOUDEST:g} is no sound"
+            f"beyond {loudest:g} is no sound"
         )
     return samples.astype(np.float32, copy=False)
 
@@ -148,9 +152,10 @@ def _mono(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
     if _is_text(head):  # the decoders would say so in many lines of their own, past every error of ours
         raise DataError(f"{path}: is text, not a recording")
     start = 0.0
-    for rate, piece in _decode(path, seconds):
+    for rate, piece, loudest in _decode(path, seconds):
         where = f"{path} (from {start:.1f} s)" if start else str(path)
-        yield rate, check_samples(piece.mean(axis=1) if piece.shape[1] > 1 else piece[:, 0], rate, where)
+        mono = piece.mean(axis=1) if piece.shape[1] > 1 else piece[:, 0]
+        yield rate, check_samples(mono, rate, where, loudest)
         start += len(piece) / rate
 
 
@@ -165,15 +170,17 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def _decode(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
-    """(rate, samples (n, channels)) by libsndfile, else by ffmpeg."""
+def _decode(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray, float]]:
+    """(rate, samples (n, channels), the largest sample that can be meant) by libsndfile, else by ffmpeg."""
     import soundfile
 
     try:
         file = soundfile.SoundFile(str(path))
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that looks like headerless samples
-        yield from _by_ffmpeg(path, seconds)
+        for rate, piece in _by_ffmpeg(path, seconds):
+            yield rate, piece, LOUDEST_CODED
         return
+    loudest = LOUDEST if file.subtype in ("FLOAT", "DOUBLE") else LOUDEST_CODED
     with file:
         rate, size = file.samplerate, max(1, round(seconds * file.samplerate))
         done = 0
@@ -185,12 +192,12 @@ def _decode(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:
             if not len(piece):
                 return
             done += len(piece)
-            yield rate, piece
+            yield rate, piece, loudest
     for other, piece in _by_ffmpeg(path, seconds):
         skipped = min(len(piece), done)
         done -= skipped
         if len(piece) > skipped:
-            yield other, piece[skipped:]
+            yield other, piece[skipped:], loudest
 
 
 def _by_ffmpeg(path: Path, seconds: float) -> Iterator[tuple[int, np.ndarray]]:

@@ -531,12 +531,13 @@ def sound(place: Path) -> list[Path]:
 def read_sound(path: Path) -> Any:
     from motion_platform.audio import reading
 
-    return reading.load(path)
+    return reading.load(path), path.suffix in (".wav", ".aiff")
 
 
-def wrong_sound(audio: Any) -> str | None:
+def wrong_sound(found: tuple[Any, bool]) -> str | None:
+    audio, may_be_floats = found  # of whole numbers up to 32,768, and what a header that was damaged makes of them
     x = audio.samples
-    if not np.isfinite(x).all() or np.abs(x).max(initial=0) > 1e4:
+    if not np.isfinite(x).all() or np.abs(x).max(initial=0) > (1.5e5 if may_be_floats else 50):
         return f"samples up to {np.abs(x).max():g}"
     return f"{audio.seconds:.0f} s out of half a second" if audio.seconds > 30 else None
 

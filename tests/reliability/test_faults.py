@@ -390,6 +390,22 @@ def test_sound_far_beyond_full_scale_is_refused(tmp_path: Path) -> None:
         reading.load(tmp_path / "a.wav")
 
 
+def test_a_decoder_that_goes_beyond_full_scale_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ffmpeg makes samples of 45,000 from a damaged MP3; only a file of floats may hold what was meant so."""
+    import soundfile
+
+    from motion_platform.audio import reading
+
+    with pytest.raises(DataError, match=r"loud\.mp3: .* full scale is 1, and beyond 32 is no sound"):
+        reading.load(Path(__file__).parents[1] / "fixtures" / "damaged" / "loud.mp3")
+    numbers = 20_000 * np.sin(np.arange(8000, dtype=np.float32) / 20)
+    soundfile.write(tmp_path / "numbers.wav", numbers, 16_000, subtype="FLOAT")
+    assert np.abs(reading.load(tmp_path / "numbers.wav").samples).max() > 19_000
+    monkeypatch.setattr(reading, "_by_ffmpeg", lambda path, seconds: iter([(16_000, numbers[:, None] / 800)]))
+    (tmp_path / "a.m4a").write_bytes(b"\0\1\2\3" * 100)
+    assert np.abs(reading.load(tmp_path / "a.m4a").samples).max() == pytest.approx(25, rel=0.01)  # an overshoot passes
+
+
 def test_a_film_goes_into_a_folder_of_any_name(tmp_path: Path, sample_root: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     clip = motion.load(next((sample_root / "bandai-namco").glob("*_walk_normal_*")))
