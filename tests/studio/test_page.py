@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ import pytest
 
 from motion_platform.core import weight_files
 from motion_platform.core.errors import WeightsError
+from motion_platform.motion import io as motion_io
+from motion_platform.motion.render import html
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
@@ -58,7 +61,7 @@ def page(browser: Any, server: Any) -> Any:
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
             address = message["params"]["request"]["url"]
-            assert address.startswith((server.address, "data:", "blob:", "chrome:")), address
+            assert address.startswith((server.address, "data:", "blob:", "chrome:", "chrome-untrusted:")), address
     log = browser.get_log("browser")
     assert not [entry["message"] for entry in log if entry["source"] in ("javascript", "security")]
 
@@ -258,6 +261,39 @@ def test_it_fits_a_phone_and_is_used_by_keyboard_alone(page: Any, scheme: str) -
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def serious(browser: Any) -> list[str]:
+    """What axe finds in the page that is open, of all its rules."""
+    axe = os.environ.get("MOTION_AXE")
+    if axe is None:
+        pytest.skip("needs axe-core (npm install axe-core): its axe.min.js in MOTION_AXE")
+    # Not execute_script: the page's policy would rightly refuse what axe evaluates there.
+    browser.execute_cdp_cmd("Runtime.evaluate", {"expression": Path(axe).read_text(encoding="utf-8")})
+    check = "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(done)"
+    found = browser.execute_async_script(check)["violations"]
+    return [rule["help"] for rule in found if rule["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_serious_in_the_studio(page: Any) -> None:
+    assert serious(page) == []
+    ask(page, "a person waves", samples="2")
+    until(page, DONE)
+    one(page, "#timeline-show").click()
+    assert serious(page) == []
+    page.execute_script("go.textContent = ''")
+    assert serious(page) == ["Buttons must have discernible text"]  # it does look
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_serious_in_a_page_that_goes_home(browser: Any, tmp_path: Path, walk: Path) -> None:
+    html.write(motion_io.load(walk), tmp_path / "walk.html")
+    browser.get((tmp_path / "walk.html").as_uri())
+    until(browser, "window.motionPlayer && motionPlayer.drawn")
+    assert serious(browser) == []
+    browser.get("about:blank")
+    browser.get_log("performance")  # the next test asks where its own page went
 
 
 @pytest.mark.slow
