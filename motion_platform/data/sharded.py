@@ -1,5 +1,5 @@
-"""A prepared set as sharded Parquet: read a shard at a time by ``datasets`` streaming, from a folder, a hub or an
-object store, behind the interface of :class:`PreparedDataset`.
+"""A prepared set as sharded Parquet: read a shard at a time, from a hub or an object store by ``datasets`` streaming,
+from a folder by Arrow, behind the interface of :class:`PreparedDataset`.
 
 Rows are numbered through the shards in their order. In memory are nine bytes a clip (its length, and whether it is
 mirrored) and the few shards that are in use, however many there are; a shard that is asked for is read whole, on a
@@ -13,7 +13,7 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -180,10 +180,9 @@ class ShardedDataset(PreparedDataset):
         address = f"{self.place}/{shard.file}"
         self._check_file(shard.file, address)
         try:
-            tables = list(self._stream(address))
+            batches = [batch for batch in self._batches_of(address) if batch.num_rows]
         except Exception as error:  # datasets, Arrow, fsspec and every object store have classes of their own
             raise DataError(f"{address}: cannot be read as Parquet ({short(error)}); {AGAIN}") from error
-        batches = [batch for table in tables for batch in table.to_batches() if batch.num_rows]
         made = PreparedDataset.of_batches(self.folder, self.meta, batches, address, AGAIN)
         first, stop = self._first[k : k + 2]
         if not np.array_equal(made.frames, self.frames[first:stop]) or set(made.splits) != {shard.split}:
@@ -204,20 +203,21 @@ class ShardedDataset(PreparedDataset):
             raise DataError(f"{address}: has {size} bytes, not {expected['bytes']}: it was cut off or changed; {AGAIN}")
         return None
 
-    def _stream(self, address: str) -> Iterable[Any]:
-        """The Arrow tables of a shard."""
+    def _batches_of(self, address: str) -> Iterator[Any]:
+        """The record batches of a shard."""
+        if not is_address(self.place):  # datasets would copy what lies here twice
+            from pyarrow import parquet
+
+            with parquet.ParquetFile(address, memory_map=True) as file:
+                yield from file.iter_batches(ROWS_A_GROUP)
+            return
         from datasets import Dataset, Features
-        from pyarrow.dataset import ParquetFragmentScanOptions
 
         schema = arrow_schema(self.streams, self.has_events, self.has_words, self.has_tokens)
-        stream = Dataset.from_parquet(  # load_dataset would tell the hub of every shard
-            address,
-            features=Features.from_arrow_schema(schema),
-            streaming=True,
-            # Reading ahead in one piece is for what is far away; here it would be a copy more.
-            fragment_scan_options=ParquetFragmentScanOptions(pre_buffer=is_address(address)),
-        )
-        return stream.with_format("arrow").iter(batch_size=ROWS_A_GROUP)
+        features = Features.from_arrow_schema(schema)
+        stream = Dataset.from_parquet(address, features=features, streaming=True)  # load_dataset tells the hub of each
+        for table in stream.with_format("arrow").iter(batch_size=ROWS_A_GROUP):
+            yield from table.to_batches()
 
 
 def fetched(place: str) -> Path:
