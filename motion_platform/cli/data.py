@@ -25,6 +25,10 @@ def data_prepare(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     shards: Annotated[int | None, typer.Option(help="Write Parquet files of so many clips each.", min=1)] = None,
     part: Annotated[str | None, typer.Option(help="With --shards: part K/N of them, one a machine.")] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="With --shards: on a Ray cluster (local, auto, ray://HOST:PORT) of shared folders."),
+    ] = None,
 ):
     """Turn original files into a prepared data set, and report what was kept and dropped."""
     if not source.is_dir():
@@ -40,11 +44,13 @@ def data_prepare(
         turn = _part(part or "1/1")
         if overwrite:
             raise UsageError("--overwrite: not with --shards, which go on where they stopped; remove the folder")
-        done = prepare_shards(maker, source, target, clips=shards, mirror=mirror, workers=workers, part=turn)
+        done = prepare_shards(
+            maker, source, target, clips=shards, mirror=mirror, workers=workers, part=turn, cluster=ray
+        )
         print(f"{done}\nprepared: {target}" if not isinstance(done, str) else done)
         return
-    if part is not None:
-        raise UsageError("--part: is for --shards")
+    if part is not None or ray is not None:
+        raise UsageError(f"{'--ray' if part is None else '--part'}: is for --shards")
     watched = sys.stderr.isatty()
     print(maker.prepare(source, target, mirror=mirror, progress=watched, workers=workers, overwrite=overwrite))
     print(f"prepared: {target}")

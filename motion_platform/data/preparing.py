@@ -21,6 +21,7 @@ from typing import Any
 from motion_platform.core.errors import DataError, OutputError, UsageError
 from motion_platform.core.files import atomic_path
 from motion_platform.core.opening import read_json
+from motion_platform.data.clusters import on_ray
 from motion_platform.data.prepared import SPLITS
 from motion_platform.data.report import Report
 from motion_platform.data.sharding import CLIPS, Shard, check_request, dealt, gather, write_shard
@@ -43,18 +44,24 @@ def prepare_shards(
     mirror: bool = True,
     workers: int | None = None,
     part: tuple[int, int] = (1, 1),
+    cluster: str | None = None,
 ) -> Report | str:
     """Read ``source``, write part k of n (from 1) of the shards of ``out``, and the whole set when all are there.
 
     Returns the report of the whole, or what is missing. clips: a shard, mirrored copies counted. workers: processes
-    here (default: one a core). Errors: DataError for a wrong folder, for more than 20 % failing files, for a folder
-    that holds shards of other clips, and for a process that is killed; OutputError, UsageError as of :func:`shard_set`.
+    here (default: one a core). cluster: of Ray, which does the work instead (:mod:`motion_platform.data.clusters`); all
+    of its machines see ``source`` and ``out`` under the same names.
+
+    Errors: DataError for a wrong folder, for more than 20 % failing files, for a folder that holds shards of other
+    clips, and for a process that is killed; OutputError, UsageError as of :func:`shard_set`.
     """
     started = time.perf_counter()
     number, parts = part
     if not 1 <= number <= parts:
         raise UsageError(f"--part: got {number}/{parts}; allowed: 1/{parts} to {parts}/{parts}")
     out = Path(out)
+    if cluster is not None:
+        source, out = source.absolute(), out.absolute()
     if not (out / PARTS).is_dir():
         out = check_request(out, clips, overwrite=False)
     report = Report(maker.name)
@@ -68,7 +75,11 @@ def prepare_shards(
     work = partial(write_group, maker, mirror=mirror, out=out)
     processes = min(workers or min(os.cpu_count() or 1, 16), max(len(missing), 1))
     kept = f"the shards that are written in {out} are kept, and the same command goes on with the rest"
-    for _ in pooled(work, missing, processes, 1, kept):
+    if cluster is None:
+        done = pooled(work, missing, processes, 1, kept)
+    else:
+        done = on_ray(work, missing, cluster, workers, kept)
+    for _ in done:
         pass
     left = [file for file, _, _ in groups if not _known(out, file).is_file()]
     if left:
