@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -51,9 +52,9 @@ def _cluster(address: str, workers: int | None) -> Iterator[Any]:
         import ray
     except ImportError as error:
         raise UsageError('--ray: Ray is not installed; pip install "motion-platform[ray]"') from error
-    local = {"num_cpus": workers, "include_dashboard": False} if address == LOCAL else {}
+    local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address == LOCAL else {}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"--ray: no cluster at {address!r} ({short(error)}); allowed: {LOCAL}, auto, ray://HOST:PORT"
