@@ -7,8 +7,10 @@ their border, + and - (* and /) exchanged, ``and`` and ``or``, ``not`` left out,
 conditions, and statements left out. A fault in a text that only people read (messages of errors, docstrings,
 annotations) is none. Nothing on disk is touched: each fault runs in a process of its own, which loads the changed
 module from memory and then runs the tests nearest to it (``nearest_tests``): the module's mirror, the contract of its
-room, and those that import it or an importer of it, without what is marked slow. A fault counts as noticed when a test
-fails or runs six times as long as without.
+room, and those that import it or an importer of it; then all others of its room (``room_tests``), without what is
+marked slow. A test file that does not call the function with the fault cannot notice it and is not run. A fault counts
+as noticed when a test fails or runs six times as long as without. Performance alone is no test's business: a fault that
+changes nothing else counts as unnoticed until it is listed as known.
 
 ``--chosen`` runs the faults of ``mutation_chosen.yaml`` instead, which once went unnoticed, each against the test that
 is there for it. ``--known FILE`` names faults that change nothing that can be seen, each with why; they do not count.
@@ -20,13 +22,8 @@ import argparse
 import ast
 import copy
 import importlib
-import importlib.abc
-import importlib.util
 import json
-import os
 import random
-import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -34,6 +31,8 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+
+from benchmarks.fault_runs import Usual, module_of, run_tests, usual_run
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("core", "data", "metrics", "motion", "nn")
@@ -153,10 +152,6 @@ def _get(parent: ast.AST, field: str, index: int | None) -> ast.AST:
     return value if index is None else value[index]
 
 
-def module_of(path: str) -> str:
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
 @cache
 def imports_of(path: Path) -> frozenset[str]:
     """Dotted names of the package that a file imports, also inside functions; a name in a string counts, too."""
@@ -199,73 +194,28 @@ def nearest_tests(path: str) -> tuple[str, ...]:
     return tuple(str(test.relative_to(ROOT)) for test in kept[:MOST_TESTS])
 
 
+def room_tests(path: str) -> tuple[str, ...]:
+    """All test files of the module's room, nearest folder first."""
+    module = Path(path).relative_to("motion_platform")
+    own = ROOT / "tests" / module.parent
+    files = python_files(f"tests/{module.parts[0]}", "test_*.py")
+    return tuple(str(f.relative_to(ROOT)) for f in sorted(files, key=lambda f: (own not in f.parents, str(f))))
+
+
+def function_of(path: str, line: int) -> str:
+    """The innermost function around a line, as "path:first line"; "path:0" of what runs when the module is loaded."""
+    first = 0
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            begin = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            if begin <= line <= (node.end_lineno or line):
+                first = max(first, begin)
+    return f"{path}:{first}"
+
+
 def _is_far(test: Path) -> bool:
     first = test.relative_to(ROOT / "tests").parts[0]
     return first in FAR or first == test.name
-
-
-class _Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
-    """Loads one module from memory."""
-
-    def __init__(self, path: str, source: str) -> None:
-        self.name, self.path, self.source = module_of(path), str(ROOT / path), source
-
-    def find_spec(self, name: str, _path: object = None, _target: object = None):
-        if name != self.name:
-            return None
-        return importlib.util.spec_from_file_location(
-            name, self.path, loader=self,
-            submodule_search_locations=[str(Path(self.path).parent)] if self.path.endswith("__init__.py") else None,
-        )  # fmt: skip
-
-    def get_filename(self, _name: str) -> str:
-        return self.path
-
-    def get_data(self, _path: str) -> bytes:
-        return self.source.encode()
-
-    def path_stats(self, path: str):
-        raise OSError(path)  # no compiled file is read or written
-
-    def set_data(self, path: str, data: bytes) -> None:
-        pass
-
-
-def run_tests(test: str, changed: tuple[str, str] | None, seconds: float) -> tuple[str, float]:
-    """("passed", "failed" or "timeout", seconds) of pytest in a process of its own, with a module changed."""
-    start = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        _run_child(test, changed)
-    while time.monotonic() - start < seconds:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            outcome = "passed" if os.waitstatus_to_exitcode(status) == 0 else "failed"
-            return outcome, time.monotonic() - start
-        time.sleep(0.05)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "timeout", time.monotonic() - start
-
-
-def _run_child(test: str, changed: tuple[str, str] | None) -> None:
-    code = 3
-    try:
-        os.setpgid(0, 0)
-        log = os.open(os.environ.get("MUTATION_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        for name in [name for name in sys.modules if name.partition(".")[0] == "motion_platform"]:
-            del sys.modules[name]  # nothing that the parent has imported stands in for the changed module
-        if changed is not None:
-            sys.meta_path.insert(0, _Changed(*changed))
-        import pytest
-
-        options = ["-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-q", "--no-header", "--tb=short"]
-        code = int(pytest.main([*options, "-x", "-m", "not slow and not gpu and not network", test]))
-    finally:
-        sys.stdout.flush()
-        os._exit(code)
 
 
 def draw(room: str, count: int, seed: int) -> list[Fault]:
@@ -276,15 +226,21 @@ def draw(room: str, count: int, seed: int) -> list[Fault]:
     return every[:count]
 
 
-def judge(path: str, source: str, tests: Sequence[str], usual: dict[str, float]) -> str:
+def judge(path: str, source: str, tests: Sequence[str], usual: dict[str, Usual], function: str | None = None) -> str:
     """What the tests, one after another, say to a module's changed source: "killed", "timeout" or "survived".
-    ``usual``: seconds of each without a fault, filled in here. SystemExit where one fails without any."""
-    for test in tests:
+    ``usual``: what each does without a fault, filled in here. ``function``: only those that call it are run
+    (:func:`function_of`). SystemExit where one fails twice without any."""
+    for test in dict.fromkeys(tests):
         if test not in usual:  # it must pass as things are
-            outcome, usual[test] = run_tests(test, None, 900)
+            outcome, usual[test] = usual_run(test)
+            if outcome != "passed":
+                print(f"without any fault: {outcome}, once more: {test}", flush=True)
+                outcome, usual[test] = usual_run(test)
             if outcome != "passed":
                 raise SystemExit(f"without any fault: {outcome}: {test}")
-        outcome, _ = run_tests(test, (path, source), 20 + 6 * usual[test])
+        if function is not None and function not in usual[test].called:
+            continue
+        outcome, _ = run_tests(test, (path, source), 20 + 6 * usual[test].seconds)
         if outcome != "passed":
             return "killed" if outcome == "failed" else outcome
     return "survived"
@@ -311,6 +267,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--known", type=Path, default=ROOT / "benchmarks" / "mutation_known.txt")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after; --out goes on where it was")
+    parser.add_argument("--nearest", action="store_true", help="run the nearest test files alone")
     parser.add_argument("--again", action="store_true", help="of --out, run those that survived once more")
     parser.add_argument("--chosen", action="store_true", help="the faults of mutation_chosen.yaml, and no others")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutation.json")
@@ -320,7 +277,7 @@ def main() -> int:
     if args.chosen:
         return run_chosen(CHOSEN)
     results: dict[str, dict] = json.loads(args.out.read_text()) if args.out.is_file() else {}
-    usual: dict[str, float] = {}
+    usual: dict[str, Usual] = {}
     start = time.monotonic()
     for room in args.room or ROOMS:
         for fault in draw(room, args.count, args.seed):
@@ -329,7 +286,8 @@ def main() -> int:
                 continue
             if time.monotonic() - start > 60 * args.minutes:
                 break
-            outcome = judge(fault.path, changed_source(fault), nearest_tests(fault.path), usual)
+            tests = [*nearest_tests(fault.path), *(() if args.nearest else room_tests(fault.path))]
+            outcome = judge(fault.path, changed_source(fault), tests, usual, function_of(fault.path, fault.line))
             results[str(fault)] = {"room": room, "outcome": outcome, **asdict(fault)}
             args.out.parent.mkdir(parents=True, exist_ok=True)
             args.out.write_text(json.dumps(results, indent=1))

@@ -82,10 +82,13 @@ def read_meta(folder: Path) -> dict[str, Any]:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise DataError(f"{path}: {place}: {first['msg'][:1].lower()}{first['msg'][1:]}; {REMEDY}") from error
-    dim = get_representation(checked.representation).dim
+    known = get_representation(checked.representation)
+    dim = known.dim
     numbers = checked.statistics
     if checked.dim != dim or {len(numbers.mean), len(numbers.std)} != {dim}:
         raise DataError(f"{path}: does not hold the {dim} numbers of {checked.representation}; {REMEDY}")
+    if checked.fps != known.fps:
+        raise DataError(f"{path}: fps: got {checked.fps:g}; {known.name} has {known.fps:g}; {REMEDY}")
     if not np.isfinite([numbers.mean, numbers.std]).all() or min(numbers.std) < 0:
         raise DataError(f"{path}: statistics: a number is not finite, or a deviation negative; {REMEDY}")
     for name, stream in checked.streams.items():
@@ -109,6 +112,14 @@ def arrow_files(folder: Path, meta: Mapping[str, Any]) -> list[Path]:
         if sums is not None:
             verify(folder / name, sums[name]["bytes"], sums[name]["xxh3_128"])
     return [folder / name for name in names]
+
+
+def preparation_of(folder: Path) -> str:
+    """The fingerprint that state.json has. Errors: DataError."""
+    state = read_json(folder / "state.json")
+    if not isinstance(state, dict) or not isinstance(state.get("_fingerprint"), str):
+        raise DataError(f"{folder / 'state.json'}: has no _fingerprint; {REMEDY}")
+    return state["_fingerprint"]
 
 
 def verify(path: Path, size: int, expected: str, remedy: str = REMEDY) -> None:
@@ -141,6 +152,26 @@ def digest(meta: Mapping[str, Any]) -> str:
     """The sha256 of everything in meta.json but itself."""
     rest = {key: value for key, value in meta.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def read_cell(text: str, column: str, where: str) -> Any:
+    """What a row's text in the column "labels" ({name: word}), "events" ({name: times (n,)}) or "words" ([(word, start,
+    end)]) holds. Errors: DataError for anything else, which the Arrow file of a folder without checksums may hold."""
+    try:
+        value = json.loads(text)
+        if column == "labels":
+            good = all(isinstance(word, str) for word in value.values())
+        elif column == "events":
+            value = {name: np.array(times, np.float64) for name, times in value.items()}
+            good = all(times.ndim == 1 and np.isfinite(times).all() for times in value.values())
+        else:
+            value = [(word, float(start), float(end)) for word, start, end in value]
+            good = all(isinstance(word, str) and np.isfinite([start, end]).all() for word, start, end in value)
+        if not good:
+            raise ValueError("something else stands there")
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise DataError(f"{where}: the column {column} is damaged ({short(error)}); {REMEDY}") from error
+    return value
 
 
 def arrow_schema(streams: Iterable[str], events: bool, words: bool = False, tokens: bool = False) -> Any:

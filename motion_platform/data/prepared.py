@@ -26,7 +26,7 @@ import torch
 from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.core.opening import short
 from motion_platform.core.schema import Audio, Batch, MotionSpec, Word
-from motion_platform.data.meta import REMEDY, arrow_files, read_meta
+from motion_platform.data.meta import REMEDY, arrow_files, preparation_of, read_cell, read_meta
 from motion_platform.data.slots import ALL_LABELS, SOUND, Slot, slot_of
 from motion_platform.motion.representations import get_representation
 from motion_platform.texts.joined import joined_text
@@ -71,10 +71,9 @@ class PreparedDataset:
         """What meta.json says."""
         self.folder, self.meta = folder, dict(meta)
         self.dim = int(meta["dim"])
-        self.streams: dict[str, tuple[float, int]] = {
+        self.streams: dict[str, tuple[float, int]] = {  # name of a front end -> (rate in frames a second, K features)
             name: (float(rate), int(width)) for name, (rate, width) in meta.get("streams", {}).items()
         }
-        """Name of a front end -> (rate in frames a second, K features)."""
         self.has_events: bool = bool(meta.get("events", False))
         self.has_words: bool = bool(meta.get("words", False))
         self.has_tokens: bool = bool(meta.get("tokens", False))
@@ -150,7 +149,7 @@ class PreparedDataset:
     @cached_property
     def preparation(self) -> str:
         """The name of this very preparation: another one whenever the set is prepared anew, wherever it lies."""
-        return str(json.loads((self.folder / "state.json").read_text())["_fingerprint"])
+        return preparation_of(self.folder)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -254,7 +253,7 @@ class PreparedDataset:
             return ()
         frames = int(self.frames[i]) - start if frames is None else frames
         first, length = start / self.fps, frames / self.fps
-        said = [(text, a - first, b - first) for text, a, b in json.loads(self._value("words", i))]
+        said = [(text, a - first, b - first) for text, a, b in self._cell("words", i)]
         return tuple(Word(text, max(a, 0.0), min(b, length)) for text, a, b in said if a < length and b > 0)
 
     def events(self, i: int, start: int = 0, frames: int | None = None) -> dict[str, np.ndarray]:
@@ -265,7 +264,7 @@ class PreparedDataset:
         if not self.has_events:
             return {}
         if i not in self._events:
-            self._events[i] = {k: np.array(v, np.float64) for k, v in json.loads(self._value("events", i)).items()}
+            self._events[i] = self._cell("events", i)
         first, frames = start / self.fps, int(self.frames[i]) - start if frames is None else frames
         half = 0.5 / self.fps
         cut = {name: at - first for name, at in self._events[i].items()}
@@ -329,7 +328,7 @@ class PreparedDataset:
     def labels(self, i: int) -> dict[str, str]:
         """Labels of clip ``i``, {} where the source has none."""
         if i not in self._labels:
-            self._labels[i] = json.loads(self._value("labels", i))
+            self._labels[i] = self._cell("labels", i)
         return self._labels[i]
 
     def collate(
@@ -351,6 +350,9 @@ class PreparedDataset:
         b, r = self._where[i]
         return self._batches[b].column(column)[r].as_py()
 
+    def _cell(self, column: str, i: int) -> Any:
+        return read_cell(self._value(column, i), column, f"{self.folder}: {self.id(i)}")
+
     def columns(self, representation: str | None = None) -> slice:
         """The stored columns of a representation: all, or the first ones of a representation that is a prefix.
 
@@ -367,10 +369,8 @@ class PreparedDataset:
 
     def holds(self, representation: str) -> bool:
         """Whether a representation is the stored one or a prefix of it."""
-        if representation == self.representation:
-            return True
         stored, wanted = get_representation(self.representation), get_representation(representation)
-        return (
+        return representation == self.representation or (
             wanted.skeleton.name == stored.skeleton.name
             and wanted.fps == stored.fps
             and wanted.dim <= self.dim

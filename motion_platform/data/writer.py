@@ -197,7 +197,7 @@ class PreparedWriter(Rows):
             writer.add(id="a", split="train", source="a.bvh", features=x, captions_high=["a person walks"])
             writer.finish(report)
 
-    streams, events, words, tokens: see :class:`Contents`; fps: by default that of the representation.
+    streams, events, words, tokens: see :class:`Contents`; fps: that of the representation.
     The folder appears under its name when ``finish`` was called and the block ends well.
     Errors: OutputError when ``out`` exists (unless ``overwrite``) or cannot be written; DataError for a row that cannot
     be stored.
@@ -217,7 +217,9 @@ class PreparedWriter(Rows):
         tokens: bool = False,
         overwrite: bool = False,
     ) -> None:
-        rate = float(fps or get_representation(representation).fps)
+        rate = get_representation(representation).fps
+        if fps not in (None, rate):
+            raise DataError(f"{out}: got {fps:g} frames a second; {representation} has {rate:g}")
         super().__init__(
             Path(out), Contents(name, representation, licence, rate, dict(streams or {}), events, words, tokens)
         )

@@ -244,9 +244,14 @@ SIZES = ("layers", "width", "embedding", "heads", "codes", "codebooks")
 
 
 def check_sizes(card: ModelFile, tensors: Mapping[str, Tensor], folder: Path) -> None:
-    """WeightsError where the card and the weights cannot belong together, before a model is built by the card: other
-    statistics than the representation has, or a setting larger than anything in the weight file."""
-    dim = get_representation(str(card.spec["representation"])).dim
+    """WeightsError where the card and the weights cannot belong together, before a model is built by the card: another
+    frame rate, skeleton or other statistics than the representation has, or a setting larger than anything in the
+    weight file."""
+    known = get_representation(str(card.spec["representation"]))
+    dim = known.dim
+    for key, value in (("fps", known.fps), ("skeleton", known.skeleton.name)):
+        if card.spec[key] != value:
+            raise WeightsError(f"{folder / CARD}: spec.{key}: got {card.spec[key]!r}; {known.name} has {value!r}")
     shapes = {tuple(tensors[name].shape) for name in ("spec.mean", "spec.std")}
     if card.spec["dim"] != dim or shapes != {(dim,)}:
         raise WeightsError(

@@ -51,6 +51,37 @@ def test_the_nearest_tests_are_the_mirror_then_those_that_import_it(benchmark) -
     assert [path for path in every if not benchmark.nearest_tests(path)] == []
 
 
+def test_then_all_tests_of_the_room_and_of_them_those_that_call_the_function(benchmark, monkeypatch) -> None:
+    path = "motion_platform/motion/io/bvh.py"
+    tests = benchmark.room_tests(path)
+    assert set(tests) > {"tests/motion/io/test_bvh.py", "tests/motion/test_marks.py"}
+    assert {Path(test).parts[1] for test in tests} == {"motion"}
+    assert tests[0].startswith("tests/motion/io/")
+    ran = []
+
+    def run_tests(test: str, changed: tuple[str, str], seconds: float) -> tuple[str, float]:
+        ran.append(test)
+        return "passed", 1.0
+
+    monkeypatch.setattr(benchmark, "run_tests", run_tests)
+    usual = {"a": benchmark.Usual(1.0, frozenset({"m.py:3"})), "b": benchmark.Usual(1.0, frozenset({"m.py:4"}))}
+    assert benchmark.judge("m.py", "", ["a", "b", "a"], usual, "m.py:3") == "survived"
+    assert ran == ["a"]
+
+
+def test_the_function_of_a_line_is_the_innermost_and_zero_where_a_module_is_loaded(
+    benchmark, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr(benchmark, "ROOT", tmp_path)
+    (tmp_path / "m.py").write_text(
+        "A = 1\n\n\n@cache\ndef f(x=2):\n    def g():\n        return 3\n    return g\n\n\nclass B:\n    x = 4\n"
+    )
+    expected = {1: 0, 4: 4, 5: 4, 6: 6, 7: 6, 8: 4, 12: 0}
+    assert {line: benchmark.function_of("m.py", line) for line in expected} == {
+        line: f"m.py:{first}" for line, first in expected.items()
+    }
+
+
 def test_draws_of_a_seed_are_the_same_and_larger_ones_go_on(benchmark) -> None:
     small, large = (benchmark.draw("nn", count, 3) for count in (5, 9))
     assert large[:5] == small
@@ -83,6 +114,24 @@ source = (mutation.ROOT / path).read_text(encoding="utf-8")
 for changed in (source, source.replace("[1::2]", "[0::2]"), source):
     print(mutation.judge(path, changed, [test], {}))
 """
+
+
+CALLED = """
+from benchmarks import fault_runs, mutation
+
+path, test = "motion_platform/motion/intervals.py", "tests/motion/test_intervals.py"
+outcome, usual = fault_runs.usual_run(test)
+lines = (mutation.ROOT / path).read_text(encoding="utf-8").splitlines()
+functions = {mutation.function_of(path, number) for number, line in enumerate(lines, 1) if line.startswith("def ")}
+other = mutation.function_of("motion_platform/motion/io/bvh.py", 10_000)
+print(outcome, bool(functions) and functions <= usual.called, f"{path}:0" in usual.called, other in usual.called)
+"""
+
+
+@pytest.mark.slow
+def test_what_a_test_file_calls_is_written_down(benchmark) -> None:
+    done = subprocess.run([sys.executable, "-c", CALLED], cwd=benchmark.ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["passed", "True", "True", "False"], done.stderr
 
 
 @pytest.mark.slow

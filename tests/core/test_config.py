@@ -166,6 +166,13 @@ def test_an_override_can_delete_and_replace(small: Path, capsys: pytest.CaptureF
     assert swapped["slots"]["text_high"] == {"encoder": "hf_text", "dropout": 0.1, "settings": {"model": "x"}}
     assert "the settings of sentence are dropped" in capsys.readouterr().err
     assert config.read_yaml(small, ["model.name=mdm"])["model"]["settings"] == {"layers": 2, "width": 64}
+    # another name of something else, or something else of the model, leaves the settings alone
+    small.write_text("model: {name: mdm, seed: 1, settings: {layers: 2}}\ndata: {name: a, settings: {layers: 3}}\n")
+    other = config.read_yaml(small, ["model.seed=2", "data.name=b"])
+    assert other == {
+        "model": {"name": "mdm", "seed": 2, "settings": {"layers": 2}},
+        "data": {"name": "b", "settings": {"layers": 3}},
+    }
 
 
 def test_a_key_to_delete_that_is_not_there_is_one_line(small: Path) -> None:

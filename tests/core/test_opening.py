@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from motion_platform.core.errors import ConfigError, DataError
-from motion_platform.core.opening import check_head, read_text
+from motion_platform.core.opening import check_budget, check_head, read_text
 
 
 def test_the_line_of_a_control_character_is_an_editors_line(tmp_path: Path) -> None:
@@ -40,3 +40,20 @@ def test_the_head_of_a_file_is_looked_at(tmp_path: Path) -> None:
         check_head(tmp_path / "none.bin")
     (tmp_path / "b.bin").write_bytes(b"aversion https://git-lfs")
     check_head(tmp_path / "b.bin")
+
+
+def test_a_file_may_become_64_mb_and_fifty_times_what_it_takes(tmp_path: Path) -> None:
+    """And holes take nothing: a file of a gigabyte of them is a small one."""
+    path, holes = tmp_path / "large", tmp_path / "holes"
+    path.write_bytes(b"x" * 2_000_000)
+    size = min(2_000_000, path.stat().st_blocks * 512)
+    most = (64 << 20) + 50 * size
+    check_budget(path, most, "it")
+    with pytest.raises(DataError, match=r"large: it would take 167 MB, out of a file of 2\.00 MB; it is damaged"):
+        check_budget(path, most + 1, "it")
+    with holes.open("wb") as file:
+        file.write(b"a head")
+        file.truncate(1 << 30)
+    if 0 < holes.stat().st_blocks < 1000:  # not every file system has holes
+        with pytest.raises(DataError, match="holes: it would take"):
+            check_budget(holes, 1 << 30, "it")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from motion_platform.core.errors import DataError
-from motion_platform.data.meta import digest
+from motion_platform.data.meta import digest, read_cell
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.writer import PreparedWriter
 
@@ -57,6 +57,7 @@ def test_a_changed_number_in_meta_json_is_noticed(folder: Path) -> None:
     [
         ({"fps": 0}, "fps: input should be greater than 0"),
         ({"fps": 1e9}, "fps: input should be less than or equal to 1000"),
+        ({"fps": 21}, r"fps: got 21; humanml3d_essential has 20"),
         ({"dim": 10**9}, "does not hold the 67 numbers"),
         ({"statistics": {"mean": [0.0] * 67, "std": [-1.0] * 67}}, "a deviation negative"),
         ({"statistics": {"mean": [0.0], "std": [1.0]}}, "does not hold the 67 numbers"),
@@ -81,6 +82,37 @@ def test_a_file_outside_the_folder_is_never_read(folder: Path, tmp_path: Path) -
     (folder / "state.json").write_text(json.dumps(state | {"_data_files": [{"filename": "../other.arrow"}]}))
     with pytest.raises(DataError, match="a name in the folder is needed"):
         PreparedDataset.open(folder)
+
+
+def test_what_stands_in_a_row_is_what_was_written_there_or_an_error() -> None:
+    assert read_cell('{"content": "walk"}', "labels", "a") == {"content": "walk"}
+    assert read_cell('{"beats": [0.5, 1]}', "events", "a")["beats"].tolist() == [0.5, 1.0]
+    assert read_cell('[["so", 0, 0.25]]', "words", "a") == [("so", 0.0, 0.25)]
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("labels", '{"content" "walk"}'), ("labels", '{"content": 3}'), ("labels", "[]"), ("labels", "7"),
+        ("events", '{"beats": [0.5, NaN]}'), ("events", '{"beats": [[1], [2]]}'), ("events", '{"beats": ["x"]}'),
+        ("events", '{"beats": [1e999]}'), ("words", '[["so", 0]]'), ("words", '[[1, 0, 1]]'), ("words", "{}{}"),
+        ("words", '[["so", 0, Infinity]]'), ("words", '[["so", 0, null]]'), ("words", "[" * 100_000),
+    ],
+)  # fmt: skip
+def test_a_damaged_row_of_a_folder_without_checksums_is_one_line(column: str, text: str) -> None:
+    with pytest.raises(DataError, match=rf"^set: clip 1: the column {column} is damaged .*prepare the data again$"):
+        read_cell(text, column, "set: clip 1")
+
+
+def test_a_state_without_the_name_of_its_preparation_is_no_crash(folder: Path) -> None:
+    assert PreparedDataset.open(folder).preparation
+    for text, message in (("{", "is not JSON"), ("[]", "has no _fingerprint"), ("{}", "has no _fingerprint")):
+        dataset = PreparedDataset.open(folder)
+        good = (folder / "state.json").read_text()
+        (folder / "state.json").write_text(text)
+        with pytest.raises(DataError, match=rf"state\.json: {message}"):
+            _ = dataset.preparation
+        (folder / "state.json").write_text(good)
 
 
 def test_a_folder_of_an_older_version_is_read_without_checksums(folder: Path) -> None:

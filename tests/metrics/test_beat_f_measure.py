@@ -57,6 +57,7 @@ def test_the_best_level_forgives_half_and_double_and_nothing_else() -> None:
 def test_random_shifts_keep_the_number_and_reach_what_chance_gives() -> None:
     moved = shifted(BEATS, 30.0, "clip", 0, shifts=400)
     assert {len(times) for times in moved} == {len(BEATS)}
+    assert len(shifted(BEATS, 30.0, "clip", 0)) == 20
     assert np.mean([f_measure(BEATS, times)[0] for times in moved]) == pytest.approx(0.14 / 0.5, abs=0.04)
     assert np.array_equal(shifted(BEATS, 30.0, "clip", 0)[0], shifted(BEATS, 30.0, "clip", 0)[0])
     assert not np.array_equal(shifted(BEATS, 30.0, "clip", 1)[0], shifted(BEATS, 30.0, "clip", 0)[0])

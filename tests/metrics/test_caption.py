@@ -135,6 +135,21 @@ class TestBERTScore:
         far = metric.measure([("somebody plays the violin", SENTENCES[0])])["bert_score_raw_f"]
         assert far < near < 1
 
+    def test_its_model_is_read_from_the_disk_alone(self, monkeypatch):
+        import transformers
+
+        asked = []
+        for name in ("AutoTokenizer", "AutoModel"):
+            read = getattr(transformers, name).from_pretrained
+
+            def note(folder, read=read, **settings):
+                asked.append(settings.get("local_files_only"))
+                return read(folder, **settings)
+
+            monkeypatch.setattr(getattr(transformers, name), "from_pretrained", note)
+        BERTScoreRaw().measure([("a man walks", ["a man walks"])])
+        assert asked == [True, True]
+
     def test_the_best_reference_counts(self):
         metric = BERTScoreRaw()
         one = metric.measure([("a man walks", ["a man walks"])])

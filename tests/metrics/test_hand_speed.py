@@ -63,6 +63,13 @@ def test_wrong_hands_are_far(oracles, values, fault: str) -> None:
     assert (got["hand_speed_beyond"] == 1.0) == (fault != "a statue")
 
 
+def test_all_that_is_faster_than_six_metres_a_second_is_one(oracles, values) -> None:
+    just, below, far = (moving(oracles, speed) for speed in (5.97, 5.93, 9.0))
+    assert values([just], [far])["hand_speed"] == pytest.approx(0, abs=1e-6)
+    assert values([below], [far])["hand_speed"] == 1.0
+    assert values([just], [below])["hand_speed_ratio"] == pytest.approx(119 / 118)
+
+
 def test_without_real_motion_it_refuses(oracles) -> None:
     motion = oracles.motion_of([oracles.standing(20)])
     with pytest.raises(DataError, match="no real motion"):

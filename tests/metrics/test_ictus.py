@@ -42,6 +42,27 @@ def test_shaking_and_rest_are_no_ictuses() -> None:
     assert np.abs(ictuses(shaky, 30.0) - beats[1:-1]).max() < 0.05
 
 
+def test_the_smallest_the_shortest_and_the_nearest_that_counts() -> None:
+    """A rebound of 1 cm, two tenths of a second from beat to beat, and a fifth of the rebounds within six seconds."""
+    assert len(ictuses(np.array([1.2, 1.0, 1.2]), 20.0)) == 1  # three frames are enough
+    assert len(ictuses(np.array([1.2, 1.0]), 60.0)) == 0
+    beats = np.arange(0.5, 20, 0.5)
+    for size, found in ((0.0115, len(beats) - 2), (0.0095, 0)):
+        assert len(ictuses(bouncing(beats, 21, 100.0, size), 100.0)) == found
+    near = np.arange(0.5, 20, 0.21)
+    assert len(ictuses(bouncing(near, 21, 100.0), 100.0)) == len(near) - 2
+    nearer = np.arange(0.5, 20, 0.17)
+    assert len(ictuses(bouncing(nearer, 21, 100.0), 100.0)) < 0.6 * len(nearer)
+
+    def with_a_small_one_after(gap: float, size: float) -> int:
+        large, small = np.arange(0.5, 10, 0.5), np.arange(10, 10 + 2 * gap, gap)
+        return len(
+            ictuses(np.concatenate([bouncing(large, 10, 60.0), bouncing(small - 10, 2 * gap, 60.0, size)]), 60.0)
+        )
+
+    assert with_a_small_one_after(1.0, 0.06) == with_a_small_one_after(1.0, 0.025) + 1
+
+
 def test_a_wobble_on_the_way_down_is_no_beat() -> None:
     time = np.arange(0, 20, 1 / 30)
     height = 1 + 0.15 * np.sin(np.pi * time) ** 2 + 0.012 * np.sin(2 * np.pi * 2.5 * time)

@@ -10,7 +10,7 @@ import torch
 
 from motion_platform.core.errors import DataError
 from motion_platform.core.schema import Motion
-from motion_platform.metrics.movement import Movement, features_of, score
+from motion_platform.metrics.movement import Movement, MovementState, features_of, score
 from motion_platform.motion.skeleton import get_skeleton
 
 FPS = 20.0
@@ -56,6 +56,41 @@ def test_features_are_what_the_formulas_say(oracles) -> None:
     assert features_of(slow, FPS, SKELETON)["swing"] < 0.5 * found["swing"]  # slower than SLOWEST
     turned = oracles.turned(oracles.standing(40), torch.linspace(0, 1.5, 40))
     assert features_of(turned, FPS, SKELETON)["turn"] == pytest.approx(1.5, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("feature", "least"),
+    [("joint_speed", 0.1), ("travel", 0.15), ("stride", 0.3), ("swing", 0.03), ("rhythm", 0.5), ("turn", 0.5)],
+)
+def test_a_feature_counts_from_so_much_of_it_in_the_real_clips(feature: str, least: float) -> None:
+    """The borders are part of what the metric is: another one makes its values incomparable."""
+    for value, counts in ((least, True), (0.99 * least, False)):
+        rows = {"a": ("walk", {feature: value})}
+        assert bool(MovementState(rows, rows, least=1).ratios()) is counts
+
+
+@pytest.mark.parametrize(("ratio", "within"), [(0.699, 0.0), (0.7, 1.0), (1.4, 1.0), (1.401, 0.0)])
+def test_within_is_from_seven_tenths_to_fourteen(ratio: float, within: float) -> None:
+    state = MovementState({"a": ("walk", {"turn": ratio})}, {"a": ("walk", {"turn": 1.0})}, least=1)
+    assert state.compute()["movement_within"] == within
+
+
+def test_where_and_how_fast_a_hand_swings(oracles) -> None:
+    """From a second on, between 30 and 85 % of the clip, from 0.6 Hz on, and with a millimetre at least."""
+    assert "swing" not in features_of(waving(oracles, 19), FPS, SKELETON)
+    assert "swing" in features_of(waving(oracles, 20), FPS, SKELETON)
+    still, swung = oracles.standing(200), waving(oracles, 200)
+    for first, last, seen in ((0, 59, False), (55, 66, True), (165, 170, True), (171, 200, False)):
+        part = still.clone()
+        part[first:last] = swung[first:last]
+        assert (features_of(part, FPS, SKELETON)["swing"] > 1e-3) is seen, (first, last)
+    # 110 frames of the middle are 5.5 s: whole periods of 3/5.5 = 0.545 Hz and 4/5.5 = 0.727 Hz
+    slow, fast = (features_of(waving(oracles, 200, hertz=k / 5.5), FPS, SKELETON)["swing"] for k in (3, 4))
+    assert slow < 0.1 * fast
+    assert fast == pytest.approx(0.1 / math.sqrt(2), rel=0.02)
+    shaking, trembling = (features_of(waving(oracles, 200, hertz=8 / 5.5, size=s), FPS, SKELETON) for s in (2e-3, 1e-3))
+    assert shaking["rhythm"] == pytest.approx(1.0, abs=1e-3)
+    assert trembling["rhythm"] == 0.0  # 0.7 mm root mean square
 
 
 @pytest.mark.parametrize(("ratio", "expected"), [(1, 1), (0.5, 0.5), (2, 0.5), (0.25, 0), (5, 0), (0, 0)])

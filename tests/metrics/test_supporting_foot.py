@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from motion_platform.metrics.supporting_foot import SupportingFoot
+from motion_platform.metrics.supporting_foot import SupportingFoot, _speed
 
 pytestmark = pytest.mark.usefixtures("joints_as_features")
 
@@ -55,6 +55,30 @@ def test_a_body_that_floats_has_no_supporting_foot(oracles, values):
     up = oracles.standing(40) + torch.tensor([0.0, 0.3, 0.0])
     assert values(up) == {"supporting_foot_carried": 0.0}
     assert values(up, height=0.5)["supporting_foot_carried"] == 1.0
+
+
+def test_walking_and_standing_are_told_by_the_speed_of_the_pelvis(oracles, values):
+    for speed, names in (
+        (0.09, {"_standing"}),
+        (0.11, set()),
+        (0.29, set()),
+        (0.31, {""}),
+        (1.99, {""}),
+        (2.01, set()),
+    ):
+        got = {name.removeprefix("supporting_foot") for name in values(striding(oracles, 40, speed))}
+        assert got == names | {"_carried"}, speed
+
+
+def test_the_speed_is_that_of_half_a_second_around_and_at_few_frames_a_second_of_one_step():
+    way = torch.zeros(41, 3)
+    way[20:, 0] = 1.0  # one metre at once, between frames 19 and 20
+    at = _speed(way, 20.0)
+    assert at.count_nonzero() == 2 * 5 - 1  # reaches of a quarter of a second, and the step itself within both
+    assert at[19] == pytest.approx(1 / 9 * 20)
+    at = _speed(way, 4.0)
+    assert at.count_nonzero() == 1
+    assert at[19] == pytest.approx(4.0)
 
 
 def test_what_is_a_ratio_says_so():

@@ -42,6 +42,9 @@ def test_what_comes_later_changes_nothing_before():
     changed[:, 15:] += 1
     a, b = (local_attention(each, heads=2, window=11) for each in (x, changed))
     torch.testing.assert_close(a[:, :15], b[:, :15])
+    long = torch.randn(1, 13, 8, dtype=torch.float64)  # usually one window back
+    mask = torch.ones(1, 13, dtype=torch.bool)
+    torch.testing.assert_close(local_attention(long, heads=2, window=4), by_loops(long, mask, 2, 4, 1))
     assert not torch.allclose(a[:, 15:], b[:, 15:])
 
 

@@ -429,7 +429,8 @@ def test_weights_with_a_nan_are_refused(recipe, tmp_path: Path) -> None:
     tensors = load_file(folder / "model.safetensors")
     for name in ("spec.std", next(n for n in tensors if n.startswith("trainable."))):
         bad = {**tensors, name: torch.full_like(tensors[name], float("nan"))}
-        save_file(bad, folder / "model.safetensors")
+        save_file(bad, tmp_path / "bad")  # moved: what was loaded may still be read from the old file's pages
+        (tmp_path / "bad").replace(folder / "model.safetensors")
         card = yaml.safe_load((folder / "model.yaml").read_text())
         card["weights"]["sha256"] = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
         (folder / "model.yaml").write_text(yaml.safe_dump(card))
@@ -442,6 +443,8 @@ def test_weights_with_a_nan_are_refused(recipe, tmp_path: Path) -> None:
     [
         ("fps", 1e9, r"fps 1e\+09, dim \d+; allowed: 0 to 240"),
         ("fps", 0, "allowed: 0 to 240"),
+        ("fps", 21.0, r"model\.yaml: spec\.fps: got 21\.0; humanml3d_essential has 20\.0"),
+        ("skeleton", "coco_upper", r"spec\.skeleton: got 'coco_upper'; humanml3d_essential has 'humanml3d'"),
         ("dim", 999, "dim 999 and statistics"),
         ("layers", 10**6, r"model\.settings\.layers: got 1000000; its weights are not that large"),
         ("width", 10**7, r"model\.settings\.width: got 10000000"),
@@ -457,7 +460,9 @@ def test_a_model_card_that_does_not_fit_its_weights_is_refused(recipe, tmp_path:
 
     folder = build.assemble(recipe(base="smoke/recogniser"), name="x").model.save_pretrained(tmp_path / "m")
     card = yaml.safe_load((folder / "model.yaml").read_text())
-    place = card["spec"] if where in ("fps", "dim") else card if where == "step" else card["model"]["settings"]
+    place = (
+        card["spec"] if where in ("fps", "skeleton", "dim") else card if where == "step" else card["model"]["settings"]
+    )
     place[where] = value
     (folder / "model.yaml").write_text(yaml.safe_dump(card))
     with pytest.raises(MotionPlatformError, match=message):

@@ -78,7 +78,8 @@ def put_weights(folder: Path, tensors: dict) -> None:
     """Write other weights with a card that vouches for them."""
     import hashlib
 
-    save_file(tensors, folder / WEIGHTS)
+    save_file(tensors, folder / "other")  # moved: what was loaded may still be read from the old file's pages
+    (folder / "other").replace(folder / WEIGHTS)
     card = yaml.safe_load((folder / CARD).read_text())
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     edit_card(folder, weights=card["weights"] | {"sha256": digest})

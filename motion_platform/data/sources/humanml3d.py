@@ -190,7 +190,7 @@ class HumanML3DFolder(DataSource):
             fields = line.strip().split("#")
             try:
                 start, stop = (0.0 if math.isnan(float(t)) else float(t) for t in fields[2:4])
-                if not fields[0].strip() or start < 0 or stop < start:
+                if not fields[0].strip() or start < 0 or stop < start or math.isinf(stop):
                     raise ValueError
             except ValueError:
                 result.remarks.append((f"{path.name} line {number}", "is not caption#tokens#from#to"))

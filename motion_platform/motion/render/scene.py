@@ -71,11 +71,12 @@ def pose_at(clip: Clip, seconds: float) -> np.ndarray:
 
 
 def smooth_root(clip: Clip) -> np.ndarray:
-    """(T, 3) first joint, averaged over 0.4 s on either side: a following camera does not shake with the steps."""
-    reach = max(1, round(0.4 * clip.fps))
+    """(T, 3) first joint, averaged over 0.4 s on either side: a following camera does not shake with the steps. Towards
+    the ends over less, as much on either side: the way from the first to the last is that of the body."""
     total = np.concatenate([np.zeros((1, 3)), np.cumsum(clip.joints[:, 0].astype(np.float64), axis=0)])
     index = np.arange(len(clip))
-    low, high = np.maximum(index - reach, 0), np.minimum(index + reach + 1, len(clip))
+    reach = np.minimum(max(1, round(0.4 * clip.fps)), np.minimum(index, index[::-1]))
+    low, high = index - reach, index + reach + 1
     return (total[high] - total[low]) / (high - low)[:, None]
 
 

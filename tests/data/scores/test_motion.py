@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy.signal import find_peaks
+from stored_arrays import check_stored
 
 from motion_platform.data.scores import motion
 from motion_platform.data.scores.conductors import CONDUCTORS
@@ -178,3 +179,21 @@ def test_a_held_beat_ends_where_the_next_one_begins():
     hand = conduct(made, lag=0.0, jitter=0.0)[:, AT("right_wrist")]
     steps = np.linalg.norm(np.diff(hand, axis=0), axis=1)
     assert steps[round(beats[4] * 30) - 6 : round(beats[4] * 30) + 6].max() < 1.2 * steps[: round(beats[3] * 30)].max()
+
+
+def test_the_motion_is_what_it_was():
+    """A prepared set of made-up conductors can be made again: every number of the motion counts."""
+    frames = round(plan(4, bars=6).seconds * 30)
+    t = np.arange(frames)
+    holds = np.zeros(24)
+    holds[13] = 1.2
+    made = plan(
+        4, bars=6, dynamics=0.5 + 0.5 * np.sin(t / 90), articulation=0.5 + 0.5 * np.cos(t / 130), holds=holds,
+        cues=np.array([7.0, 14.0]),
+    )  # fmt: skip
+    found = {style: conduct(made, style, seed=k)[::11].round(4) for k, style in enumerate(CONDUCTORS)}
+    for beats in (3, 6):
+        found[f"{beats} beats"] = conduct(plan(beats, bars=4, tempo=120.0), "fluid", seed=9)[::11].round(4)
+    rest = PerformancePlan(2.0, *[np.zeros(0)] * 3, np.full(60, 0.5), np.full(60, 0.3), np.zeros(0), np.zeros(0))
+    found["at rest"] = conduct(rest)[::11].round(4)
+    check_stored("conductor_motion", found, atol=2e-4)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 from motion_platform.data.scores.conductors import CONDUCTORS
 from motion_platform.data.scores.performance import perform
@@ -110,3 +111,26 @@ def test_another_tempo_begins_with_the_second_phrase():
         beats = np.diff(perform(made, steady, np.random.default_rng(seed)).plan.beats)
         changed.append(abs(np.log(np.median(beats[18:30]) / np.median(beats[2:12]))))
     assert max(changed) > 0.05
+
+
+def test_a_performance_is_what_it_was():
+    """A prepared set of made-up performances can be made again: every number of the playing counts."""
+    found = {}
+    made = score(bars=40, parts=3, long_at=(19, 43, 87, 120))
+    quiet = (made.part == 2) & (made.onset > 40) & (made.onset < 60)  # a part that rests, and enters again
+    names = ("onset", "duration", "pitch", "velocity", "part")
+    made = replace(made, **{name: getattr(made, name)[~quiet] for name in names})
+    for seed, style in enumerate([*CONDUCTORS, *CONDUCTORS]):
+        played = play(made, style, seed)
+        plan = played.plan
+        found |= {
+            f"{seed} {name}": np.asarray(values, np.float64).round(3)
+            for name, values in {
+                "onset": played.onset[::7], "duration": played.duration[::7], "velocity": played.velocity[::7],
+                "beats": plan.beats, "holds": plan.holds, "cues": plan.cues, "dynamics": plan.dynamics[::29],
+                "articulation": plan.articulation[::29], "seconds": np.array([plan.seconds]),
+            }.items()
+        }  # fmt: skip
+    assert any(len(found[f"{seed} cues"]) for seed in range(10))
+    assert any(found[f"{seed} holds"][:-1].any() for seed in range(10))
+    check_stored("conductor_performance", found, atol=2e-3)

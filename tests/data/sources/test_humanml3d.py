@@ -67,11 +67,14 @@ def test_without_mirrored_copies_the_official_ones_are_left_out(official, tmp_pa
 
 
 def test_bad_text_lines_and_bad_arrays_are_reported(official, tmp_path):
-    (official / "texts" / "M000001.txt").write_text("no tags at all\na man walks#x#0.0#0.0\n#x#0#0\nback#x#3#1\n")
+    (official / "texts" / "M000001.txt").write_text(
+        "no tags at all\na man walks#x#0.0#0.0\n#x#0#0\nback#x#3#1\non#x#0.5#2.1e999\non#x#inf#inf\non#x#0.5#nan\n"
+    )
     (official / "new_joint_vecs" / "000003.npy").write_bytes(b"not numpy")
     report = HumanML3DFolder().prepare(official, tmp_path / "out")
     what = [entry["what"] for entry in report.dropped]
     assert {"M000001.txt line 1", "M000001.txt line 3", "M000001.txt line 4"} <= set(what)
+    assert {f"M000001.txt line {number}" for number in (5, 6, 7)} <= set(what)  # a time that is no time
     assert [entry["what"] for entry in report.failed] == ["000003"]
     dataset = PreparedDataset.open(tmp_path / "out")
     assert dataset.captions(dataset.index("M000001"))[0] == ["a man walks"]
@@ -106,6 +109,8 @@ def test_kit_ml_is_the_same_at_its_own_rate(tmp_path):
     assert dataset.ids() == ["00001", "00003"]
     assert (dataset.fps, dataset.dim, dataset.spec().units) == (12.5, 251, "millimetre")
     assert report.too_short == ["00002"]
+    assert "train.txt lists 3 clips (the official release: 4888)" in report.notes
+    assert HumanML3DFolder.expected_train == 23384
 
 
 def low_texts(folder: Path) -> dict[str, list[str]]:

@@ -82,7 +82,9 @@ def slow(frame: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray
 
     def fixed(dof: str, values: np.ndarray) -> Rotation:  # lower case: extrinsic, first listed is applied first
         axes = "".join(word[1] for word in dof.split() if word[0] == "r")
-        return Rotation.from_euler(axes, np.atleast_1d(values), degrees=True) if axes else Rotation.identity()
+        # Of one axis a number: some versions of scipy make a stack of one rotation of an array.
+        angles = float(np.squeeze(values)) if len(axes) == 1 else np.asarray(values)
+        return Rotation.from_euler(axes, angles, degrees=True) if axes else Rotation.identity()
 
     world = {"root": fixed(ROOT_DOF, frame["root"][3:])}
     place = {"root": (frame["root"][:3], frame["root"][:3])}

@@ -11,6 +11,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
@@ -132,3 +133,22 @@ def test_captions_are_broken_into_lines_that_fit() -> None:
     assert all(font(14).getlength(line) <= 100 for line in wrap("x" * 500, 100, 14, 4))
     assert wrap("", 100, 14, 2) == [""]
     assert wrap("short", 100, 14, 2) == ["short"]
+
+
+def test_pictures_look_as_they_did(walking: Callable[..., Clip]) -> None:
+    """Light, shadow, floor, bodies and their distances: what no rule says is kept as a picture."""
+    walk = walking(40)
+    joints = np.random.default_rng(0).normal(size=(3, 13, 3)).astype(np.float32) * 0.3
+    joints[..., 2] = 0
+    flat = Clip(joints, 15, get_skeleton("coco_upper"))
+    made = {
+        "strip": filmstrip.strip(walk, 4, 240, 100)[0],
+        "strip, flat": filmstrip.strip(flat, 3, 150, 60)[0],
+        "film": next(iter(video.frames([walk], 120))),
+        "film of two": list(video.frames([walk, walking(30, fps=10.0)], 80))[10],
+        "film, flat": next(iter(video.frames([flat], 60))),
+    }
+    check_stored("pictures", made, atol=3)
+    marks = filmstrip.strip(walk, 4, 240, 100)[1]
+    assert [round(seconds, 2) for _, seconds, _ in marks] == [0.0, 0.65, 1.3, 1.95]
+    assert [round(way, 1) for _, _, way in marks] == [0.0, 0.8, 1.6, 2.3]

@@ -1,0 +1,27 @@
+"""What code with many numbers in it made before, it must make now: arrays kept in tests/fixtures/stored.
+
+Such code has no closed form to be held against; that no number of it changes by mistake is seen only by what comes out.
+Where a change is meant, ``STORE_ARRAYS=1 python -m pytest TEST`` stores what the test makes anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+STORED = Path(__file__).parent / "fixtures" / "stored"
+
+
+def check_stored(name: str, made: dict[str, np.ndarray], *, atol: float) -> None:
+    """Each array is the stored one of its name up to ``atol``."""
+    path = STORED / f"{name}.npz"
+    if os.environ.get("STORE_ARRAYS"):
+        np.savez_compressed(path, **made)
+    with np.load(path) as stored:
+        assert set(stored.files) == set(made)
+        for key, values in made.items():
+            np.testing.assert_allclose(
+                values.astype(np.float64), stored[key].astype(np.float64), rtol=0, atol=atol, err_msg=f"{name}: {key}"
+            )
