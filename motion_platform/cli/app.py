@@ -19,7 +19,7 @@ from motion_platform.cli.data import data_app, weights_app
 from motion_platform.cli.evaluate import benchmark, compare, evaluate
 from motion_platform.cli.files import convert, info, render
 from motion_platform.cli.generate import edit, generate
-from motion_platform.cli.language import caption, export, length
+from motion_platform.cli.language import caption, export, length, push
 from motion_platform.cli.plan import plan as plan_command
 from motion_platform.cli.plan import show_actions
 from motion_platform.cli.search import search
@@ -111,6 +111,7 @@ app.command()(detokenize)
 app.command("tokenizer-report")(tokenizer_report)
 app.command()(length)
 app.command()(export)
+app.command()(push)
 app.command("plan")(plan_command)
 weights_app.command("import-guo")(imports.import_guo)
 weights_app.command("import-m2s")(imports.import_m2s)

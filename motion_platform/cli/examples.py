@@ -36,6 +36,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "tokenize": ("motion tokenize walk.bvh -o walk.json",),
     "detokenize": ("motion detokenize walk.json -o walk.html",),
     "tokenizer-report": ("motion tokenizer-report rvq_open --samples 50 -o health.json",),
+    "push": ("motion push runs/text_to_motion_small OWNER/NAME --private",),
     "export": (
         "motion export runs/motion_lm runs/adapter",
         "motion export motion_lm_small runs/motion_lm_hf --merged",

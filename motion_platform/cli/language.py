@@ -1,4 +1,5 @@
-"""Commands of motion as a language: ``motion caption``, ``motion length``; which tasks do without a text."""
+"""Commands of motion as a language: ``motion caption``, ``motion length``; models for others: ``motion export``,
+``motion push``; which tasks do without a text."""
 
 from __future__ import annotations
 
@@ -143,3 +144,14 @@ def export(
     from motion_platform.pipelines import export_gguf
 
     print((export_gguf.gguf if gguf else engine.merged if merged else engine.adapter)(model, out))
+
+
+def push(
+    model: Annotated[str, typer.Argument(help="A shipped model's name or a checkpoint folder.")],
+    repository: Annotated[str, typer.Argument(help="OWNER/NAME on the model hub.")],
+    private: Annotated[bool, typer.Option("--private", help="Only for those who may see it.")] = False,
+):
+    """Upload a model to the model hub, with a page that names its licence; log in first: hf auth login."""
+    from motion_platform.model.motion_model import MotionModel
+
+    print(MotionModel.from_pretrained(model).push_to_hub(repository, private=private))

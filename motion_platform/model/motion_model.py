@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ from motion_platform.core import config, registry, weight_files
 from motion_platform.core.checkpoint_files import CARD, FORMAT, WEIGHTS, read_card, read_weights
 from motion_platform.core.config import ModelFile, SlotRecipe
 from motion_platform.core.contracts import Encoder, Generator, Space, Trainable
-from motion_platform.core.errors import UsageError, WeightsError, suggest
+from motion_platform.core.errors import OutputError, UsageError, WeightsError, suggest
 from motion_platform.core.files import atomic_files
 from motion_platform.core.opening import short
 from motion_platform.core.schema import Batch, Condition, Edit, Mixture, Motion, MotionSpec, Sampling, Spans
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.core.settings import arranged
+from motion_platform.model import hub_page
 from motion_platform.model.conditioning import Conditioning
 from motion_platform.motion.representations import get_representation
 
@@ -226,16 +228,25 @@ class MotionModel(nn.Module):
                 )
 
     def push_to_hub(self, repository: str, *, private: bool = False) -> str:
-        """Upload to a model hub (only ever when asked), with the credentials of ``hf auth login``. Returns the URL."""
+        """Upload to a model hub (only ever when asked), with the credentials of ``hf auth login``, and a page about it.
+
+        Returns the URL. Errors: UsageError for a name that is none; OutputError where the hub refuses.
+        """
         import tempfile
 
         from huggingface_hub import HfApi
 
+        if re.fullmatch(r"[\w.-]+/[\w.-]+", repository) is None:
+            raise UsageError(f"{repository!r} is no name on a hub; write OWNER/NAME")
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder, dtype=self.card.weights.get("dtype", "float32"))
+            (Path(folder) / "README.md").write_text(hub_page.page(self.card, repository), encoding="utf-8")
             api = HfApi()
-            api.create_repo(repository, private=private, exist_ok=True)
-            return str(api.upload_folder(repo_id=repository, folder_path=folder))
+            try:
+                api.create_repo(repository, private=private, exist_ok=True)
+                return str(api.upload_folder(repo_id=repository, folder_path=folder))
+            except Exception as error:  # the hub's, its HTTP library's, the system's
+                raise OutputError(f"{repository}: was not uploaded: {short(error)}") from error
 
 
 UNREAD = ("conditioning.projections.", "conditioning.null.")

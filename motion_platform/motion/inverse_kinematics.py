@@ -8,6 +8,8 @@ frame before and let go again slowly, so that nothing flips.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from motion_platform.core.errors import DataError
@@ -68,15 +70,17 @@ def posed(clip: Clip) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
     return local, offsets, positions
 
 
-def rotations_from_joints(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
+def rotations_from_joints(
+    joints: np.ndarray, skeleton: Skeleton, reach: Mapping[str, float] = REACH
+) -> tuple[np.ndarray, np.ndarray]:
     """joints (T, J, 3) world positions in metres -> local rotations (T, J, 4) xyzw and rest offsets (J, 3) in metres.
 
     Bone lengths are the means over the clip; each bone aims at its true end from where the one before it really ended,
     so errors do not add up along a limb; a knee (and by half an elbow) gives way, in the plane in which it bends, so
-    that wrist and ankle are where they were wherever the limb reaches that far. End joints have no rotation of their
-    own. The rest pose is a person with the arms out for the HumanML3D skeleton, the skeleton's offsets for others, the
-    first frame where it has none. Errors: DataError for positions of another shape. Forward kinematics of the result
-    starts at ``joints[:, 0]``.
+    that wrist and ankle are where they were wherever the limb reaches that far (reach: all of that, or a share). End
+    joints have no rotation of their own. The rest pose is a person with the arms out for the HumanML3D skeleton, the
+    skeleton's offsets for others, the first frame where it has none. Errors: DataError for positions of another shape.
+    Forward kinematics of the result starts at ``joints[:, 0]``.
     """
     joints = np.asarray(joints, np.float64)
     if joints.ndim != 3 or joints.shape[1:] != (len(skeleton), 3):
@@ -96,7 +100,7 @@ def rotations_from_joints(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.nd
         children = [c for p, c in skeleton.bones if p == j and lengths[c] > EPSILON]
         aims = joints[:, children]
         if (end := limbs.get(j)) is not None:
-            middle, share = aims[:, 0], REACH[skeleton.joints[j].rpartition("_")[2]]
+            middle, share = aims[:, 0], reach[skeleton.joints[j].rpartition("_")[2]]
             bent = _bent(placed[:, j], middle, joints[:, end], lengths[children[0]], lengths[end])
             aims = (middle + share * (bent - middle))[:, None]
         # The children as the parent's frame sees them: (T, C, 3).

@@ -147,4 +147,4 @@ def test_push_to_hub_uploads_a_whole_checkpoint(built, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
     assert built().push_to_hub("me/tiny", private=True) == "hub/me/tiny"
-    assert seen == {"made": ("me/tiny", True, True), "files": ["model.safetensors", "model.yaml"]}
+    assert seen == {"made": ("me/tiny", True, True), "files": ["README.md", "model.safetensors", "model.yaml"]}
