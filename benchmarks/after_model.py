@@ -31,7 +31,7 @@ from motion_platform.motion.io.euler import forward_kinematics
 from motion_platform.motion.skeleton import Skeleton
 
 MODELS = ("text_to_motion_masked", "text_to_motion_small")
-METRICS = ("supporting_foot", "bone_length_drift", "pops", "movement")
+METRICS = ("supporting_foot", "bone_length_drift", "pops")
 TEXTS = ("a person walks forward", "a person waves the right hand", "somebody runs", "a tired person walks",
          "a person bows", "a person kicks", "somebody jumps", "a person dances")  # fmt: skip
 PARTS = ("ankle", "foot", "wrist", "knee", "elbow")
