@@ -3,15 +3,16 @@
     python -m benchmarks.words test
 
 ``benchmarks/words_development.yaml`` was looked at while building, ``words_test.yaml`` (150 sentences) was not; after
-it had been read twice, ``words_test_2.yaml`` (132 sentences) was written and read once; all
-were written without the vocabulary of the training captions at hand. Per kind of sentence: compounds, the share taken
-apart into as many actions as a person names, each with the verb of its label in its place; numbers, the share with the
-seconds or the amount and unit that stand there; negations, the share whose prompt says what is wanted and not what is
-denied, by letter; with ``--make`` the compounds are made and the shipped recogniser must see each part in its span (it
-knows the kinds of Bandai-Namco alone); unknown and known, the share announced as unknown (false alarms for the known
-ones), and the area under the ROC curve of the familiarity, languages counted as -1. "nearest caption" is the cosine to
-the nearest known sentence alone, with the threshold 0.55 that was measured before. Targets: compounds and negations 90
-%, numbers 80 %, announced 85 % at 3 % false alarms at most.
+it had been read twice, ``words_test_2.yaml`` (132 sentences) was written and read once, and then
+``words_test_3.yaml``; all were written without the vocabulary of the training captions at hand. Per kind of sentence:
+compounds, the share taken apart into as many actions as a person names, each with the verb of its label in its place;
+numbers, the share with the seconds or the amount and unit that stand there; negations, the share whose prompt says
+what is wanted and not what is denied, by letter; with ``--make`` the compounds are made and the shipped recogniser
+must see each part in its span (it knows the kinds of Bandai-Namco alone, so bows, kicks and punches may be seen by
+the rulers of benchmarks/counts.py); unknown and known, the share announced as unknown (false alarms for the known
+ones), and the area under the ROC curve of the familiarity, languages counted as -1. "nearest caption" is the cosine
+to the nearest known sentence alone, with the threshold 0.55 that was measured before. Targets: compounds and
+negations 90 %, numbers 80 %, announced 85 % at 3 % false alarms at most.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 import yaml
 
 from benchmarks.common import environment, table, verdicts, write_json
+from benchmarks.counts import RULERS
 from motion_platform.core import weight_files
 from motion_platform.core.plan import Plan
 from motion_platform.encoders.sentence import SentenceEncoder
@@ -42,6 +44,9 @@ VERBS = {
     "call|guide|respond": "call beckon guide",
 }
 """Label of a part -> verbs that name it; of other labels the verb is their first word."""
+COUNTED = {"bow": "bows", "kick": "kicks", "punch": "punches"}
+"""Labels that other sets than the recogniser's show in their own way -> their ruler (benchmarks/counts.py)."""
+BORDER_SECONDS = 0.5
 
 
 def verbs_of(part: str) -> set[str]:
@@ -92,9 +97,21 @@ def made_right(model: str, wanted: dict[str, Any]) -> list[bool]:
     segments = clip.info.get("plan", {}).get("segments", [])
     if len(segments) != len(wanted["parts"]):
         return [False] * len(wanted["parts"])
-    frames = [round((s["start"] + s["seconds"]) * clip.fps) - round(s["start"] * clip.fps) for s in segments]
-    seen = judge.seen(clip, frames)
-    return [part == "any" or label in part.split("|") for label, part in zip(seen, wanted["parts"], strict=True)]
+    ends = [round((s["start"] + s["seconds"]) * clip.fps) for s in segments]
+    spans = [clip.joints[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return [_shown(judge, clip, k, spans, part) for k, part in enumerate(wanted["parts"])]
+
+
+def _shown(judge: Any, clip: Any, k: int, spans: Sequence[np.ndarray], part: str) -> bool:
+    """Whether a span shows a part: to the recogniser without the half second at each border, which is of neither side,
+    or, for what other sets than the recogniser's show, by the geometry of the whole span."""
+    if part == "any":
+        return True
+    border = min(round(BORDER_SECONDS * clip.fps), len(spans[k]) // 4)
+    inner = spans[k][border if k else 0 : len(spans[k]) - (border if k < len(spans) - 1 else 0)]
+    (label,) = judge.seen(clip.with_(joints=inner), [len(inner)])
+    measured = [COUNTED[each] for each in part.split("|") if each in COUNTED]
+    return label in part.split("|") or any(RULERS[ruler](spans[k]) > 0 for ruler in measured)
 
 
 def roc_area(high: np.ndarray, low: np.ndarray) -> float:
@@ -106,7 +123,7 @@ def roc_area(high: np.ndarray, low: np.ndarray) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table and what was got wrong; 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("half", choices=("development", "test", "test_2"))
+    parser.add_argument("half", choices=("development", "test", "test_2", "test_3"))
     parser.add_argument("--model", default="text_to_motion_masked")
     parser.add_argument("--make", action="store_true", help="make the compounds, too, and let the recogniser judge")
     parser.add_argument("--out")

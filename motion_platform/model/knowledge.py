@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from motion_platform.core.files import atomic_path
 from motion_platform.core.opening import short
 from motion_platform.encoders.sentence import SentenceEncoder
 from motion_platform.texts.familiar import content_stems, language_of
+from motion_platform.texts.plainly import joined_stem, plainly
 
 FILE = "known.safetensors"
-THRESHOLD = 0.58
+THRESHOLD = 0.6
 """Familiarity from which a sentence counts as known: chosen on benchmarks/words_development.yaml."""
 RARE = 3
 """Clips below which a word counts as new."""
@@ -67,16 +69,24 @@ class Known:
     actions: Mapping[str, int]
     encoder: str
 
+    @cached_property
+    def _stems(self) -> dict[str, int]:
+        """Clips by the stem that all forms of a word share; a clip that says two forms is counted twice."""
+        counts: dict[str, int] = {}
+        for word, clips in self.words.items():
+            counts[joined_stem(word)] = counts.get(joined_stem(word), 0) + clips
+        return counts
+
     def answers(self, texts: Sequence[str], encoder: SentenceEncoder) -> list[Answer]:
         """An answer for each text. UsageError for an encoder other than the one of the vectors."""
         if encoder.fingerprint() != self.encoder:
             raise UsageError("known sentences: were written with another sentence encoder than the one at hand")
-        found = vectors_of(texts, encoder) @ self.vectors.T
+        found = vectors_of([plainly(text) for text in texts], encoder) @ self.vectors.T
         return [self._answer(text, near) for text, near in zip(texts, found, strict=True)]
 
     def _answer(self, text: str, near: np.ndarray) -> Answer:
         order = np.argsort(-near, kind="stable")[:3]
-        clips = [self.words.get(word, 0) for word in content_stems(text)]
+        clips = [self._stems.get(joined_stem(word), 0) for word in content_stems(plainly(text))]
         new = sum(count < RARE for count in clips) / max(len(clips), 1)
         rarest = min((math.log1p(count) for count in clips), default=0.0)
         familiarity = float(near[order[0]]) - NEW_WORDS * new + COMMON_WORDS * min(rarest, 4.0)

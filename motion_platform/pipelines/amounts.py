@@ -8,24 +8,41 @@ from motion_platform.core.plan import LONGEST_SECONDS, SHORTEST_SECONDS, Segment
 
 SPEEDS = {"run": 2.86, "jog": 2.86, "sprint": 3.6, "dash": 3.6, "walk": 1.01}
 """m/s of the default model's motions of such a verb (motion_platform/weights/text_to_motion_masked/README.md)."""
-STEPS = {"run": 2.9, "jog": 2.8, "sprint": 3.2, "dash": 3.2, "walk": 1.75}
-"""Steps a second."""
-PERIODS = {"wave": 0.9, "clap": 0.5}
-"""Seconds of what is done again and again in one motion; of all else a motion is one time."""
-DEGREES_A_SECOND = 60.0
+STEPS = {"run": 2.6, "jog": 2.6, "sprint": 3.2, "dash": 3.2, "walk": 1.5}
+"""Steps a second, as benchmarks/counts.py counts them in the default model's motions."""
+PERIODS = {"wave": (1.0, 0.8), "kick": (1.1, 0.6), "clap": (0.0, 0.5)}
+"""What is done again and again in one motion: seconds before the first time, and for each; of all else a motion is one
+time."""
+LASTING = {"bow": 2.8, "kick": 2.4, "punch": 4.0, "dance": 8.0, "squat": 2.8, "jump": 1.5, "hop": 1.2}
+"""Seconds of one such motion among others, where the clips of the training set last longer or shorter than the action
+can be seen to (benchmarks/words.py)."""
+FIRST_TURN, FIRST_SPEED, FURTHER_SPEED = 90.0, 60.0, 40.0
+"""A turn of so many degrees goes at so many a second, what is beyond it slower."""
+
+
+def verb_of(segment: Segment) -> str:
+    """The verb of a segment: the first word of its action."""
+    return re.split(r"\W", segment.action, maxsplit=1)[0]
+
+
+def usual_seconds(segment: Segment, natural: float) -> float:
+    """How long one action of a plan lasts; natural: as the model has it."""
+    return LASTING.get(verb_of(segment), natural)
 
 
 def seconds_of_amount(segment: Segment, usual: float) -> float | None:
     """How long a segment lasts for its amount, None where it has none; usual: seconds of one such motion."""
     if segment.amount is None:
         return None
-    verb = re.split(r"\W", segment.action, maxsplit=1)[0]
+    verb = verb_of(segment)
     if segment.unit == "metres":
         seconds = segment.amount / SPEEDS.get(verb, SPEEDS["walk"])
     elif segment.unit == "steps":
         seconds = segment.amount / STEPS.get(verb, STEPS["walk"])
     elif segment.unit == "degrees":
-        seconds = segment.amount / DEGREES_A_SECOND
+        first = min(segment.amount, FIRST_TURN)
+        seconds = first / FIRST_SPEED + (segment.amount - first) / FURTHER_SPEED
     else:
-        seconds = segment.amount * PERIODS.get(verb, usual)
+        before, each = PERIODS.get(verb, (0.0, usual))
+        seconds = before + segment.amount * each
     return min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS)

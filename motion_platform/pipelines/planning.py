@@ -19,6 +19,7 @@ from motion_platform.pipelines.amounts import seconds_of_amount
 from motion_platform.pipelines.familiarity import check_known, known_of_run, with_answers
 from motion_platform.pipelines.planner_names import NONE, check_planner, planner_of
 from motion_platform.pipelines.texts import Line, check_text
+from motion_platform.pipelines.wording import in_models_words, repeated, with_doubts
 from motion_platform.planners.clauses import clause_of
 from motion_platform.texts.inflection import inflect
 
@@ -57,11 +58,13 @@ def _useful(run: Run, plan: Plan, known: Known | None) -> Plan | None:
     """The plan as the model can do it, None where that is the sentence itself."""
     if not moves_parts(run):
         plan = replace(plan, segments=tuple(_joined(plan.segments)))
+    if plan.builder == DEFAULT:
+        plan = with_doubts(plan)
     only = plan.segments[0]
     if plan.compound and not plan.notes and _one_action(known, plan):
         return None
     if plan.compound or plan.notes or only.seconds is not None or only.amount is not None:
-        return plan
+        return in_models_words(repeated(plan)) if plan.builder == DEFAULT and timeline.composes(run) else plan
     return None if only.text == plan.sentence.strip() or "while" in plan.sentence else plan
 
 

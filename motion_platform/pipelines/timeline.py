@@ -20,7 +20,7 @@ from motion_platform.core.schema import Sampling, Spans
 from motion_platform.model.run import Run
 from motion_platform.motion.bodies import clips_of
 from motion_platform.motion.clip import Clip
-from motion_platform.pipelines.amounts import seconds_of_amount
+from motion_platform.pipelines.amounts import seconds_of_amount, usual_seconds
 from motion_platform.pipelines.familiarity import check_known, with_answers
 from motion_platform.pipelines.provenance import provenance
 from motion_platform.pipelines.texts import check_text
@@ -138,6 +138,8 @@ def timed(run: Run, plan: Plan, seconds: float | None = None) -> Plan:
     natural = run.model.natural_lengths({slot: [segment.text for segment in plan.segments]})
     fps = run.model.spec.fps
     lasting = [UNKNOWN_SECONDS] * len(plan.segments) if natural is None else [frames / fps for frames in natural]
+    if plan.builder != BUILDER:
+        lasting = [usual_seconds(segment, each) for segment, each in zip(plan.segments, lasting, strict=True)]
     lengths = [
         segment.seconds or seconds_of_amount(segment, usual) or usual
         for segment, usual in zip(plan.segments, lasting, strict=True)

@@ -116,7 +116,7 @@ def test_a_sentence_goes_through_the_planner_and_says_so(run):
     assert "plan" not in clips[1].info
     assert clips[2].info["plan"]["notes"] == ["left out: not left"]
     assert len(said) == 2
-    assert "walk 1.5 s, bow 1.5 s (rules; --plan none" in said[0]
+    assert "walk 1.8 s, bow 1.2 s (rules; --plan none" in said[0]
     assert not any("\n" in line for line in said)
     # A plain sentence gives what it gives without a planner.
     alone = generate.generate_texts(run, ["a person runs"], seconds=[1], sampling=FEW)[0]
@@ -155,10 +155,11 @@ def test_numbers_are_lengths(run):
     [
         ("walk forward", 5.05, "metres", 5.0),
         ("run", 28.6, "metres", 10.0),
-        ("walk", 7, "steps", 4.0),
+        ("walk", 6, "steps", 4.0),
         ("turn left", 90, "degrees", 1.5),
         ("bow", 3, "times", 6.0),
         ("wave", 10, "times", 9.0),
+        ("turn left", 130, "degrees", 2.5),
         ("walk", 1000, "metres", 60.0),
         ("walk", None, "times", None),
     ],

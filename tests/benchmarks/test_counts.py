@@ -1,0 +1,117 @@
+"""Rulers of how often on bodies that are built here, and three wrong motions that they must catch."""
+
+import numpy as np
+import pytest
+
+from benchmarks import counts
+from benchmarks.counts import BODY, RULERS, amount_right, limbs_frozen, statue, twice
+
+PLACES = {
+    "pelvis": (0, 0.9, 0), "neck": (0, 1.4, 0), "head": (0, 1.6, 0),
+    **{f"{side}_{name}": (s * x, y, 0) for side, s in (("left", 1), ("right", -1)) for name, x, y in (
+        ("hip", 0.1, 0.9), ("knee", 0.1, 0.5), ("ankle", 0.1, 0.08), ("foot", 0.1, 0.02), ("shoulder", 0.2, 1.4),
+        ("elbow", 0.25, 1.1), ("wrist", 0.25, 0.85))},
+}  # fmt: skip
+TIMES = 3
+
+
+def standing(frames: int = 120) -> np.ndarray:
+    joints = np.zeros((frames, len(BODY.joints), 3))
+    joints[:] = [PLACES.get(name, (0, 1.2, 0)) for name in BODY.joints]
+    return joints
+
+
+def bumps(frames: int = 120) -> np.ndarray:
+    """From 0 to 1 and back, three times."""
+    return np.sin(np.linspace(0, TIMES * np.pi, frames)) ** 2
+
+
+def kicking() -> np.ndarray:
+    joints, angle = standing(), np.radians(70) * bumps()
+    for name, length in (("left_knee", 0.4), ("left_ankle", 0.82), ("left_foot", 0.88)):
+        joints[:, BODY.index(name), 1] = 0.9 - length * np.cos(angle)
+        joints[:, BODY.index(name), 2] = length * np.sin(angle)
+    return joints
+
+
+def bowing() -> np.ndarray:
+    joints, angle = standing(), np.radians(60) * bumps()
+    joints[:, BODY.index("neck"), 1] = 0.9 + 0.5 * np.cos(angle)
+    joints[:, BODY.index("neck"), 2] = 0.5 * np.sin(angle)
+    return joints
+
+
+def waving() -> np.ndarray:
+    joints = standing()
+    joints[:, BODY.index("right_elbow")] = (-0.3, 1.5, 0)
+    joints[:, BODY.index("right_wrist"), 1] = 1.7
+    joints[:, BODY.index("right_wrist"), 0] = -0.4 + 0.3 * bumps()
+    return joints
+
+
+def raising() -> np.ndarray:
+    joints = standing()
+    joints[:, BODY.index("left_wrist"), 1] = 0.85 + 1.0 * bumps()
+    return joints
+
+
+def jumping() -> np.ndarray:
+    joints = standing()
+    joints[..., 1] += 0.3 * bumps()[:, None] ** 3
+    return joints
+
+
+def squatting() -> np.ndarray:
+    joints = standing()
+    joints[:, BODY.index("pelvis"), 1] -= 0.4 * bumps()
+    return joints
+
+
+def punching() -> np.ndarray:
+    joints = standing()
+    joints[:, BODY.index("right_wrist")] = joints[:, BODY.index("right_shoulder")]
+    joints[:, BODY.index("right_wrist"), 2] = 0.15 + 0.4 * bumps() ** 4
+    return joints
+
+
+MOTIONS = {"kicks": kicking, "bows": bowing, "waves": waving, "raises": raising, "jumps": jumping,
+           "squats": squatting, "punches": punching}  # fmt: skip
+
+
+@pytest.mark.parametrize("action", MOTIONS)
+def test_an_action_is_counted(action: str) -> None:
+    assert RULERS[action](MOTIONS[action]()) == TIMES
+
+
+@pytest.mark.parametrize("action", MOTIONS)
+def test_wrong_motions_are_caught(action: str) -> None:
+    joints, count = MOTIONS[action](), RULERS[action]
+    assert count(statue(joints)) <= 1  # a pose that is held is no repetition
+    assert count(limbs_frozen(joints)) <= 1
+    assert count(standing()) == 0
+    assert count(twice(joints)) == 2 * TIMES
+
+
+def test_steps_metres_degrees_and_seconds() -> None:
+    joints = standing(100)
+    way, phase = np.linspace(0, 5, 100), np.linspace(0, 4 * np.pi, 100)
+    joints[..., 2] += way[:, None]
+    joints[:, BODY.index("left_ankle"), 2] += 0.2 * np.sin(phase)
+    joints[:, BODY.index("right_ankle"), 2] -= 0.2 * np.sin(phase)
+    assert RULERS["steps"](joints) == 4
+    assert RULERS["steps"](limbs_frozen(joints)) == 0
+    assert RULERS["metres"](joints) == pytest.approx(5, rel=0.1)
+    assert RULERS["seconds"](joints) == 5.0
+    angle = np.linspace(0, np.pi / 2, 100)
+    turned = standing(100)
+    turned[..., 0], turned[..., 2] = np.cos(angle)[:, None] * turned[..., 0], np.sin(angle)[:, None] * turned[..., 0]
+    assert RULERS["degrees"](turned) == pytest.approx(90)
+    assert RULERS["degrees"](statue(turned)) == 0
+
+
+def test_small_numbers_must_be_met_exactly() -> None:
+    assert amount_right(3, 3)
+    assert not amount_right(4, 3)
+    assert amount_right(6, 5)
+    assert not amount_right(71, 90)
+    assert counts.WITHIN == 0.2

@@ -1,0 +1,66 @@
+import pytest
+
+from motion_platform.core.plan import Plan, Segment
+from motion_platform.pipelines.wording import in_models_words, repeated, with_doubts
+from motion_platform.planners.rules import Rules
+
+
+def plan_of(sentence: str) -> Plan:
+    (plan,) = Rules().plan([sentence])
+    return plan
+
+
+def texts(plan: Plan) -> list[str]:
+    return [segment.text for segment in plan.segments]
+
+
+def test_bare_verbs_among_others_are_in_the_words_of_the_models() -> None:
+    assert texts(in_models_words(plan_of("a person bows, waves and walks away"))) == [
+        "a person bows", "a person waves the right hand", "a person walks forward"]  # fmt: skip
+    assert texts(in_models_words(plan_of("she walks, then punches"))) == ["she walks", "she is boxing"]
+
+
+@pytest.mark.parametrize("sentence", ["a person waves", "she bows, then waves the left hand"])
+def test_one_action_and_what_says_more_stay_as_they_are(sentence: str) -> None:
+    plan = plan_of(sentence)
+    assert in_models_words(plan) == plan
+
+
+def test_a_part_of_the_body_keeps_its_words() -> None:
+    plan = Plan((Segment("walk", "a person walks"), Segment("wave", "a person waves", lane="right_arm")), "rules")
+    assert texts(in_models_words(plan)) == ["a person walks", "a person waves"]
+
+
+def test_what_is_done_once_a_motion_is_said_as_often_as_it_is_asked_for() -> None:
+    assert texts(repeated(plan_of("he bows three times"))) == ["he bows"] * 3
+    raised = repeated(plan_of("raise the right hand twice"))
+    assert texts(raised) == ["a person raises the right hand", "a person lowers the right hand"] * 2
+    assert texts(repeated(plan_of("a person squats twice"))) == ["a person squats and stands up"] * 2
+    assert len(repeated(plan_of("she waves three times")).segments) == 1
+    assert len(repeated(plan_of("he bows 40 times")).segments) == 1
+
+
+def test_seconds_are_shared_by_the_times() -> None:
+    plan = repeated(Plan((Segment("bow", "a person bows", seconds=6.0, amount=2.0),), "rules"))
+    assert [segment.seconds for segment in plan.segments] == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "doubted"),
+    [
+        ("he punches three times", True),
+        ("she jumps twice", True),
+        ("turn right by 180 degrees", True),
+        ("he bows 40 times", True),
+        ("dance five metres", True),
+        ("turn right by 90 degrees", False),
+        ("he bows twice", False),
+        ("she waves three times", False),
+        ("a person takes four steps", False),
+        ("a person runs 8 metres", False),
+        ("dance for nine seconds", False),
+        ("he bows once", False),
+    ],
+)
+def test_a_number_that_is_not_kept_is_said(sentence: str, doubted: bool) -> None:
+    assert any("cannot be promised" in note for note in with_doubts(plan_of(sentence)).notes) == doubted
