@@ -87,7 +87,6 @@ ELSEWHERE = {
     "motion_tokens/quantisers": "motion_tokens/test_vqvae",
     "motion_tokens/streaming": "motion_tokens/test_contract",
     "nn/frame_tokens": "generators/diffusion/test_conductor_ddpm",
-    "nn/stroke_network": "generators/diffusion/test_gesture_two_stage",
     "pipelines/amounts": "pipelines/test_timeline",
     "pipelines/inventory": "cli/test_app",
     "pipelines/pipeline": "pipelines/test_inputs",
@@ -107,7 +106,7 @@ COMMANDS = {
 }
 """Module of the command line -> the file that runs a command of it, and that command."""
 
-MOST = 88
+MOST = 87
 """Modules without a mirror of their own. The number may only fall: a new module comes with its mirror."""
 
 

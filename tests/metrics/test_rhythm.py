@@ -16,6 +16,7 @@ from motion_platform.metrics.rhythm import (
     StandardDeviationPercentage,
     StrengthContourError,
     flat,
+    power,
 )
 from motion_platform.motion.representations import conductor, get_representation
 
@@ -49,6 +50,15 @@ def test_rhythm_density_error_is_the_published_one(pair) -> None:
         spectra = [sum(signal.welch(x[:, k].double().numpy(), 30)[1] for k in range(26)) / 26 for x in (theirs, mine)]
         errors.append(((spectra[0][6:26] - spectra[1][6:26]) ** 2).mean())
     assert state(RhythmDensityError(), pair) == pytest.approx(np.log(np.mean(errors) * 1e7 + 1), rel=1e-3)
+
+
+def test_the_spectrum_is_that_of_windows_of_256_frames_at_thirty_a_second(pair) -> None:
+    """To all its digits: the logarithm of the error hides what is a few per cent off."""
+    plane = pair[0][0].double().numpy()
+    frequencies, density = signal.welch(plane, 30, nperseg=256, axis=0)
+    assert np.round(frequencies[[6, 25]], 2).tolist() == [0.70, 2.93]
+    np.testing.assert_allclose(power(plane, 30.0), density.mean(1)[6:26], rtol=1e-9)
+    assert power(plane[:100], 30.0).shape == (20,)
 
 
 def test_strength_contour_error_is_the_published_one(pair) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from motion_platform.core.errors import DataError
-from motion_platform.motion.body_structure import bare_names, common_affixes, side_of
+from motion_platform.motion.body_structure import Body, bare_names, common_affixes, side_of
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.retarget import find_places, to_humanml3d
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
@@ -239,3 +239,15 @@ def test_two_joints_in_one_place_are_one(walk: Clip) -> None:
     for joint in ("left_elbow", "right_knee", "head"):
         apart = np.linalg.norm(found.joints[:, OURS.index(joint)] - expected.joints[:, OURS.index(joint)], axis=-1)
         assert apart.max() < 0.01, joint
+
+
+def test_an_end_site_is_a_joint_of_its_own_on_the_side_of_its_joint() -> None:
+    joints = np.zeros((2, 2, 3))
+    joints[:, 1] = [0.0, -0.4, 0.0]
+    body = Body(["LeftLeg", "LeftFoot"], [-1, 0], joints, {"LeftFoot": np.full((2, 3), [0.0, -0.4, 0.2])})
+    assert body.names == ["LeftLeg", "LeftFoot", "LeftFoot_end"]
+    assert (body.parents, body.children(1), body.count) == ([-1, 0, 1], [2], 2)
+    assert body.sides == ["left", "left", "left"]
+    assert body.bare[2] == "end"
+    assert len(body.bare) == len(body.names) == body.x.shape[1] == 3
+    assert body.length(1, 2) == pytest.approx(0.2)

@@ -186,6 +186,15 @@ def test_a_shift_moves_steps_and_training_alike_towards_the_noise(shift):
     np.testing.assert_allclose(moved / (1 - moved), shift * u / (1 - u))
 
 
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_after_the_last_step_there_is_the_clean_sample_itself(name):
+    sampler = Sampler(NoiseSchedule("cosine", 100), name, 5)
+    x0, x = torch.randn(2, 3), torch.randn(2, 3)
+    for i in range(4):
+        assert not torch.equal(sampler.step(i, x0, x, lambda: torch.randn(2, 3)), x0)
+    assert sampler.step(4, x0, x) is x0  # and no noise is asked for
+
+
 def test_deterministic_samplers_draw_no_noise():
     for name in SAMPLERS:
         sampler = Sampler(NoiseSchedule(), name, 4)

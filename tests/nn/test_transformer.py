@@ -123,3 +123,14 @@ def test_patches_hold_all_frames_and_count_when_any_is_real():
     torch.testing.assert_close(patches.reshape(2, 8, 3)[:, :6], x)
     assert patches.reshape(2, 8, 3)[:, 6:].abs().max() == 0
     assert mask.tolist() == [[True, True], [True, False]]
+
+
+def test_attention_begins_as_torchs_own_does():
+    """Biases of zero; weights uniform within the bound of Xavier over query, key and value together."""
+    torch.manual_seed(0)
+    own = Attention(64, 4)
+    assert not own.in_projection.bias.any()
+    assert not own.out_projection.bias.any()
+    bound = (6 / (64 + 3 * 64)) ** 0.5
+    assert 0.98 * bound < own.in_projection.weight.abs().max() <= bound
+    assert own.in_projection.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)

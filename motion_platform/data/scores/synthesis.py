@@ -17,9 +17,9 @@ from motion_platform.data.scores.performance import Performance
 from motion_platform.data.scores.score import PERCUSSION, Score, library
 
 RATE = 22050
+"""Samples a second: what the front end hears."""
 MOST_SECONDS = 1800.0
 """Of one rendering, which is made whole: half an hour takes half a gigabyte."""
-"""Samples a second: what the front end hears."""
 STRINGS = (48, 49, 50, 44)
 """General MIDI programs, counted from 0: string ensembles, and tremolo."""
 SOLO_STRINGS = (40, 41, 42, 43)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError
 from motion_platform.data.scores import synthesis
@@ -109,3 +110,30 @@ def test_an_ensemble_plays_the_strings_as_ensembles_tremolo_too(played, program)
     casts = [synthesis.cast(score, np.random.default_rng(seed))[0] for seed in range(140)]
     assert sum(played_by in (48, 49, 50) for played_by in casts) > 30
     assert casts.count(program) > 30 or program == 48
+
+
+def test_who_plays_what_in_every_kind_of_cast(played):
+    """General MIDI's programs, counted from 0: all that a violin, a trombone and a piano become in 1,200 casts."""
+    score = replace(played[0], programs=(40, 57, 0), drums=(False,) * 3)
+    casts = [synthesis.cast(score, np.random.default_rng(seed)) for seed in range(1200)]
+    strings, winds, brass = {48, 49, 50, 40, 41, 42, 43}, {68, 70, 71, 73, 72}, {60, 61, 56, 57, 58}
+    keys = {0, 1, 6, 19, 46}
+    every = strings | winds | brass | keys
+    assert [{cast[part] for cast in casts} for part in range(3)] == [every] * 3
+    assert {a for a, b, c in casts if (b, c) == (57, 0)} >= {40, 48, 49, 50}
+    assert {a for a, b, c in casts if a == b == c} >= keys
+    shares = [sum(cast == (40, 57, 0) for cast in casts), sum(cast[0] in (48, 49, 50) for cast in casts)]
+    assert shares[0] / 1200 == pytest.approx(2 / 7, abs=0.06)  # as written
+    assert shares[1] / 1200 == pytest.approx(2 / 7 + 3 / 22 / 7, abs=0.06)  # as ensembles, and by chance
+
+
+def test_a_room_and_a_microphone_sound_as_they_did():
+    pulse = np.zeros(20_000)
+    pulse[2_000] = 1.0
+    found = {}
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        room = synthesis._room(pulse, random)
+        heard = synthesis._microphone(room, random)
+        found |= {f"{seed} room": room[::97].round(6), f"{seed} heard": heard[::97].round(6)}
+    check_stored("sound", found, atol=2e-5)

@@ -17,7 +17,7 @@ from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import filmstrip, scene, video
 from motion_platform.motion.render.lettering import font, wrap
-from motion_platform.motion.skeleton import get_skeleton
+from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 
 def film(path: Path) -> tuple[str, np.ndarray]:
@@ -141,12 +141,18 @@ def test_pictures_look_as_they_did(walking: Callable[..., Clip]) -> None:
     joints = np.random.default_rng(0).normal(size=(3, 13, 3)).astype(np.float32) * 0.3
     joints[..., 2] = 0
     flat = Clip(joints, 15, get_skeleton("coco_upper"))
+    names = ("hips", "back", "head", "left_paw", "right_paw", "left_hock", "right_hock", "tail", "tip")
+    dog = Skeleton("dog", names, (-1, 0, 1, 1, 1, 0, 0, 0, 7))
+    place = [[0, 0.6, 0], [0, 0.65, 0.6], [0, 0.9, 0.8], [0.1, 0.05, 0.6], [-0.1, 0.05, 0.6], [0.1, 0.05, 0],
+             [-0.1, 0.05, 0],
+             [0, 0.75, -0.3], [0, 1.0, -0.45]]  # fmt: skip
     made = {
+        "strip, no human": filmstrip.strip(Clip(np.array([place] * 3, np.float32), 20, dog), 2, 160, 80)[0],
         "strip": filmstrip.strip(walk, 4, 240, 100)[0],
         "strip, flat": filmstrip.strip(flat, 3, 150, 60)[0],
-        "film": next(iter(video.frames([walk], 120))),
-        "film of two": list(video.frames([walk, walking(30, fps=10.0)], 80))[10],
-        "film, flat": next(iter(video.frames([flat], 60))),
+        "film": next(iter(video.frames([walk], 120)))[:120],  # without its lettering
+        "film of two": list(video.frames([walk, walking(30, fps=10.0)], 80))[10][:80],
+        "film, flat": next(iter(video.frames([flat], 60)))[:60],
     }
     check_stored("pictures", made, atol=3)
     marks = filmstrip.strip(walk, 4, 240, 100)[1]
