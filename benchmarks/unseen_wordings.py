@@ -13,6 +13,8 @@ Bounds. "other sentences": the same motions, judged by the labels of every other
 every motion, standing still for as long. "mean pose": the mean of the training features, the same. With ``--data``
 (prepared bandai_cmu) "nearest caption": training clips whose first caption is nearest to the sentence, whole; and the
 group "styles, known": those sentences whose content and style some training clip shows together.
+``--captions SPLIT`` takes the captions of a split of ``--data`` instead: each alone, as it is typed, where ``motion
+evaluate`` gives the model the low-level text of the clip, too.
 The exit status is 1 when a model misses a target or the low end of its interval is below a bound without words.
 """
 
@@ -77,6 +79,17 @@ def read(path: Path, targets: Mapping[str, Sequence[str]]) -> list[Sentence]:
                 if labels:
                     right[target] = labels
             sentences.append(Sentence(row["sentence"], right, row["group"]))
+    return sentences
+
+
+def captions_of(data: PreparedDataset, split: str) -> list[Sentence]:
+    """The first caption of every clip of a split with labels, without mirrored copies, as somebody would type it."""
+    sentences = []
+    for i in data.indices(split):
+        labels = data.labels(i)
+        if not data.mirrored(i) and set(TARGETS) <= labels.keys():
+            right = {target: frozenset({CANONICAL_STYLES.get(labels[target], labels[target])}) for target in TARGETS}
+            sentences.append(Sentence(data.captions(i)[0][0], right, "captions"))
     return sentences
 
 
@@ -206,17 +219,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plan", default="rules", help='the planner; "none": sentences are given as they are')
     parser.add_argument("--sentences", type=Path, default=SENTENCES)
+    parser.add_argument("--captions", metavar="SPLIT", help="the captions of a split of --data instead of --sentences")
     parser.add_argument("--recogniser", default="recogniser", help="shipped name or checkpoint folder")
     parser.add_argument("--data", type=Path, help="folder of the prepared bandai_cmu, for the bound by looking up")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
     recogniser = MotionModel.from_pretrained(given.recogniser).trainable
-    sentences = read(given.sentences, recogniser.targets)
+    if given.captions is not None and given.data is None:
+        parser.error("--captions: is for --data, the folder whose captions are meant")
+    data = open_data(DataRecipe(name="bandai_cmu", folder=str(given.data))) if given.data is not None else None
+    if data is not None and given.captions is not None:
+        sentences = captions_of(data, given.captions)
+    else:
+        sentences = read(given.sentences, recogniser.targets)
     texts = [sentence.text for sentence in sentences]
     columns: dict[str, list[dict[str, float]]] = {}
     wrong, pairs = {}, None
-    if given.data is not None:
-        data = open_data(DataRecipe(name="bandai_cmu", folder=str(given.data)))
+    if data is not None:
         labels = [data.labels(row) for row in data.indices("train")]
         pairs = {(each["content"], each["style"]) for each in labels if TARGETS.keys() <= each.keys()}
         clips = [clip for near in looked_up(data, texts, given.samples, given.seed) for clip in near]

@@ -87,6 +87,15 @@ def test_a_walk_is_recognised_and_the_looked_up_clip_is_of_the_nearest_caption(
     assert any(np.array_equal(clip.joints, benchmark.clip_of(sample_dataset, r).joints) for r in same)
 
 
+def test_captions_are_those_of_clips_with_labels_once_each(benchmark, recogniser, sample_dataset) -> None:
+    sentences = benchmark.captions_of(sample_dataset, "train")
+    rows = [r for r in sample_dataset.indices("train") if sample_dataset.labels(r) and not sample_dataset.mirrored(r)]
+    assert [sentence.text for sentence in sentences] == [sample_dataset.captions(r)[0][0] for r in rows]
+    assert sentences, "the sample has clips with labels"
+    for sentence in sentences:
+        assert all(labels <= set(recogniser.targets[target]) for target, labels in sentence.right.items())
+
+
 def test_a_statue_stands_in_the_middle_pose(benchmark, walk, sample_dataset) -> None:
     statue = benchmark.frozen(walk)
     assert len(statue) == len(walk)

@@ -26,7 +26,8 @@ from motion_platform.generators.diffusion.guidance import (
 from motion_platform.generators.diffusion.reading import ConditionReader
 from motion_platform.generators.language.codes import CodeGenerator
 from motion_platform.generators.tokens import composing, varying, writing
-from motion_platform.generators.tokens.seams import paste
+from motion_platform.generators.tokens.lengths import Lengths
+from motion_platform.generators.tokens.seams import given_steps, paste
 from motion_platform.motion.foot_lock import standing
 from motion_platform.nn.transformer import Transformer, sinusoidal
 
@@ -48,6 +49,7 @@ class MaskedTokens(CodeGenerator):
     later_temperature: of that of the later codebooks (0: the likeliest code). order_noise: size of the Gumbel noise in
     the order of settling; without it a body that stands (one certain code) is settled before one that strides.
     foot_lock: bones keep their lengths and supporting feet stand (motion/foot_lock.py), before given frames are put in.
+    lengths_only: train what picks a length (generators/tokens/lengths.py) and leave all else as it is.
     """
 
     called = "masked_tokens"
@@ -80,6 +82,7 @@ class MaskedTokens(CodeGenerator):
         guidance: dict[str, float] | None = None,
         seam_seconds: float = 0.35,
         foot_lock: bool = False,
+        lengths_only: bool = False,
     ) -> None:
         super().__init__()
         self.spec, self.slots, self.width = spec, tuple(slots), width
@@ -130,7 +133,13 @@ class MaskedTokens(CodeGenerator):
             natural_length=False,
             alignment=alignment_loss,
         )
-        self.length = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, self.max_steps)) if self.slots else None
+        self.length = Lengths(width, self.max_steps, self.stride, max_frames) if self.slots else None
+        if lengths_only:
+            self.requires_grad_(False)
+            if self.length is None:
+                raise ConfigError("masked_tokens: lengths_only: there is no slot to read a length from")
+            self.length.requires_grad_(True)
+        self.lengths_only = lengths_only
 
     # ---------------------------------------------------------------- the network
 
@@ -165,6 +174,9 @@ class MaskedTokens(CodeGenerator):
         if batch.motion is None:
             raise DataError("masked_tokens: the batch has no motion to learn from")
         whole = batch.motion
+        if self.lengths_only and self.length is not None:
+            error = self.length.error(self.reader.pooled(self.reader(given)), whole.lengths)
+            return {"loss": error, "length": error.detach()}
         varied = whole
         if self.training:
             varied = varying.crop(varied, self.crop, self.crop_frames)
@@ -188,9 +200,7 @@ class MaskedTokens(CodeGenerator):
         loss = error.mean()
         parts = {"first": _of(error, ~later), "later": _of(error, later), "right": _of(right, ~later)}
         if self.length is not None:
-            steps = (-(-whole.lengths // self.stride)).clamp(max=self.max_steps)
-            said = self.length(self.reader.pooled(read).detach()).float()
-            parts["length"] = F.cross_entropy(said, steps.to(said.device) - 1)
+            parts["length"] = self.length.error(self.reader.pooled(read), whole.lengths)
             loss = loss + 0.1 * parts["length"]
         x0 = torch.where(whole.mask[..., None], self.spec.normalise(whole.x), 0.0)
         for name, extra in self.reader.losses(read, x0, batch).items():
@@ -204,9 +214,7 @@ class MaskedTokens(CodeGenerator):
         """(B,) frames: the median of the lengths that clips of such a text have."""
         if self.length is None:
             return None
-        share = self.length(self.reader.pooled(self.reader(given))).float().softmax(-1).cumsum(-1)
-        steps = (share < 0.5).sum(-1) + 1
-        return (steps * self.stride).clamp(max=self.max_frames)
+        return self.length.median(self.reader.pooled(self.reader(given)))
 
     def seams(self, length: int) -> list[int]:
         """Frames at which a longer motion goes on from what was written before."""
@@ -276,8 +284,7 @@ class MaskedTokens(CodeGenerator):
     def _known(self, edit: Edit | None, lengths: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps.
 
-        A step is given when all of its frames are; the one beside a gap only where no other is beside it, because the
-        encoder looks over the edge. Errors: UsageError for an edit that keeps parts of a frame.
+        Errors: UsageError for an edit that keeps parts of a frame.
         """
         if edit is None:
             return None, None
@@ -294,15 +301,7 @@ class MaskedTokens(CodeGenerator):
         filled = edit.x.gather(1, near[..., None].expand(-1, -1, edit.x.shape[-1]))
         tokens = self.tokenizer.encode(Motion(filled.to(self.books), lengths, self.spec))
         inside = length_mask(lengths.to(whole.device), frames)
-        padded = F.pad(whole, (0, -frames % self.stride)).unflatten(1, (-1, self.stride))
-        beyond = F.pad(~inside, (0, -frames % self.stride), value=True).unflatten(1, (-1, self.stride))
-        kept = (padded | beyond).all(-1) & padded.any(-1)
-        ended = beyond.all(-1)
-        before = F.pad(kept | ended, (1, 0), value=True)[:, :-1]
-        after = F.pad(kept | ended, (0, 1), value=True)[:, 1:]
-        inner = kept & before & after
-        beside = F.pad(inner, (1, 0))[:, :-1] | F.pad(inner, (0, 1))[:, 1:]
-        kept = inner | (kept & ~beside)
+        kept = given_steps(whole, inside, self.stride)
         return tokens.ids, kept[:, : tokens.ids.shape[1]].to(tokens.ids.device)
 
     def memory_of(self, given: Mapping[str, Condition], chain: Chain) -> Memory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from motion_platform.core.schema import Edit
@@ -39,3 +40,20 @@ def paste(x: Tensor, lengths: Tensor, edit: Edit, blend: int, representation: st
         out[b, :n] += move / weight.clamp(min=1)  # between two near seams the fades share
         out[b, :n] = torch.where(keep[b, :n, None], given[b, :n], out[b, :n])
     return out
+
+
+def given_steps(whole: Tensor, inside: Tensor, stride: int) -> Tensor:
+    """(B, T) whole frames that are kept, and frames that are in the motion -> (B, S) which steps are given.
+
+    A step is given when all of its frames are; the one beside a gap only where no other is beside it, because a
+    tokenizer's encoder looks over the edge.
+    """
+    padded = F.pad(whole, (0, -whole.shape[1] % stride)).unflatten(1, (-1, stride))
+    beyond = F.pad(~inside, (0, -whole.shape[1] % stride), value=True).unflatten(1, (-1, stride))
+    kept = (padded | beyond).all(-1) & padded.any(-1)
+    ended = beyond.all(-1)
+    before = F.pad(kept | ended, (1, 0), value=True)[:, :-1]
+    after = F.pad(kept | ended, (0, 1), value=True)[:, 1:]
+    inner = kept & before & after
+    beside = F.pad(inner, (1, 0))[:, :-1] | F.pad(inner, (0, 1))[:, 1:]
+    return inner | (kept & ~beside)

@@ -62,6 +62,18 @@ def test_it_learns_one_batch(masked, make):
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad), "all take part, as DDP wants it"
 
 
+def test_lengths_alone_are_trained_where_that_is_asked(masked, make):
+    model = masked(lengths_only=True).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-2)
+    model.loss(make.batch(), make.given(4))["loss"].backward()
+    optimiser.step()
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"length.0.weight", "length.0.bias", "length.1.weight", "length.1.bias"}
+    with pytest.raises(ConfigError, match="lengths_only"):
+        masked(slots=(), lengths_only=True)
+
+
 def test_what_a_neighbour_is_can_be_seen_from_the_start(masked, make):
     """Codes much smaller than the positions beside them are lost in the first normalisation."""
     model = masked()
