@@ -42,8 +42,9 @@ class Offers:
                 self.tasks[card.task] = card
 
     def for_task(self, task: Task) -> list[str]:
-        """The models that may do a task, its default first: those trained for it, and, of a task that makes motion,
-        all generators of the default model's representation that have the slots which must be filled."""
+        """The models that may do a task, its default first: those trained for it; of a task that makes motion, all
+        generators of the default model's representation that have the slots which must be filled; of one that writes
+        captions, those that stand on a language model, too."""
         default = self.models.get(task.default_model or "")
         found = [task.default_model] if default is not None else []
         needed = [slot for slot in task.required() if task.reads[slot] != "motion"]
@@ -52,6 +53,8 @@ class Offers:
             if task.writes == "motion" and card.model.kind == "generators" and default is not None:
                 alike = card.spec.get("representation") == default.spec.get("representation")
                 fits = fits or (alike and all(slot in card.slots for slot in needed))
+            if task.writes == "captions":
+                fits = fits or "language model" in card.fingerprints
             if fits and card.model.kind == "generators" and name not in found:
                 found.append(name)
         return found

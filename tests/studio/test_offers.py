@@ -27,6 +27,12 @@ def test_models_of_one_representation_answer_one_prompt(offers: Offers) -> None:
     assert "recogniser" not in found
 
 
+def test_a_model_that_stands_on_a_language_model_also_captions(offers: Offers) -> None:
+    """The page talks with a model that both makes motion of words and words of motion."""
+    assert offers.for_task(offers.tasks["motion_to_text"]) == ["recogniser", "motion_lm_small"]
+    assert "motion_lm_small" in offers.for_task(offers.tasks["text_to_motion"])
+
+
 def test_labels_come_from_the_models(offers: Offers) -> None:
     assert "grand" in offers.as_data()["models"]["conductor_small"]["labels"]["style"]
 

@@ -52,6 +52,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture
 def page(browser: Any, server: Any) -> Any:
     """The page, opened anew; every request that it sends must stay on this server, and no script may fail."""
+    browser.get_log("performance")  # what a test without this fixture has left
     browser.get(f"{server.address}/#renderer=canvas")
     browser.execute_script("localStorage.clear()")
     browser.refresh()
