@@ -97,7 +97,7 @@ def test_the_recipe_beside_the_weights_is_one_that_trains_them_again(name: str) 
     reason=f"needs: motion weights get {BASE}",
 )
 def test_the_language_model_speaks_and_moves() -> None:
-    run = generate.load("motion_to_text", None)
+    run = generate.load("motion_to_text", "motion_lm_small")
     assert run.model.card.name == "motion_lm_small"
     clips = [io.load(sample.sample_root() / "bandai-namco" / f"{name}.bvh") for name in WAVES]
     for said in caption.caption_clips(run, clips):
