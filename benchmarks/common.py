@@ -72,6 +72,14 @@ def verdicts(results: Sequence[tuple[str, float, str, float]]) -> tuple[str, boo
     return table(rows, ["what", "measured", "must be", ""]), good
 
 
+def concluded(results: Sequence[tuple[str, float, str, float]], path: str | Path | None, result: dict[str, Any]) -> int:
+    """Print the verdicts, write the result with what it was measured on, and return the exit status: 1 for a miss."""
+    said, good = verdicts(results)
+    print(said)
+    write_json(path, {**result, "environment": environment()})
+    return 0 if good else 1
+
+
 def write_json(path: str | Path | None, result: dict[str, Any]) -> None:
     """Write the result beside its final place and move it there; None: not at all."""
     if path is None:

@@ -27,7 +27,7 @@ import yaml
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
-from benchmarks.common import environment, table, verdicts, write_json
+from benchmarks.common import concluded, table
 from motion_platform.motion.skeleton import get_skeleton
 
 FPS = 20.0
@@ -312,10 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         promised = [one["text"] for one in found if not one["doubted"]]
         checks = [("within 20 % where nothing was said", float(np.mean([right[t] for t in promised])), ">=", 0.8)]
         print(f"all sentences: {np.mean(list(right.values())):.1%}; doubted: {len(found) - len(promised)}")
-    said, good = verdicts(checks)
-    print(said)
-    write_json(asked.out, {"found": found, "arguments": vars(asked), "environment": environment()})
-    return 0 if good else 1
+    return concluded(checks, asked.out, {"found": found, "arguments": vars(asked)})
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from benchmarks.common import environment, verdicts, write_json
+from benchmarks.common import concluded
 from motion_platform.core.errors import MotionPlatformError
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
@@ -169,10 +169,8 @@ def main() -> int:
             print(f"knee or elbow by a strange name: {file['file']}: {', '.join(file['strange'])}")
     share, worst = 100 * len(read) / max(len(files), 1), max(degrees, default=0.0)
     print(f"{len(files)} files, {len(read)} retargeted, limbs of {len(degrees)} compared")
-    text, good = verdicts([("retargeted, %", share, ">=", 95.0), ("limbs off, degrees at most", worst, "<=", 0.7)])
-    print(text)
-    write_json(args.out, {"environment": environment(), "files": files, "retargeted": share, "worst degrees": worst})
-    return 0 if good else 1
+    checks = [("retargeted, %", share, ">=", 95.0), ("limbs off, degrees at most", worst, "<=", 0.7)]
+    return concluded(checks, args.out, {"files": files, "retargeted": share, "worst degrees": worst})
 
 
 if __name__ == "__main__":

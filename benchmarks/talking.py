@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import environment, table, verdicts, write_json
+from benchmarks.common import concluded, table
 
 RATE = 16_000
 PAUSES = (0.4, 1.0, 2.0, 4.0)
@@ -183,10 +183,7 @@ def main() -> None:
             (f"{model}: drift of a hand in silence, m", row["hand_drift_in_silence_m"], "<=", 0.05),
             (f"{model}: drift of the root in silence, m", row["root_drift_in_silence_m"], "<=", 0.02),
         ]
-    text, good = verdicts(results)
-    print(text)
-    write_json(arguments.out, {"emotion": arguments.emotion, "rows": rows, "environment": environment()})
-    sys.exit(0 if good else 1)
+    sys.exit(concluded(results, arguments.out, {"emotion": arguments.emotion, "rows": rows}))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import environment, measure_command, peak_mb, thread_environment, verdicts, write_json
+from benchmarks.common import concluded, measure_command, peak_mb, thread_environment
 from benchmarks.talking import RATE, put_together, sentences_of
 
 
@@ -73,11 +73,8 @@ def main() -> None:
             make += [arguments.model, "--speech", str(path), "--steps", "2", "-o", str(Path(folder) / "out.npz")]
             runs["hour"] = measure_command(make)
             results.append(("an hour, peak memory, MB", runs["hour"]["peak_mb"], "<=", 2048.0))
-    text, good = verdicts(results)
-    print(text)
     values = {name: value for name, value, _, _ in results}
-    write_json(arguments.out, {"model": arguments.model, "results": values, "runs": runs, "environment": environment()})
-    sys.exit(0 if good else 1)
+    sys.exit(concluded(results, arguments.out, {"model": arguments.model, "results": values, "runs": runs}))
 
 
 if __name__ == "__main__":

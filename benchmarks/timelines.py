@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from benchmarks.common import environment, table, verdicts, write_json
+from benchmarks.common import concluded, table
 from motion_platform.core.schema import Motion
 from motion_platform.metrics.transitions import transition_report
 from motion_platform.model.run import Run, load_run
@@ -168,10 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             (f"{name}: order of the shuffled, by ours", means["shuffled"]["order"] / made["order"], "<=", 0.5),
         ]
     print(table(rows, ["model", "", *COLUMNS]))
-    said, good = verdicts(checks)
-    print(said)
-    write_json(asked.out, {"results": results, "arguments": vars(asked), "environment": environment()})
-    return 0 if good else 1
+    return concluded(checks, asked.out, {"results": results, "arguments": vars(asked)})
 
 
 if __name__ == "__main__":

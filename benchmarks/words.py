@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from benchmarks.common import environment, table, verdicts, write_json
+from benchmarks.common import concluded, table
 from benchmarks.counts import RULERS
 from motion_platform.core import weight_files
 from motion_platform.core.plan import Plan
@@ -166,11 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checks = [("compounds", shares["compounds"], ">=", 0.9), ("numbers", shares["numbers"], ">=", 0.8),
               ("negations", shares["negations"], ">=", 0.9), ("unknown announced", announced["unknown"], ">=", 0.85),
               ("false alarms", announced["known"], "<=", 0.03)]  # fmt: skip
-    said, good = verdicts(checks)
-    print(said)
     result = {"shares": shares, "announced": announced, "area": area, "wrong": wrong}
-    write_json(asked.out, {**result, "arguments": vars(asked), "environment": environment()})
-    return 0 if good else 1
+    return concluded(checks, asked.out, {**result, "arguments": vars(asked)})
 
 
 def _said(answer: Answer) -> list[str]:

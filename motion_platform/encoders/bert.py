@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from motion_platform.core import weight_files
+from motion_platform.core.digests import digest_of
 from motion_platform.core.errors import WeightsError
 from motion_platform.encoders.text import pad, pooled
 
@@ -155,12 +156,11 @@ def vocabulary_sha256(folder: Path) -> str:
     """A hash of the tokenizer, whatever lengths it was saved to cut and pad to (we set our own); computed once a
     process for a file that does not change."""
     path = folder / "tokenizer.json"
-    status = path.stat()
-    return _vocabulary_sha256(path.absolute(), status.st_size, status.st_mtime_ns)
+    return _vocabulary_sha256(path.absolute(), digest_of(path, "xxh3_128"))
 
 
 @functools.lru_cache(maxsize=16)
-def _vocabulary_sha256(path: Path, _size: int, _changed: int) -> str:
+def _vocabulary_sha256(path: Path, _digest: str) -> str:
     tokenizer = read_json(path)
     plain = {key: value for key, value in tokenizer.items() if key not in ("truncation", "padding")}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

@@ -81,12 +81,13 @@ class Known:
         """An answer for each text. UsageError for an encoder other than the one of the vectors."""
         if encoder.fingerprint() != self.encoder:
             raise UsageError("known sentences: were written with another sentence encoder than the one at hand")
-        found = vectors_of([plainly(text) for text in texts], encoder) @ self.vectors.T
-        return [self._answer(text, near) for text, near in zip(texts, found, strict=True)]
+        plain = [plainly(text) for text in texts]
+        found = vectors_of(plain, encoder) @ self.vectors.T
+        return [self._answer(*each) for each in zip(texts, plain, found, strict=True)]
 
-    def _answer(self, text: str, near: np.ndarray) -> Answer:
+    def _answer(self, text: str, plain: str, near: np.ndarray) -> Answer:
         order = np.argsort(-near, kind="stable")[:3]
-        clips = [self._stems.get(joined_stem(word), 0) for word in content_stems(plainly(text))]
+        clips = [self._stems.get(joined_stem(word), 0) for word in content_stems(plain)]
         new = sum(count < RARE for count in clips) / max(len(clips), 1)
         rarest = min((math.log1p(count) for count in clips), default=0.0)
         familiarity = float(near[order[0]]) - NEW_WORDS * new + COMMON_WORDS * min(rarest, 4.0)

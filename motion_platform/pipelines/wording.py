@@ -66,18 +66,17 @@ def _times(segment: Segment) -> Sequence[Segment]:
     counts = segment.unit == "times" and times > 1 and times == round(times) <= MOST_TIMES
     if not counts or verb not in REPEATED or segment.lane != WHOLE_BODY:
         return [segment]
-    seconds = segment.seconds
     one = replace(segment, amount=None)
-    pair = [one]
+    once = [one]  # the segments of one time
     if verb in UPWARD:
-        clause = replace(clause_of(segment.text), verb="lower")
-        pair = [replace(one, seconds=RAISING_SECONDS), replace(one, action=clause.action(), text=clause.text())]
-        pair[1] = replace(pair[1], seconds=LOWERING_SECONDS)
+        down = replace(clause_of(segment.text), verb="lower")
+        lowered = replace(one, action=down.action(), text=down.text(), seconds=LOWERING_SECONDS)
+        once = [replace(one, seconds=RAISING_SECONDS), lowered]
     elif segment.action == "squat":
-        pair = [replace(one, text=f"{one.text} and {inflect('stand', 's')} up", seconds=SQUATTING_SECONDS)]
-    if seconds is not None:
-        pair = [replace(each, seconds=max(seconds / times / len(pair), 0.5)) for each in pair]
-    return pair * int(times)
+        once = [replace(one, text=f"{one.text} and stands up", seconds=SQUATTING_SECONDS)]
+    if segment.seconds is not None:
+        once = [replace(each, seconds=max(segment.seconds / times / len(once), 0.5)) for each in once]
+    return once * int(times)
 
 
 def with_doubts(plan: Plan) -> Plan:

@@ -72,9 +72,7 @@ def faded(values: np.ndarray, standing: np.ndarray, fps: float) -> np.ndarray:
     return out
 
 
-def turned_on(
-    new: list[np.ndarray], old: list[np.ndarray], standing: np.ndarray, fps: float
-) -> list[np.ndarray]:  # fmt: skip
+def turned_on(new: list[np.ndarray], old: list[np.ndarray], standing: np.ndarray, fps: float) -> list[np.ndarray]:
     """(T, 3, 3) of a leg's upper and lower bone: new where the foot stands, and between stands the old ones turned by
     what the turns of hip and knee of the stands fade to. So a leg that swings is never off by more than one that
     stands, however straight it is."""

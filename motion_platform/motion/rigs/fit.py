@@ -238,15 +238,15 @@ def _kept_feet(
     sink = contacts.lowering(*legs_at(root), [sum(pair) for pair in lengths], fps)  # where a leg does not reach
     root = root - sink[:, None] * [0.0, 1.0, 0.0]
     hips, goals = legs_at(root)
-    for side, goal, hip_at, pair, stands in zip(SIDES, goals, hips, lengths, standing, strict=True):
-        hip, knee, ankle = (rig.limbs[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
-        frames = rig.pose.frames
-        rest = np.einsum("ki,jkl->jil", rig.facing, quaternion_to_matrix(rig.turned))
-        old = [world[:, j] @ (frames[f"{side}_{part}"][0].T @ rest[j]).T for j, part in ((hip, "hip"), (knee, "knee"))]
+    rest = np.einsum("ki,jkl->jil", rig.facing, quaternion_to_matrix(rig.turned))
+    for side, leg, goal, hip_at, pair, stands in zip(SIDES, legs, goals, hips, lengths, standing, strict=True):
+        hip, knee, ankle = leg
+        bones = [rig.pose.frames[f"{side}_{part}"][0].T @ rest[j] for j, part in ((hip, "hip"), (knee, "knee"))]
+        old = [world[:, j] @ bone.T for j, bone in zip((hip, knee), bones, strict=True)]
         first, second, axis = contacts.bent(hip_at, goal, old[0][..., 0], old[1][..., 0], pair, old[0][..., 1])
         new = contacts.turned_on([frame(first, axis), frame(second, axis)], old, stands, fps)
-        for j, part, turn in ((hip, "hip", new[0]), (knee, "knee", new[1])):
-            _carry(rig, world, j, turn @ (frames[f"{side}_{part}"][0].T @ rest[j]), stop=knee if j == hip else ankle)
+        for j, below, turn, bone in zip((hip, knee), (knee, ankle), new, bones, strict=True):
+            _carry(rig, world, j, turn @ bone, stop=below)
     return world, _placed(rig, world, root)
 
 
