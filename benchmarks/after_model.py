@@ -4,7 +4,8 @@
 
 First the metrics of real test clips and of both text models, one draw of each caption, with ``foot_lock`` switched off
 and on. Then ``--motions`` motions of 4 s: how far the joints of the rotations that a .bvh or .glb holds are from the
-model's joints, for bones that are only aimed, and as written (knees give way for the ankles, elbows by half).
+model's joints, for bones that are only aimed, as written (knees give way for the ankles, elbows by half), and as the
+parameters of SMPL of an AMASS file are read back.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ from motion_platform.evaluation.protocol import Repeats, row
 from motion_platform.evaluation.sources import ModelSource, Source
 from motion_platform.evaluation.testset import TestSet
 from motion_platform.model.motion_model import MotionModel
+from motion_platform.motion.clip import Clip
 from motion_platform.motion.inverse_kinematics import REACH, rotations_from_joints
+from motion_platform.motion.io import smpl
 from motion_platform.motion.io.euler import forward_kinematics
+from motion_platform.motion.io.write_smpl import amass_arrays
 from motion_platform.motion.skeleton import Skeleton
 
 MODELS = ("text_to_motion_masked", "text_to_motion_small")
@@ -61,7 +65,19 @@ def away(joints: np.ndarray, skeleton: Skeleton, reach: dict[str, float]) -> dic
     local, offsets = rotations_from_joints(joints, skeleton, reach)
     steps = np.broadcast_to(offsets, joints.shape).copy()
     steps[:, 0] = joints[:, 0]
-    off = 1000 * np.linalg.norm(forward_kinematics(local, steps, skeleton.parents) - joints, axis=-1)
+    return off_by(forward_kinematics(local, steps, skeleton.parents), joints, skeleton)
+
+
+def as_amass(clip: Clip) -> np.ndarray:
+    """The joints of a clip as an AMASS file's parameters give them back."""
+    arrays = amass_arrays(clip)
+    layout = smpl.layout_of(set(arrays))
+    assert layout is not None
+    return smpl.to_clip(Path(clip.name), layout, arrays).joints
+
+
+def off_by(made: np.ndarray, joints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
+    off = 1000 * np.linalg.norm(made - joints, axis=-1)
     return {part: off[:, [skeleton.index(f"{side}_{part}") for side in ("left", "right")]].ravel() for part in PARTS}
 
 
@@ -72,9 +88,15 @@ def bones(count: int) -> dict[str, dict[str, Any]]:
     found = {}
     for name, reach in (("aimed bone by bone", AIMED), ("as written", REACH)):
         each = [away(clip.joints.astype(np.float64), clip.skeleton, reach) for clip in clips]
-        whole = {part: np.concatenate([of[part] for of in each]) for part in PARTS}
-        found[name] = {part: (float(x.mean()), float(np.quantile(x, 0.95))) for part, x in whole.items()}
+        found[name] = summed(each)
+    found["as AMASS"] = summed([off_by(as_amass(clip), clip.joints, clip.skeleton) for clip in clips])
     return found
+
+
+def summed(each: list[dict[str, np.ndarray]]) -> dict[str, Any]:
+    """Part -> mean and 95th percentile over all frames of all motions."""
+    whole = {part: np.concatenate([of[part] for of in each]) for part in PARTS}
+    return {part: (float(x.mean()), float(np.quantile(x, 0.95))) for part, x in whole.items()}
 
 
 def main() -> int:

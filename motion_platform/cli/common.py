@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Output = Annotated[
     list[Path],
-    typer.Option("--output", "-o", help="File to write; repeat for several: .html .bvh .glb .vrma .mp4 .png .npz"),
+    typer.Option("--output", "-o", help="File to write; repeat for several: .html .bvh .glb .vrma .mp4 .png .npz .npy"),
 ]
 SourceNames = Annotated[
     Path | None, typer.Option("--names", help="Joint names of the file that are not known: a YAML file.")
@@ -51,6 +51,13 @@ OneBody = Annotated[
     bool, typer.Option("--one-body", help="Several motions in a .glb: named animations of one body, not side by side.")
 ]
 Unit = Annotated[str | None, typer.Option(help="Unit of a .bvh to write: m, dm, cm, mm, inch, cmu (default: cm).")]
+Layout = Annotated[
+    str | None,
+    typer.Option(
+        help="What an .npz holds: clips (everything, the default) or amass (parameters of SMPL); what an .npy holds: "
+        "HumanML3D's joints (the default) or features."
+    ),
+]
 
 Device = Annotated[
     str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto: the best one here (numbers differ a little between them).")
@@ -160,6 +167,7 @@ def delivery_of(
     root_bone: bool,
     one_body: bool,
     unit: str | None,
+    layout: str | None,
 ) -> Delivery:
     """The options of handing over, checked before any work. UsageError."""
     from motion_platform.motion.rigs.deliver import Delivery, check
@@ -181,6 +189,7 @@ def delivery_of(
         root_bone=root_bone,
         one_body=one_body,
         unit=unit,
+        layout=layout,
         source_names=Path(files[0]) if files else None,
     )
     check(delivery, outputs)
@@ -199,7 +208,11 @@ def save(clips: Sequence[Clip], outputs: Sequence[Path], view: str = "both", del
         for line in lines:
             print(line)
         more = {"one_body": delivery.one_body, "unit": delivery.unit}
+    from motion_platform.motion.io.layouts import layouts_of
+
     for path in outputs:
+        if delivery is not None:
+            more["layout"] = delivery.layout if delivery.layout in layouts_of(path) else None
         with Progress(f"writing {path.name}") as progress:
             written = files.write(clips, path, view=view, progress=progress.show, **more)
         for each in written:

@@ -12,6 +12,7 @@ from motion_platform.cli.common import (
     BodyFile,
     Fps,
     InPlace,
+    Layout,
     Loop,
     Names,
     OneBody,
@@ -50,11 +51,12 @@ def convert(
     root_bone: RootBone = False,
     one_body: OneBody = False,
     unit: Unit = None,
+    layout: Layout = None,
 ):
     """Turn a motion file into another format, onto another skeleton."""
 
     check_motion_outputs([target])
-    how = delivery_of([target], rig, names, out_fps, in_place, loop, root_bone, one_body, unit)
+    how = delivery_of([target], rig, names, out_fps, in_place, loop, root_bone, one_body, unit, layout)
     if how.source_names is not None and not retarget and rig is None:
         raise UsageError("--names: is for --retarget and --rig (a file of names)")
     from motion_platform.motion import io

@@ -14,6 +14,7 @@ from motion_platform.cli.common import (
     Device,
     Fps,
     InPlace,
+    Layout,
     Loop,
     Names,
     OneBody,
@@ -105,6 +106,7 @@ def generate(
     root_bone: RootBone = False,
     one_body: OneBody = False,
     unit: Unit = None,
+    layout: Layout = None,
     view: View = "both",
     samples: Samples = 1,
     seed: Seed = 0,
@@ -119,7 +121,7 @@ def generate(
     Every slot of the task's card is an option too, for example --speech talk.wav --emotion happy.
     """
     check_motion_outputs(output, view)
-    how = delivery_of(output, rig, names, out_fps, in_place, loop, root_bone, one_body, unit)
+    how = delivery_of(output, rig, names, out_fps, in_place, loop, root_bone, one_body, unit, layout)
     reading = reading_of(motion, fps, units, up, asf, body)
     from motion_platform.model.run import find_device
     from motion_platform.motion.skeleton import get_skeleton
@@ -202,6 +204,7 @@ def edit(
     root_bone: RootBone = False,
     one_body: OneBody = False,
     unit: Unit = None,
+    layout: Layout = None,
     names: Names = [],
     keep_seconds: Annotated[float, typer.Option(help="How much prefix and in_between keep.")] = 1.0,
     frames: Annotated[str, typer.Option(help="Key frames at the model's rate: 0,20,60.")] = "",
@@ -217,7 +220,7 @@ def edit(
 ):
     """Keep a part of a motion and make the rest anew."""
     check_motion_outputs(output, count=samples)
-    how = delivery_of(output, rig, names, out_fps, in_place, loop, root_bone, one_body, unit)
+    how = delivery_of(output, rig, names, out_fps, in_place, loop, root_bone, one_body, unit, layout)
     from motion_platform.model.run import find_device
     from motion_platform.pipelines import edits
     from motion_platform.pipelines import generate as engine

@@ -87,14 +87,16 @@ class Clip:
             'style="width:100%;height:480px;border:0" title="motion"></iframe>'
         )
 
-    def save(self, path: str | Path, *, names: str | None = None, unit: str | None = None) -> list[Path]:
+    def save(
+        self, path: str | Path, *, names: str | None = None, unit: str | None = None, layout: str | None = None
+    ) -> list[Path]:
         """Write the clip; the ending says the format: see ``motion_platform.write``. names: a program's joint names
-        (smpl, mixamo, motionbuilder, unreal, unity, vrm). unit: of a .bvh. Errors: UsageError, DataError,
-        OutputError."""
+        (smpl, mixamo, motionbuilder, unreal, unity, vrm). unit: of a .bvh. layout: "amass" of an .npz, "features" of an
+        .npy. Errors: UsageError, DataError, OutputError."""
         from motion_platform.motion.files import write
         from motion_platform.motion.rigs.naming import renamed
 
-        return write(self if names is None else renamed(self, names), path, unit=unit)
+        return write(self if names is None else renamed(self, names), path, unit=unit, layout=layout)
 
     def retarget(
         self,

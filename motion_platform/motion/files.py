@@ -48,18 +48,20 @@ def write(
     view: str = "both",
     one_body: bool = False,
     unit: str | None = None,
+    layout: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Path]:
-    """Write motions; the ending says the format (.html .bvh .glb .vrma .mp4 .png .npz). The files written.
+    """Write motions; the ending says the format (.html .bvh .glb .vrma .mp4 .png .npz .npy). The files written.
 
     view: how pictures show bodies that a conductor has in the image plane: "2d" (flat), "3d" (in space) or "both".
-    one_body: several motions of a .glb as named animations of one body. unit: of a .bvh (default: cm).
+    one_body: several motions of a .glb as named animations of one body. unit: of a .bvh (default: cm). layout: of an
+    .npz "clips" (default) or "amass", of an .npy "joints" (default) or "features".
     progress(name, done, total): called now and then where writing takes long (a film).
-    Errors: UsageError for an ending that no writer has; OutputError.
+    Errors: UsageError for an ending that no writer has, or a layout that it has not; OutputError.
     """
     from motion_platform.motion.conducting import lift
 
     several = [clips] if isinstance(clips, Clip) else list(clips)
     pictures = Path(path).suffix.lower() in PICTURES
     shown = lift.views(several, view) if pictures else several
-    return io.save(shown, Path(path), one_body=one_body, unit=unit, progress=progress)
+    return io.save(shown, Path(path), one_body=one_body, unit=unit, layout=layout, progress=progress)

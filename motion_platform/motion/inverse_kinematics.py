@@ -71,7 +71,7 @@ def posed(clip: Clip) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
 
 
 def rotations_from_joints(
-    joints: np.ndarray, skeleton: Skeleton, reach: Mapping[str, float] = REACH
+    joints: np.ndarray, skeleton: Skeleton, reach: Mapping[str, float] = REACH, rest: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """joints (T, J, 3) world positions in metres -> local rotations (T, J, 4) xyzw and rest offsets (J, 3) in metres.
 
@@ -79,16 +79,21 @@ def rotations_from_joints(
     so errors do not add up along a limb; a knee (and by half an elbow) gives way, in the plane in which it bends, so
     that wrist and ankle are where they were wherever the limb reaches that far (reach: all of that, or a share). End
     joints have no rotation of their own. The rest pose is a person with the arms out for the HumanML3D skeleton, the
-    skeleton's offsets for others, the first frame where it has none. Errors: DataError for positions of another shape.
-    Forward kinematics of the result starts at ``joints[:, 0]``.
+    skeleton's offsets for others, the first frame where it has none. rest (J, 3): the offsets of another body, which
+    then keeps its own shape and lengths. Errors: DataError for positions of another shape. Forward kinematics of the
+    result starts at ``joints[:, 0]``.
     """
     joints = np.asarray(joints, np.float64)
     if joints.ndim != 3 or joints.shape[1:] != (len(skeleton), 3):
         raise DataError(f"joints have shape {joints.shape}; skeleton {skeleton.name} needs (T, {len(skeleton)}, 3)")
-    lengths = np.zeros(len(skeleton))
-    for parent, child in skeleton.bones:
-        lengths[child] = np.linalg.norm(joints[:, child] - joints[:, parent], axis=-1).mean()
-    offsets = rest_directions(skeleton, joints[0]) * lengths[:, None]
+    if rest is None:
+        lengths = np.zeros(len(skeleton))
+        for parent, child in skeleton.bones:
+            lengths[child] = np.linalg.norm(joints[:, child] - joints[:, parent], axis=-1).mean()
+        offsets = rest_directions(skeleton, joints[0]) * lengths[:, None]
+    else:
+        offsets = np.array(rest, np.float64)
+        lengths = np.linalg.norm(offsets, axis=-1)
     frames = len(joints)
     local = np.zeros((frames, len(skeleton), 4))
     local[..., 3] = 1.0
@@ -107,6 +112,8 @@ def rotations_from_joints(
         seen = np.einsum("tik,tci->tck", above, aims - placed[:, j, None])
         if len(children) == 1:
             local[:, j] = swing(offsets[children[0]], seen[:, 0])
+        elif children and rest is not None:
+            local[:, j] = matrix_to_quaternion(_kabsch(offsets[children], seen))
         elif children:
             local[:, j], offsets[children] = _fit(offsets[children], seen, lengths[children])
         turned[:, j] = above @ quaternion_to_matrix(local[:, j])

@@ -60,6 +60,17 @@ def to_humanml3d(
     return Clip(joints.astype(np.float32), float(fps), target, None, clip.name, clip.captions, info)
 
 
+def on_22_joints(clip: Clip, fps: float | None = None) -> Clip:
+    """The clip itself where it is on the joints of HumanML3D at ``fps`` (default: at its own), else retargeted to
+    them, a conductor lifted into space. Errors: those of :func:`to_humanml3d`."""
+    from motion_platform.motion.conducting.lift import on_body
+
+    body = on_body(clip)
+    if body.skeleton.joints == get_skeleton(TARGET).joints and fps in (None, body.fps):
+        return body
+    return to_humanml3d(body, fps=fps or body.fps)
+
+
 def find_places(clip: Clip, names: str | Path | Mapping[str, Any] | None = None) -> tuple[str, dict[str, Place]]:
     """(convention or "structure", joint of HumanML3D -> where it is in a clip's skeleton). DataError, ConfigError."""
     tips = _tips(clip)

@@ -13,6 +13,7 @@ from motion_platform.core.licences import licence_of
 from motion_platform.core.plan import LANES
 from motion_platform.core.tasks import Task
 from motion_platform.pipelines import inventory
+from motion_platform.studio.formats import offered
 
 WRITES = ("motion", "captions", "lengths")
 """What a page can show."""
@@ -81,6 +82,7 @@ class Offers:
         """All of it as plain values, for the page and for ``GET /api/tasks``."""
         return {
             "lanes": list(LANES),
+            "formats": offered(),
             "tasks": [self._task(card) for card in self.tasks.values()],
             "models": {
                 name: {

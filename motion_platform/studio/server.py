@@ -32,7 +32,7 @@ DRAINED = 16
 """How many times the largest upload is read, and thrown away, so that who sends too much hears why."""
 LONGEST_WAIT = 60.0
 """Seconds that one request waits for an answer."""
-PAGE_FILES = ("studio.css", "base.js", "studio.js", "timeline.js", "past.js", "talk.js")
+PAGE_FILES = ("studio.css", "base.js", "studio.js", "timeline.js", "home.js", "past.js", "talk.js")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -110,7 +110,7 @@ class Studio:
         return JSONResponse(await run_in_threadpool(self.work.player, list(job.clips)) if job.clips else None)
 
     async def motion(self, request: Request) -> Response:
-        """GET /api/jobs/KEY/NUMBER.bvh?rig=ID: one motion to take home, on the character of an upload."""
+        """GET /api/jobs/KEY/NUMBER.FORMAT?rig=ID: one motion to take home, on the character of an upload."""
         job, number, ending = (
             await self._over(request),
             int(request.path_params["number"]),
@@ -122,8 +122,8 @@ class Studio:
     async def archive(self, request: Request) -> Response:
         """GET /api/jobs/KEY.zip?formats=bvh,glb: all of them."""
         job = await self._over(request)
-        endings = request.query_params.get("formats", "bvh,glb,npz").split(",")
-        body = await run_in_threadpool(self.work.archive, job, endings)
+        formats = request.query_params.get("formats", "bvh,glb,npz").split(",")
+        body = await run_in_threadpool(self.work.archive, job, formats)
         name = f"motions_{job.key[:8]}.zip"
         return Response(
             body, media_type="application/zip", headers={"content-disposition": f'attachment; filename="{name}"'}

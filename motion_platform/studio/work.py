@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from motion_platform.core.errors import DataError, MotionPlatformError, UsageError, suggest
 from motion_platform.studio.asking import Asked, Caption, Edit, Generate, Seconds, check, key_of
+from motion_platform.studio.formats import FORMATS
 from motion_platform.studio.jobs import Job
 from motion_platform.studio.models import Models
 from motion_platform.studio.offers import Offers
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from motion_platform.motion.clip import Clip
     from motion_platform.pipelines.pipeline import Pipeline
 
-FORMATS = ("bvh", "glb", "vrm", "vrma", "mp4", "npz", "html", "png")
 MOST_SHOWN = 6_000_000
 """Coordinates that the page is given at once: 75 minutes of 22 joints at 20 fps."""
 LONGEST_SOUND = 600.0
@@ -230,36 +230,49 @@ class Work:
         html.check_size(clips, clips[0].name, MOST_SHOWN)
         return html.page_data(lift.views(clips, "3d"))
 
-    def file(self, job: Job, number: int, ending: str, rig: str | None = None) -> Path:
-        """A motion of an answer as a file to take home, written once. rig: an upload, the character that it goes onto.
+    def file(self, job: Job, number: int, name: str, rig: str | None = None) -> Path:
+        """A motion of an answer as a file to take home, written once. name: a format, or one without room for where the
+        motion comes from and ``.json``: the file that says it. rig: an upload, the character that it goes onto.
 
-        Errors: UsageError for an ending or number of none; DataError for a character that is none.
+        Errors: UsageError for a format or number of none, one that this machine does not write, or a character in a
+        format with a body of its own; DataError for a character that is none; OutputError.
         """
         from motion_platform.motion import files
+        from motion_platform.motion.io import provenance, write_blender
 
-        if ending not in FORMATS:
-            raise UsageError(f".{ending}: is no format to take home; {suggest(ending, FORMATS)}")
+        form = FORMATS.get(name)
+        if form is None and (other := FORMATS.get(name.removesuffix(".json"))) is not None and other.beside:
+            return provenance.beside(self.file(job, number, name.removesuffix(".json"), rig))
+        if form is None:
+            raise UsageError(f".{shown(name)}: is no format to take home; {suggest(name, FORMATS)}")
+        if form.ending in write_blender.FORMATS:
+            write_blender.find_blender(f"{number}.{name}")
+        if rig is not None and not form.character:
+            raise UsageError(f".{name}: has a body of its own; ask for it without a character (rig=)")
         if not 1 <= number <= len(job.clips):
             raise UsageError(f"motion {number}: there are {len(job.clips)}, counted from 1")
         character = None if rig is None else self.store.upload(rig)
         if character is not None and character.suffix not in CHARACTERS:
             raise UsageError(f"{character.name}: is no character; {suggest(character.suffix, CHARACTERS)}")
-        path = self.store.folder / "files" / f"{job.key}_{number}_{rig or ''}.{ending}"
+        path = self.store.folder / "files" / f"{job.key}_{number}_{rig or ''}.{name}"
         with self.writing:  # pictures are heavy: one at a time
-            if not path.is_file():
+            if not path.is_file() or (form.beside and not provenance.beside(path).is_file()):
                 clip = job.clips[number - 1]
                 clip = clip if character is None else clip.retarget(rig=character)
-                (written,) = files.write(clip, path, view="3d")
+                (written,) = files.write(clip, path, view="3d", layout=form.layout)
                 assert written == path
         return path
 
-    def archive(self, job: Job, endings: Sequence[str]) -> bytes:
-        """All motions of an answer in some formats, with what they were made from, as a ZIP archive."""
+    def archive(self, job: Job, formats: Sequence[str]) -> bytes:
+        """All motions of an answer in some formats, with what they were made from, as a ZIP archive. Errors: those of
+        :meth:`file`."""
         text = io.BytesIO()
         with zipfile.ZipFile(text, "w", zipfile.ZIP_DEFLATED) as archive:
             for number in range(1, len(job.clips) + 1):
-                for ending in endings:
-                    archive.write(self.file(job, number, ending), self.name(job, number, ending))
+                for name in dict.fromkeys(formats):
+                    archive.write(self.file(job, number, name), self.name(job, number, name))
+                    if name in FORMATS and FORMATS[name].beside:
+                        archive.write(self.file(job, number, f"{name}.json"), self.name(job, number, f"{name}.json"))
             archive.writestr("made_from.json", json.dumps(self.provenance(job), indent=1, ensure_ascii=False))
         return text.getvalue()
 
@@ -276,14 +289,16 @@ class Work:
         }
 
     def name(self, job: Job, number: int, ending: str) -> str:
-        """What the file of a motion is called: its words, its model and its number."""
+        """What the file of a motion is called: its words, model and number; of one beside it, with ``.json``."""
+        if ending.endswith(".json"):
+            return f"{self.name(job, number, ending.removesuffix('.json'))}.json"
         said = job.answer["motions"][number - 1]
         words = re.sub(r"\W+", "_", (said["captions"] or [said["name"]])[0], flags=re.ASCII).strip("_")[:48]
         return safe_name(f"{words or 'motion'}_{said['model'].split('/')[-1]}_{number}.{ending}")
 
     def plain(self, message: str) -> str:
         """A message of the pipelines in the words of a call, without a place of this machine."""
-        message = re.sub(re.escape(str(self.store.folder)) + r"/uploads/[0-9a-f.]+/", "", message)
+        message = re.sub(re.escape(str(self.store.folder)) + r"/(uploads/[0-9a-f.]+|files)/", "", message)
         return re.sub(r"--([a-z][a-z-]*)", lambda match: match[1].replace("-", "_"), message)
 
 

@@ -26,6 +26,8 @@ def test_bones_that_are_only_aimed_miss_the_ankle_and_bones_as_written_do_not() 
     assert aimed["ankle"].mean() > 3.0
     assert written["ankle"].mean() < 0.2 * aimed["ankle"].mean()
     assert written["knee"].mean() > aimed["knee"].mean()  # which gives way
+    read = after_model.off_by(after_model.as_amass(clip), clip.joints, clip.skeleton)
+    assert read["ankle"].mean() < 1 < read["elbow"].mean(), "of a body with shoulders of its own"
 
 
 def test_real_clips_have_rigid_bones(sample_folder: Path) -> None:

@@ -117,11 +117,16 @@ def test_a_sentence_becomes_moving_bodies_to_compare_and_to_take_home(page: Any,
     one(page, "#blind").click()
 
     key = page.execute_script("return studio.job.key")
-    assert one(page, "#zip").get_attribute("href").endswith(f"/api/jobs/{key}.zip")
+    one(page, "#zips summary").click()
+    page.execute_script("for (const b of document.querySelectorAll('#zip-formats [value=glb]')) b.click()")
+    assert one(page, "#zip").get_attribute("href").endswith(f"/api/jobs/{key}.zip?formats=bvh,npz")
+    one(page, "#zips summary").click()
     choices = [option.get_attribute("value") for option in page.find_elements("css selector", ".facts select option")]
-    assert {"bvh", "glb", "mp4", "npz"} <= set(choices)
+    assert {"bvh", "glb", "mp4", "npz", "amass.npz", "joints.npy", "features.npy"} <= set(choices)
+    one(page, ".facts select option[value='joints.npy']").click()
+    assert until(page, "document.querySelector('.beside a')?.textContent").endswith("_1_joints.npy.json")
 
-    home = "studio.takeHome(`api/jobs/${studio.job.key}/2.%s`).then(() => arguments[0](problem.textContent))"
+    home = "studio.home.take(`api/jobs/${studio.job.key}/2.%s`).then(() => arguments[0](problem.textContent))"
     assert page.execute_async_script(home % "bvh") == ""
     assert "is no format" in page.execute_async_script(home % "exe")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -88,12 +89,14 @@ def test_a_link_of_other_weights_says_so(server, made: dict) -> None:
 
 
 def test_everything_goes_home_with_what_it_was_made_from(server, made: dict) -> None:
-    status, body = server.get(f"/api/jobs/{made['key']}.zip?formats=bvh,npz")
+    status, body = server.get(f"/api/jobs/{made['key']}.zip?formats=bvh,npz,bvh")
     assert status == 200
     archive = zipfile.ZipFile(io.BytesIO(body))
     names = sorted(archive.namelist())
     assert names[-1] == "made_from.json"
-    assert len(names) == 5
+    assert len(names) == 7, "two motions, and what says where the .bvh come from, which have no room for it"
+    (beside,) = json.loads(archive.read(next(name for name in names if name.endswith("1.bvh.json"))))["motions"]
+    assert {"model", "seed", "licence", "text", "captions"} <= set(beside)
     assert all(name.startswith("a_b_person_b_waves") for name in names[:-1])
     said = json.loads(archive.read("made_from.json"))
     assert said["asked"]["text"] == "a <b>person</b> waves"
@@ -101,6 +104,62 @@ def test_everything_goes_home_with_what_it_was_made_from(server, made: dict) -> 
         assert {"seed", "model", "weights", "licence", "text"} <= set(motion)
     assert server.get(f"/api/jobs/{made['key']}/1.exe")[0] == 422
     assert server.get(f"/api/jobs/{made['key']}/9.bvh")[0] == 422
+    assert server.get(f"/api/jobs/{made['key']}.zip?formats=bvh.json,exe")[0] == 422
+
+
+@pytest.mark.parametrize(
+    ("form", "fields", "skeleton"),
+    [("joints.npy", None, "humanml3d"), ("features.npy", None, "humanml3d"), ("amass.npz", {"poses", "trans"}, "smpl")],
+)
+def test_a_motion_goes_home_as_other_programs_read_it(server, made: dict, form: str, fields, skeleton: str) -> None:
+    status, body = server.get(f"/api/jobs/{made['key']}/1.{form}")
+    assert status == 200, body
+    path = server.studio.store.folder / f"home.{form}"
+    path.write_bytes(body)
+    if fields:
+        assert fields <= set(np.load(path).files)
+    else:
+        beside = server.get(f"/api/jobs/{made['key']}/1.{form}.json")[1]
+        path.with_name(f"{path.name}.json").write_bytes(beside)
+    clip = motion_io.load(path)
+    assert (clip.skeleton.name, clip.fps, clip.captions) == (skeleton, 20, ("a <b>person</b> waves",))
+    assert (clip.info["seed"], clip.info["model"], clip.info["licence"][:8]) == (0, SHORT["model"], "CC BY-NC")
+    status, body = server.get(f"/api/jobs/{made['key']}/1.{form}?rig=anything")
+    assert status == 422
+    assert "has a body of its own" in json.loads(body)["error"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="starts a script by its first line")
+def test_fbx_is_offered_where_blender_is(server, made: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def formats() -> set[str]:
+        return {form["name"] for form in json.loads(server.get("/api/tasks")[1])["formats"]}
+
+    monkeypatch.setenv("MOTION_BLENDER", "/nowhere/blender")
+    assert "fbx" not in formats()
+    status, body = server.get(f"/api/jobs/{made['key']}/1.fbx")
+    assert (status, str(server.studio.store.folder) in body.decode()) == (422, False)
+    assert "1.fbx: MOTION_BLENDER names /nowhere/blender" in json.loads(body)["error"]
+    program = tmp_path / "blender"
+    program.write_text(f"#!{sys.executable}\nimport pathlib, sys\npathlib.Path(sys.argv[-1]).write_bytes(b'FBX')\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("MOTION_BLENDER", str(program))
+    assert {"fbx", "usdc"} <= formats()
+    assert server.get(f"/api/jobs/{made['key']}/1.fbx") == (200, b"FBX")
+    assert json.loads(server.get(f"/api/jobs/{made['key']}/1.fbx.json")[1])["motions"][0]["licence"]
+
+
+def test_a_file_that_cannot_be_written_is_one_line(server, made: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    shutil.rmtree(server.studio.store.folder / "files")
+    (server.studio.store.folder / "files").mkdir()
+    status, body = server.get(f"/api/jobs/{made['key']}/1.amass.npz")
+    said = json.loads(body)["error"]
+    assert status == 422
+    assert said == f"{made['key']}_1_.amass.npz: could not be written: No space left on device"
+    assert not list((server.studio.store.folder / "files").iterdir())
 
 
 def test_a_dropped_motion_is_kept_in_part(server, walk: Path) -> None:

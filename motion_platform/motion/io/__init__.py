@@ -22,6 +22,7 @@ from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.core.opening import check_head
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import provenance
+from motion_platform.motion.io.layouts import check_layout
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 READERS = {
@@ -37,6 +38,7 @@ READERS = {
 }
 WRITERS = {
     ".npz": "motion_platform.motion.io.npz:write",
+    ".npy": "motion_platform.motion.io.npy:write",
     ".bvh": "motion_platform.motion.io.write_bvh:write",
     ".glb": "motion_platform.motion.io.glb:write",
     ".vrm": "motion_platform.motion.io.write_rig:write",
@@ -180,26 +182,32 @@ def save(
     title: str | None = None,
     one_body: bool = False,
     unit: str | None = None,
+    layout: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Path]:
-    """Write one motion or several (.npz .bvh .glb .html .mp4 .png .vrma), completely or not at all; the files written.
+    """Write one motion or several (.npz .npy .bvh .glb .html .mp4 .png .vrma), completely or not at all; the files
+    written.
 
-    Every file says which model made its motions, with seed and licence (provenance.py); beside a .bvh, .fbx or USD
-    file, which have no room for it, a ``walk.bvh.json`` does. A .bvh holds one motion: several become ``walk_1.bvh``,
-    ``walk_2.bvh``, ... Motions on somebody's character
+    Every file says which model made its motions, with seed and licence (provenance.py); beside a .bvh, .npy, .fbx or
+    USD file, which have no room for it, a ``walk.bvh.json`` does. A .bvh or .npy holds one motion: several become
+    ``walk_1.bvh``, ``walk_2.bvh``, ... Motions on somebody's character
     (``Clip.rig``) go into a copy of its file where that is a .glb or .vrm.
 
     ``title``: for formats that show one (.html). ``one_body``: several motions of a .glb as named animations of one
-    body instead of side by side. ``unit`` (.bvh): m, dm, cm, mm, inch, cmu. ``progress(name, done,
-    total)``: for formats that take long. Formats without such a choice leave it out.
-    Errors: UsageError for an unknown extension or no motion; OutputError when the file cannot be written.
+    body instead of side by side. ``unit`` (.bvh): m, dm, cm, mm, inch, cmu. ``layout``: of an .npz "clips" (default,
+    everything) or "amass" (parameters of SMPL), of an .npy "joints" (default) or "features", both of HumanML3D.
+    ``progress(name, done, total)``: for formats that take long. Formats without such a choice leave it out.
+    Errors: UsageError for an unknown extension, a layout that it does not have, or no motion; OutputError when the file
+    cannot be written.
     """
     path = Path(path)
+    if layout is not None:
+        check_layout(layout, path)
     write = _function(writers(), path, "written")
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: no motion to write")
-    given = {"title": title, "one_body": one_body or None, "unit": unit, "progress": progress}
+    given = {"title": title, "one_body": one_body or None, "unit": unit, "layout": layout, "progress": progress}
     taken = inspect.signature(write).parameters
     written = write(clips, path, **{option: value for option, value in given.items() if value and option in taken})
     paths = written if isinstance(written, list) else [written]

@@ -47,6 +47,14 @@ def axis_angle_to_quaternion(vectors: np.ndarray) -> np.ndarray:
     return np.concatenate([vectors * np.sinc(angle / (2 * np.pi)) / 2, np.cos(angle / 2)], axis=-1)
 
 
+def quaternion_to_axis_angle(q: np.ndarray) -> np.ndarray:
+    """Unit (..., 4) xyzw -> (..., 3) rotation vectors of at most half a turn, in radians."""
+    q = np.where(q[..., 3:] < 0, -q, q)
+    sine = np.linalg.norm(q[..., :3], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(sine, q[..., 3:])
+    return q[..., :3] * np.where(sine > 1e-12, angle / np.maximum(sine, 1e-12), 2.0)
+
+
 def quaternion_to_matrix(q: np.ndarray) -> np.ndarray:
     """Unit (..., 4) xyzw -> (..., 3, 3)."""
     x, y, z, w = np.moveaxis(q, -1, 0)

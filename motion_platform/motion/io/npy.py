@@ -1,15 +1,18 @@
 """HumanML3D and KIT-ML .npy files, told apart by shape: joints (T, 22|21, 3) or features (T, 263|67|251); several
-motions of one length as joints (N, T, 22|21, 3)."""
+motions of one length as joints (N, T, 22|21, 3). Written are those of HumanML3D."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from motion_platform.core.errors import DataError
+from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.files import atomic_path, numbered
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io import arrays
+from motion_platform.motion.io.layouts import check_layout
 from motion_platform.motion.io.units import body_height, find_unit, find_up, to_y_up
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
@@ -17,6 +20,33 @@ FEATURES = {263: "humanml3d", 67: "humanml3d_essential", 251: "kit_ml"}
 SMPL_JOINTS = (24, 52, 55, 127)
 """SMPL, SMPL-H and SMPL-X: the first 22 are the joints of HumanML3D."""
 JOINTS = {22: ("humanml3d", 20.0), 21: ("kit", 12.5)}
+
+
+def write(clips: Clip | Sequence[Clip], path: str | Path, *, layout: str | None = None) -> list[Path]:
+    """Write HumanML3D's files: one motion a file, float32, Y up, metres, 22 joints at 20 fps; returns their paths.
+
+    layout: "joints" (T, 22, 3) as in ``new_joints`` (default), or "features" (T - 1, 263), raw, as in
+    ``new_joint_vecs``. Another body or frame rate is retargeted first, to the floor, facing Z+. Errors: UsageError for
+    no clips; UnknownName for another layout; DataError for a body on which the 22 joints are not found, or one frame
+    as features; OutputError.
+    """
+    from motion_platform.motion.retarget import on_22_joints
+
+    clips = [clips] if isinstance(clips, Clip) else list(clips)
+    if not clips:
+        raise UsageError(f"{path}: there is no motion to write; give at least one")
+    layout = "joints" if layout is None else layout
+    check_layout(layout, path)
+    paths = numbered(path, len(clips))
+    for clip, target in zip(clips, paths, strict=True):
+        array = on_22_joints(clip, JOINTS[22][1]).joints.astype(np.float32)
+        if layout == "features":
+            from motion_platform.motion.representations import get_representation
+
+            array = get_representation("humanml3d").encode(array)
+        with atomic_path(target) as temporary, temporary.open("wb") as file:
+            np.save(file, array)
+    return paths
 
 
 def read(

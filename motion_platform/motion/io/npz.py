@@ -10,20 +10,32 @@ from typing import Any
 import numpy as np
 
 from motion_platform.core.errors import DataError, UsageError
-from motion_platform.core.files import atomic_path
+from motion_platform.core.files import atomic_path, numbered
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import arrays, kimodo, smpl
+from motion_platform.motion.io.layouts import check_layout
 from motion_platform.motion.skeleton import Skeleton, get_skeleton, skeleton_names
 
 FORMAT, VERSION = "motion_platform.clips", 1
 
 
-def write(clips: Clip | Sequence[Clip], path: str | Path) -> Path:
+def write(clips: Clip | Sequence[Clip], path: str | Path, *, layout: str | None = None) -> Path | list[Path]:
     """Write one motion or several to one .npz, with skeletons, captions, rotations, info and events (not recordings);
-    :func:`read` gives them back bit for bit. Errors: UsageError for no clips; OutputError when it cannot be written."""
+    :func:`read` gives them back bit for bit.
+
+    layout: "clips" is that; "amass" writes parameters of SMPL instead (motion/io/write_smpl.py), one motion a
+    file: ``walk_1.npz``, ``walk_2.npz``, ...
+    Errors: UsageError for no clips; UnknownName for another layout; OutputError when it cannot be written.
+    """
     clips = [clips] if isinstance(clips, Clip) else list(clips)
     if not clips:
         raise UsageError(f"{path}: no motion to write")
+    if layout is not None:
+        check_layout(layout, path)
+    if layout == "amass":
+        from motion_platform.motion.io.write_smpl import write_amass
+
+        return [write_amass(clip, target) for clip, target in zip(clips, numbered(path, len(clips)), strict=True)]
     fields: dict[str, Any] = {}
     heads = []
     for i, clip in enumerate(clips):

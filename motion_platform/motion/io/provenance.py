@@ -1,12 +1,12 @@
 """Where a motion comes from, in every file: captions, model, seed and licence, in the place that a format has for it.
 
 ====================  =================================================================================================
-.npz                  the header, with all else that a clip knows
+.npz                  the header, with all else that a clip knows; as AMASS lays it out a field of its own
 .glb .vrm .vrma       ``extras`` of the motion's node or animation (of ``asset`` in a .vrma)
 .html                 the page's data
 .mp4                  the container's ``comment``
 .png                  the text chunk ``Comment``
-.bvh .fbx .usd*       a file beside it, ``walk.bvh.json``
+.bvh .npy .fbx .usd*  a file beside it, ``walk.bvh.json``
 ====================  =================================================================================================
 
 BVH has no comments: a word more in its hierarchy or a line more after its frames is an error to Blender and other
@@ -28,7 +28,7 @@ from motion_platform.core.files import atomic_path
 from motion_platform.motion.clip import Clip
 
 FIELDS = ("model", "seed", "sample", "text", "licence", "source", "weights")
-BESIDE = (".bvh", ".fbx", ".usd", ".usda", ".usdc")
+BESIDE = (".bvh", ".npy", ".fbx", ".usd", ".usda", ".usdc")
 FORMAT = "motion_platform.provenance"
 MOST = 1_000_000
 """Bytes of a file of provenance that are read."""
@@ -94,13 +94,13 @@ def with_provenance(clips: Sequence[Clip], path: Path) -> list[Clip]:
     told = parse(_text_of(target), str(target))
     if len(told) != len(clips):
         raise DataError(f"{target}: is of {len(told)} motions, and {path.name} holds {len(clips)}; delete it")
-    return [
-        clip.with_(
-            captions=clip.captions or tuple(motion["captions"]),
-            info={**clip.info, **{k: v for k, v in motion.items() if k not in ("captions", "source")}},
-        )
-        for clip, motion in zip(clips, told, strict=True)
-    ]
+    return [told_of(clip, motion) for clip, motion in zip(clips, told, strict=True)]
+
+
+def told_of(clip: Clip, motion: dict[str, Any]) -> Clip:
+    """The clip with what is told of its motion; the file that it was read from stays its source."""
+    told = {key: value for key, value in motion.items() if key not in ("captions", "source")}
+    return clip.with_(captions=clip.captions or tuple(motion["captions"]), info={**clip.info, **told})
 
 
 def of_picture(path: Path) -> list[dict[str, Any]] | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from motion_platform.core.errors import DataError, UsageError, suggest
 from motion_platform.motion.clip import MAX_FRAMES, Clip
-from motion_platform.motion.io import arrays
+from motion_platform.motion.io import arrays, provenance
 from motion_platform.motion.io.euler import (
     axis_angle_to_quaternion,
     forward_kinematics,
@@ -26,6 +26,8 @@ from motion_platform.motion.io.euler import (
 from motion_platform.motion.io.units import TURNS, UPS, to_y_up
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
+PROVENANCE = "motion_platform_provenance"
+"""The field with captions, model, seed and licence in a file that we wrote (write_smpl.py)."""
 RATES = ("mocap_framerate", "mocap_frame_rate", "fps")
 BODY = 66
 """Values of a pose that are read: the turns of the 22 body joints, axis times angle. Hands and face follow them."""
@@ -46,7 +48,7 @@ class Layout:
 
     @property
     def fields(self) -> set[str]:
-        return {*self.pose, self.trans, *RATES}
+        return {*self.pose, self.trans, *RATES, PROVENANCE}
 
 
 LAYOUTS = (
@@ -107,7 +109,7 @@ def to_clip(
     fps = fps or _rate(path, layout, found, notes)
     rest = _t_pose() if body is None else _rest_joints(Path(body))
     smpl = get_skeleton("humanml3d")  # the 22 body joints of SMPL, in its order
-    offsets = rest - rest[[max(p, 0) for p in smpl.parents]]
+    offsets = _steps(rest)
     world = up or _upward(layout, poses, notes)
     rotations = axis_angle_to_quaternion(poses.reshape(-1, 22, 3))
     positions = np.tile(offsets, (len(poses), 1, 1))
@@ -122,7 +124,11 @@ def to_clip(
     info: dict[str, Any] = {"source": path.name, "unit": "m", "up": world, "body": stands_in}
     if notes:
         info["notes"] = notes
-    return Clip(joints.astype(np.float32), fps, skeleton, unroll(rotations).astype(np.float32), path.stem, (), info)
+    clip = Clip(joints.astype(np.float32), fps, skeleton, unroll(rotations).astype(np.float32), path.stem, (), info)
+    if PROVENANCE not in found:
+        return clip
+    (told,) = provenance.parse(str(found[PROVENANCE]), str(path))
+    return provenance.told_of(clip, told)
 
 
 def _pose(path: Path, layout: Layout, found: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -163,6 +169,15 @@ def _upward(layout: Layout, poses: np.ndarray, notes: list[str]) -> str:
             )
             return axis
     return usual
+
+
+def rest_offsets() -> np.ndarray:
+    """(22, 3) from parent to joint in the rest pose of the body that stands in for SMPL's, in metres."""
+    return _steps(_t_pose())
+
+
+def _steps(rest: np.ndarray) -> np.ndarray:
+    return rest - rest[[max(parent, 0) for parent in get_skeleton("humanml3d").parents]]
 
 
 def _t_pose() -> np.ndarray:

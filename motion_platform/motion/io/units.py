@@ -154,6 +154,13 @@ def to_y_up(vectors: np.ndarray, up: str) -> np.ndarray:
     return z_to_y(vectors) if up == "z" else vectors
 
 
+def from_y_up(vectors: np.ndarray, up: str) -> np.ndarray:
+    """Turn (..., 3) vectors from Y up to another up axis: back from :func:`to_y_up`."""
+    if up == "z":
+        return np.stack([vectors[..., 0], -vectors[..., 2], vectors[..., 1]], axis=-1)
+    return to_y_up(vectors, up)
+
+
 def z_to_y(vectors: np.ndarray) -> np.ndarray:
     """Turn (..., 3) vectors from Z up to Y up: (x, y, z) -> (x, z, -y)."""
     return np.stack([vectors[..., 0], vectors[..., 2], -vectors[..., 1]], axis=-1)

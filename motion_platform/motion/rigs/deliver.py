@@ -15,8 +15,8 @@ from motion_platform.motion.clip import Clip
 class Delivery:
     """How motions are handed over. rig: a character's file. names: a program's names for the 22 joints. fps: frames a
     second. in_place: hips over one point. loop: the end meets the start. root_bone: a bone on the floor. one_body:
-    several motions in a .glb as named animations of one body. unit: of a .bvh. source_names: joint names of the clips,
-    where they are not known."""
+    several motions in a .glb as named animations of one body. unit: of a .bvh. layout: of an .npz or
+    .npy. source_names: joint names of the clips, where they are not known."""
 
     rig: Path | None = None
     names: str | None = None
@@ -26,6 +26,7 @@ class Delivery:
     root_bone: bool = False
     one_body: bool = False
     unit: str | None = None
+    layout: str | None = None
     source_names: Path | None = None
 
 
@@ -33,6 +34,7 @@ def check(delivery: Delivery, outputs: Sequence[Path]) -> None:
     """UsageError for what cannot be handed over, before any work is done; DataError for a rig that cannot be read."""
     from motion_platform.core.errors import UnknownName
     from motion_platform.motion.io import write_blender
+    from motion_platform.motion.io.layouts import check_layout, layouts_of
     from motion_platform.motion.io.units import UNITS
     from motion_platform.motion.rigs.naming import written_names
     from motion_platform.motion.rigs.rig import load_rig
@@ -46,6 +48,8 @@ def check(delivery: Delivery, outputs: Sequence[Path]) -> None:
             raise UnknownName("unit", delivery.unit, UNITS, "--unit")
         if not any(path.suffix.lower() == ".bvh" for path in outputs):
             raise UsageError("--unit: is for .bvh files; the other formats have a unit of their own")
+    if delivery.layout is not None and not any(delivery.layout in layouts_of(path) for path in outputs):
+        check_layout(delivery.layout, next((path for path in outputs if layouts_of(path)), outputs[0]))
     if delivery.rig is not None:
         load_rig(delivery.rig)
     for path in outputs:

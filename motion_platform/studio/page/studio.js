@@ -10,6 +10,7 @@ class Studio {
     this.job = null; this.shown = ""; this.blind = false;
     this.player = new Player({ motions: [], colours: {}, audio: null }, (figure, motion, i) => this.dress(figure, i));
     window.motionPlayer = this.player;
+    this.home = new Home(this);
     this.past = new Past(this);
     this.talk = new Talk(this);
     this.listen();
@@ -21,6 +22,7 @@ class Studio {
     try {
       this.offers = await api("tasks");
       this.cards = Object.fromEntries(this.offers.tasks.map((card) => [card.task, card]));
+      this.home.offer(this.offers.formats);
       const words = { motion: "Make motion", captions: "Motion into words", lengths: "How long" };
       for (const [writes, label] of Object.entries(words)) {
         const group = element("optgroup", { label });
@@ -48,7 +50,6 @@ class Studio {
     $("dice").addEventListener("click", () => { $("seed").value = Math.floor(Math.random() * 100000); });
     $("stop").addEventListener("click", () => { if (this.job) api(`jobs/${this.job.key}`, { method: "DELETE" }).catch((error) => this.problem(error.message)); });
     $("keep").addEventListener("change", () => this.showKeeping());
-    $("file-rig").addEventListener("change", () => this.takeRig($("file-rig").files[0]));
     $("this-frame").addEventListener("click", () => { this.player.play(false); const frame = Math.round(Math.min(this.player.time, this.player.seconds) * (this.offers.models[this.models()[0]]?.fps || 20)); $("frames").value = [...$("frames").value.split(",").map((f) => f.trim()).filter(Boolean), frame].join(", "); });
     $("blind").addEventListener("click", () => { this.blind = !this.blind; $("blind").setAttribute("aria-pressed", String(this.blind)); this.redress(); });
     $("link").addEventListener("click", () => navigator.clipboard?.writeText(location.href).then(() => { $("link").textContent = "Copied"; setTimeout(() => { $("link").textContent = "Copy link"; }, 1500); }));
@@ -211,13 +212,6 @@ class Studio {
     } catch (error) { this.problem(error.message); }
   }
 
-  /** The character that motions are put on when they are taken home. */
-  async takeRig(file) {
-    this.rig = null; this.problem("");
-    if (!file) { $("rig-said").textContent = "none"; return; }
-    try { this.rig = await this.upload(file); $("rig-said").textContent = this.rig.name; } catch (error) { $("rig-said").textContent = error.message; }
-  }
-
   async upload(file, asf) {
     if (this.most && file.size > this.most) throw new Error(`${file.name}: is too large; at most ${Math.floor(this.most / 2 ** 20)} MB are taken`);
     return api(`files?name=${encodeURIComponent(file.name)}${asf ? `&asf=${asf}` : ""}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
@@ -337,7 +331,7 @@ class Studio {
     this.redress();
     const words = [...new Set(job.motions.map((motion) => motion.captions[0] || motion.name))];
     $("heading").textContent = words.length === 1 ? words[0] : `${job.motions.length} motions`;
-    $("zip").href = `api/jobs/${job.key}.zip`; $("zip").hidden = $("link").hidden = job.state !== "done";
+    this.home.all(job.state === "done" ? job : null); $("link").hidden = job.state !== "done";
     $("blind").hidden = $("votes").hidden = job.motions.length < 2;
     $("words").hidden = !(job.cannot || []).length;
     $("words").replaceChildren(...this.refusals(job));
@@ -353,27 +347,13 @@ class Studio {
     const several = job.motions.length > 1, id = `${job.key}/${motion.number}`;
     const made = this.blind ? `Motion ${i + 1}` : `${motion.model} · sample ${motion.sample + 1} · seed ${motion.info.seed ?? 0} · ${motion.seconds.toFixed(1)} s`;
     const numbers = motion.numbers.filter((number) => number.name in SHOWN_NUMBERS).map((number) => element("li", { title: number.about + (number.better ? ` (${number.better} is better)` : "") }, `${SHOWN_NUMBERS[number.name]} `, element("b", { textContent: typeof number.value === "number" ? number.value.toFixed(2) : number.value })));
-    const home = element("select", { onchange: () => { if (home.value) this.takeHome(`api/jobs/${job.key}/${motion.number}.${home.value}`); home.value = ""; } }, element("option", { value: "", textContent: "Take home …" }), ...[["bvh", "BVH"], ["glb", "glb"], ["vrma", "VRM animation"], ["mp4", "film (mp4)"], ["npz", "arrays (npz)"], ["html", "page (html)"], ["png", "picture (png)"]].map(([value, textContent]) => element("option", { value, textContent })));
-    home.setAttribute("aria-label", `Take motion ${i + 1} home`);
-    home.disabled = job.state !== "done";
+    const home = this.home.list(job, motion, i);
     const ways = this.ways("motion"), next = element("select", { onchange: () => { if (next.value) this.use(id, motion, ways[Number(next.value)][1]); } }, element("option", { value: "", textContent: "Go on with it …" }), ...ways.map(([label], n) => element("option", { value: String(n), textContent: label })));
     next.setAttribute("aria-label", `Go on with motion ${i + 1}`);
     next.disabled = job.state !== "done";
     const facts = element("div", { className: "facts" }, element("p", { className: "made", textContent: made }), element("ul", { className: "numbers", ariaLabel: "Numbers" }, ...numbers), element("div", { className: "actions" }, home, next));
     if (several) facts.lastChild.append(element("button", { type: "button", textContent: "Better", title: "Better than the others: one row a comparison in the table of votes", onclick: (e) => this.vote(e.target, job, motion) }));
     figure.append(facts);
-  }
-
-  /** A file of a motion, on the character if one was chosen; what goes wrong is said in the page. */
-  async takeHome(path) {
-    this.problem("");
-    try {
-      const answer = await fetch(path + (this.rig ? `?rig=${this.rig.file}` : ""), { headers: { "X-Person": person } });
-      if (!answer.ok) throw new Error((await answer.json()).error);
-      const name = /filename="?([^";]+)/.exec(answer.headers.get("content-disposition") || "")?.[1] || "motion", link = element("a", { href: URL.createObjectURL(await answer.blob()), download: name });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-    } catch (error) { this.problem(error.message); }
   }
 
   use(id, motion, choose) {

@@ -6,6 +6,7 @@ from motion_platform.motion.io.euler import (
     axis_angle_to_quaternion,
     euler_to_quaternion,
     quaternion_multiply,
+    quaternion_to_axis_angle,
     quaternion_to_matrix,
     unroll,
 )
@@ -23,6 +24,7 @@ def test_axis_angle_and_product_agree_with_scipy_and_are_finite_at_zero() -> Non
     vectors = np.vstack([np.random.default_rng(1).normal(size=(50, 3)) * 2, np.zeros((1, 3)), [[1e-9, 0, 0]]])
     a, b = Rotation.from_rotvec(vectors), Rotation.from_rotvec(vectors[::-1])
     np.testing.assert_allclose(quaternion_to_matrix(axis_angle_to_quaternion(vectors)), a.as_matrix(), atol=1e-12)
+    np.testing.assert_allclose(quaternion_to_axis_angle(-a.as_quat()), a.as_rotvec(), atol=1e-12)
     product = quaternion_multiply(a.as_quat(), b.as_quat())
     np.testing.assert_allclose(quaternion_to_matrix(product), (a * b).as_matrix(), atol=1e-12)
 

@@ -5,6 +5,7 @@ import pytest
 
 from motion_platform.core.errors import DataError
 from motion_platform.motion import io
+from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import npy
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
@@ -113,3 +114,29 @@ def test_the_line_that_is_said_of_a_pickled_result_makes_it_readable(
         io.load("results.npy")
     exec(str(caught.value).partition("in Python: ")[2], {"numpy": np})
     np.testing.assert_allclose(io.load_all("motions.npy")[1].joints, made[1], atol=1e-5)
+
+
+def test_what_is_written_is_what_humanml3d_holds(tmp_path: Path) -> None:
+    """Its own joints as they are, its features those of its own program; another rate or body is retargeted."""
+    from motion_platform.motion.retarget import to_humanml3d
+
+    made = joints("humanml3d").astype(np.float32)
+    clip = Clip(made, 20.0, get_skeleton("humanml3d"), captions=("walk",), info={"model": "m", "seed": 1})
+    (path,) = io.save(clip, tmp_path / "joints.npy")
+    stored = np.load(path, allow_pickle=False)
+    assert (stored.dtype, stored.shape) == (np.float32, (30, 22, 3))
+    assert np.array_equal(stored, made)
+    back = io.load(path)
+    assert (back.captions, back.info["model"], back.info["seed"]) == (("walk",), "m", 1), "said in the file beside it"
+    (path,) = io.save(clip, tmp_path / "features.npy", layout="features")
+    stored = np.load(path, allow_pickle=False)
+    assert (stored.dtype, stored.shape) == (np.float32, (29, 263))
+    np.testing.assert_array_equal(stored, get_representation("humanml3d").encode(made))
+
+    one, two = io.save([clip.with_(fps=40.0), clip], tmp_path / "walk.npy")
+    assert (one.name, two.name) == ("walk_1.npy", "walk_2.npy")
+    np.testing.assert_allclose(np.load(one), to_humanml3d(clip.with_(fps=40.0)).joints, atol=1e-6)
+    assert io.load(one).fps == 20
+    with pytest.raises(DataError, match="2"):
+        io.save(clip.with_(joints=made[:1]), tmp_path / "one.npy", layout="features")
+    assert not (tmp_path / "one.npy").exists()

@@ -28,7 +28,7 @@ def clip() -> Clip:
     return Clip(joints, 20.0, skeleton, None, "walk", (WORDS,), {**TOLD, "sample": 0, "notes": ["not told"]})
 
 
-@pytest.mark.parametrize("ending", ["npz", "bvh", "glb", "vrma"])
+@pytest.mark.parametrize("ending", ["npz", "npy", "bvh", "glb", "vrma"])
 def test_a_motion_file_says_who_made_it(clip: Clip, tmp_path: Path, ending: str) -> None:
     io.save(clip, tmp_path / f"walk.{ending}")
     back = io.load(tmp_path / f"walk.{ending}")

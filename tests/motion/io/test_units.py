@@ -51,6 +51,7 @@ def test_the_axis_along_which_somebody_stands_is_up(axis: str) -> None:
     frames = np.tile(pose, (10, 1, 1))
     assert units.find_up(NAMES, pose, frames, None, "x") == axis
     np.testing.assert_allclose(units.to_y_up(pose, axis), STANDING, atol=1e-12)
+    np.testing.assert_allclose(units.from_y_up(STANDING, axis), pose, atol=1e-12)
     assert units.up_notes(axis, axis) == []
     assert units.up_notes(axis, None) == ([] if axis == "y" else units.up_notes(axis, None))
     assert ("Y down" in str(units.up_notes(axis, None))) == (axis == "-y")

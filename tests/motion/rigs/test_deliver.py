@@ -80,6 +80,8 @@ def test_names_are_written_after_all_that_reads_them(walk: Clip) -> None:
         ({"names": "unity", "rig": "HERO"}, ["a.glb"], UsageError, "keep the rig's own names"),
         ({"unit": "mile"}, ["a.bvh"], UnknownName, "'mile'"),
         ({"unit": "cm"}, ["a.glb"], UsageError, "--unit: is for .bvh files"),
+        ({"layout": "amass"}, ["a.bvh"], UsageError, "is for .npz and .npy files"),
+        ({"layout": "amas"}, ["a.bvh", "a.npz"], UnknownName, "did you mean 'amass'"),
         ({"rig": "gone.glb"}, ["a.glb"], DataError, "no such file"),
         ({}, ["a.vrm"], UsageError, "a .vrm is a character"),
         ({"rig": "HERO"}, ["a.vrm"], UsageError, "a .vrm is a character"),  # a .glb is none of that kind
@@ -98,5 +100,6 @@ def test_what_can_is_let_through(hero: Path, tmp_path: Path) -> None:
     avatar = tmp_path / "avatar.vrm"
     avatar.write_bytes(character_glb(vrm=True))
     check(Delivery(names="unreal", unit="cm"), [Path("a.bvh"), Path("a.glb")])
+    check(Delivery(layout="features"), [Path("a.npz"), Path("a.npy")])
     check(Delivery(rig=hero), [Path("a.glb")])
     check(Delivery(rig=avatar), [Path("a.vrm")])
