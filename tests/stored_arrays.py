@@ -14,8 +14,8 @@ import numpy as np
 STORED = Path(__file__).parent / "fixtures" / "stored"
 
 
-def check_stored(name: str, made: dict[str, np.ndarray], *, atol: float) -> None:
-    """Each array is the stored one of its name up to ``atol``."""
+def check_stored(name: str, made: dict[str, np.ndarray], *, atol: float, rtol: float = 0.0) -> None:
+    """Each array is the stored one of its name up to ``atol`` and ``rtol`` of the stored number."""
     path = STORED / f"{name}.npz"
     if os.environ.get("STORE_ARRAYS"):
         np.savez_compressed(path, **made)
@@ -23,5 +23,9 @@ def check_stored(name: str, made: dict[str, np.ndarray], *, atol: float) -> None
         assert set(stored.files) == set(made)
         for key, values in made.items():
             np.testing.assert_allclose(
-                values.astype(np.float64), stored[key].astype(np.float64), rtol=0, atol=atol, err_msg=f"{name}: {key}"
+                values.astype(np.float64),
+                stored[key].astype(np.float64),
+                rtol=rtol,
+                atol=atol,
+                err_msg=f"{name}: {key}",
             )

@@ -8,6 +8,7 @@ import typing
 import numpy as np
 import pytest
 import torch
+from stored_arrays import check_stored
 
 from motion_platform.core import registry
 from motion_platform.core.contracts import Embeddings, Needs
@@ -73,21 +74,23 @@ def clips(oracles):
     return [oracles.standing(len(shake)) + shake for shake in shakes]
 
 
+def batch_for(metric, oracles, motion, rows, real=None):
+    """What the metric compares with; ``real``: the motion that was to be, usually nearly the judged one."""
+    labels = [{} if metric.name in UNLABELLED else {"content": CONTENTS[row], "style": "normal"} for row in rows]
+    batch = oracles.batch_of(motion, labels)
+    batch.ids = ids_of(metric, rows)
+    batch.motion = Motion(motion.x + 0.01, motion.lengths, motion.spec) if real is None else real
+    batch.edit = Edit(batch.motion.x, torch.zeros_like(motion.x, dtype=torch.bool))
+    batch.edit.keep[:, :1] = True
+    batch.events = [{"beats": BEATS, "bars": BEATS[::2], "strokes": BEATS, "accents": BEATS} for _ in rows]
+    batch.captions = [[f"{CAPTIONS[row]} slowly", "somebody does it"] for row in rows]
+    batch.raw["caption_tokens"] = [["a/DET man/NOUN walk/VERB"] for _ in rows]
+    return batch
+
+
 @pytest.fixture
 def make_batch(metric, oracles):
-    def make(motion, rows):
-        labels = [{} if metric.name in UNLABELLED else {"content": CONTENTS[row], "style": "normal"} for row in rows]
-        batch = oracles.batch_of(motion, labels)
-        batch.ids = ids_of(metric, rows)
-        batch.motion = Motion(motion.x + 0.01, motion.lengths, motion.spec)
-        batch.edit = Edit(batch.motion.x, torch.zeros_like(motion.x, dtype=torch.bool))
-        batch.edit.keep[:, :1] = True
-        batch.events = [{"beats": BEATS, "bars": BEATS[::2], "strokes": BEATS, "accents": BEATS} for _ in rows]
-        batch.captions = [[f"{CAPTIONS[row]} slowly", "somebody does it"] for row in rows]
-        batch.raw["caption_tokens"] = [["a/DET man/NOUN walk/VERB"] for _ in rows]
-        return batch
-
-    return make
+    return lambda motion, rows: batch_for(metric, oracles, motion, rows)
 
 
 @pytest.fixture
@@ -200,3 +203,39 @@ def test_motions_of_one_frame_do_not_break_it(metric, oracles, make_batch):
             state.compute()
         return
     assert all(math.isfinite(value) for value in state.compute().values())
+
+
+def swaying(oracles, frames: int, seed: int) -> torch.Tensor:
+    """A person who walks, turns, swings the arms and lifts the feet, each joint as a sum of three sines."""
+    random = np.random.default_rng(seed)
+    t = np.arange(frames)[:, None, None, None] / oracles.FPS
+    waves = np.sin(2 * np.pi * random.uniform(0.3, 2.5, (22, 3, 3)) * t + random.uniform(0, 7, (22, 3, 3))).mean(-1)
+    size = np.full(22, 0.03)
+    size[[oracles.LEFT_WRIST, oracles.RIGHT_WRIST]] = 0.5
+    size[[7, 8, oracles.LEFT_FOOT, oracles.RIGHT_FOOT]] = 0.15
+    joints = oracles.standing(frames) + torch.from_numpy(waves * size[:, None]).float()
+    feet = [7, 8, oracles.LEFT_FOOT, oracles.RIGHT_FOOT]
+    joints[:, feet, 1] = (joints[:, feet, 1] - 0.02).clamp(min=-0.015)
+    joints[frames // 2 :, :, 0] += 0.4 * (seed % 2)  # one half of them are once torn aside
+    joints = oracles.turned(joints, torch.linspace(0, float(random.uniform(-2, 2)), frames))
+    joints[..., 2] += torch.linspace(0, frames / oracles.FPS * float(random.uniform(0, 1.2)), frames)[:, None]
+    return joints
+
+
+def test_the_values_of_every_metric_are_what_they_were(oracles):
+    """A metric whose number moves by a border or a factor can no longer be compared with what is published."""
+    frames = (60, 60, 90, 90, 131, 131)  # two predictions a clip are as long as each other
+    motion, real = (
+        oracles.motion_of([swaying(oracles, n, seed + k) for k, n in enumerate(frames)]) for seed in (0, 100)
+    )
+    beats = np.arange(0.3, 6.5, 0.47)
+    events = {"beats": beats, "bars": beats[::4], "strokes": beats[1::2] + 0.1, "accents": beats[::3] - 0.05}
+    made = {}
+    for name in CLASSES:
+        metric = registry.build("metrics", name, SETTINGS.get(name))
+        batch = batch_for(metric, oracles, motion, range(6), real)
+        batch.events = [{kind: times[k % 2 :] for kind, times in events.items()} for k in range(6)]
+        prediction, embeddings = judged(metric, motion, range(6))
+        values = metric.state(prediction, batch, embeddings).compute()
+        made[name] = np.array([values[value] for value in sorted(values)])
+    check_stored("metrics", made, atol=1e-6, rtol=1e-4)

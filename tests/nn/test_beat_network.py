@@ -1,15 +1,100 @@
-"""The tempo scale of the network that hears beats, held to its definition."""
+"""The network that hears beats: its scale of tempi by definition, its sizes, and that the shipped weights hear what
+they heard."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+import pytest
 import torch
+from stored_arrays import check_stored
 
-from motion_platform.nn.beat_network import FASTEST, SLOWEST, TEMPI, tempo_class
+from motion_platform.audio.bar_pointer import Pointer, nearest
+from motion_platform.core.errors import UsageError
+from motion_platform.encoders.music_beats import load
+from motion_platform.nn.beat_network import (
+    FASTEST,
+    METRES,
+    SLOWEST,
+    TEMPI,
+    BeatNetwork,
+    Block,
+    Heard,
+    read,
+    tempo_class,
+)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> BeatNetwork:
+    return load("beat_tracker")[0].eval()
 
 
 def test_the_scale_of_tempi_is_even_in_the_logarithm_and_held_at_its_ends() -> None:
     places = tempo_class(torch.tensor([FASTEST, math.sqrt(FASTEST * SLOWEST), SLOWEST, FASTEST / 2, SLOWEST * 2]))
     last = TEMPI - 1
     torch.testing.assert_close(places, torch.tensor([0, last / 2, last, 0, last]), atol=1e-4, rtol=0)
+
+
+def test_the_shipped_weights_hear_what_they_heard_and_have_the_usual_sizes(shipped: BeatNetwork) -> None:
+    wanted = {name: tensor.shape for name, tensor in BeatNetwork().state_dict().items()}
+    assert {name: tensor.shape for name, tensor in shipped.state_dict().items()} == wanted
+    assert {block.drop.p for block in BeatNetwork().blocks} == {0.1}
+    time, band = np.arange(901) / 90, np.arange(128)  # one frame too many for whole steps
+    click = np.exp(-(time[:, None] % 0.5) / 0.05) * (0.5 + 0.5 * np.cos(band / 17))
+    mel = torch.from_numpy(np.clip(0.1 + click * np.where(time % 2 < 0.5, 0.9, 0.6)[:, None], 0, 1)).float()[None]
+    mask = torch.ones(mel.shape[:2], dtype=torch.bool)
+    mask[:, 841:] = False  # its last step is unreal at its middle frame alone
+    with torch.no_grad():
+        heard, short = shipped(mel, mask), shipped(mel[:, :2], mask[:, :2])
+    assert heard.beat.shape == (1, 300)
+    assert short.tempo.shape == (1, 1, TEMPI)
+    found = read(heard, 0, 280)
+    assert nearest(np.arange(0.5, 9, 0.5), found.times).max() < 0.04
+    every = slice(None, None, 10)
+    made = {"beat": heard.beat[0], "bar": heard.bar[0], "tempo": heard.tempo[0, every], "metre": heard.metre[0, every]}
+    made |= {"short": torch.cat([short.beat, short.bar, short.tempo[0], short.metre[0]], -1)}
+    check_stored("beat_network", {name: values.numpy() for name, values in made.items()}, atol=2e-3)
+
+
+def test_what_was_heard_is_read_on_the_scale_of_the_pointer() -> None:
+    """A tempo that lies between two classes is heard in both; of the metres those that the pointer asks for."""
+    period = 0.6
+    time = (np.arange(600) + 0.5) / 30
+    beats = np.arange(0.3, 19.8, period)
+    beat = torch.from_numpy(np.where(nearest(time, beats) < 0.02, 4.0, -4.0))[None]
+    bar = torch.from_numpy(np.where(nearest(time, beats[::2]) < 0.1, 3.0, -3.0))[None]
+    tempo, metre = torch.zeros(1, 600, TEMPI), torch.zeros(1, 600, len(METRES))
+    tempo[..., int(tempo_class(torch.tensor(period)))] = 5
+    metre[..., METRES.index(2)] = 9
+    heard = Heard(beat, bar, tempo, metre)
+    found = read(heard, 0, 600, Pointer(metres=(2, 3)))
+    assert nearest(beats, found.times).max() < 0.03
+    assert (found.metre == 2).all()
+    assert read(heard, 0, 300).times.max() < 10
+    with pytest.raises(UsageError, match="metre 5; the network tells 1, 2, 3, 4, 6 apart"):
+        read(heard, 0, 600, Pointer(metres=(2, 5)))
+
+
+def test_a_block_drops_whole_channels_and_keeps_padding_out() -> None:
+    block = Block(6, 3, 2, 0.5)
+    torch.nn.init.eye_(block.out.weight[..., 0].data)
+    torch.nn.init.zeros_(block.out.bias)
+    h, mask = torch.randn(1, 6, 9), torch.ones(1, 1, 9)
+    added = block(h, mask) - h
+    kept = [bool(channel.any()) for channel in added[0].detach()]
+    assert 0 < sum(kept) < 6
+    assert all(channel.all() for channel, k in zip(added[0], kept, strict=True) if k)
+    block.eval()
+    mask[..., 6:] = 0
+    torch.testing.assert_close(block(h, mask)[..., :6], block(h[..., :6], mask[..., :6]))
+    assert torch.equal(block(h, mask)[..., 6:], h[..., 6:])
+
+
+def test_the_least_sizes_and_those_that_cannot_be() -> None:
+    mel, mask = torch.rand(1, 9, 128), torch.ones(1, 9, dtype=torch.bool)
+    assert BeatNetwork(1, 1, 1, 1).eval()(mel, mask).beat.shape == (1, 3)
+    for sizes in ((0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 2)):
+        with pytest.raises(ValueError, match=r"kernel \d must be odd"):
+            BeatNetwork(*sizes)

@@ -138,6 +138,10 @@ def test_before_training_it_changes_nothing(local: int) -> None:
     model = network(local=local).eval()
     given = model(x, torch.randn(2, 6, WIDTH), memory=model.memory(torch.randn(2, 4, WIDTH)))
     assert torch.equal(given, x)
+    for layer in model.layers:  # as published, every last layer is 0; ours, the local one, too
+        parts = [part.stylisation.output for part in (layer.self_attention, layer.cross_attention, layer.feed_forward)]
+        last = [*parts, layer.feed_forward.down, *([layer.local] if local else [])]
+        assert not any(weights.any() for module in last for weights in module.parameters())
 
 
 def test_the_stack_is_its_layers_with_the_style_activated_once() -> None:

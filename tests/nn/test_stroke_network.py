@@ -29,7 +29,8 @@ def test_a_pulse_counts_three_times_its_size_where_it_is_and_padding_not_at_all(
 
 def test_what_is_padded_changes_nothing_and_a_step_is_heard_on_both_sides() -> None:
     torch.manual_seed(0)
-    network = StrokeNetwork(4).double().eval()
+    network = StrokeNetwork().double().eval()
+    assert network.first.weight.shape == (48, 4, 5)
     heard = torch.randn(1, 40, 4, dtype=torch.float64)
     mask = torch.ones(1, 40, dtype=torch.bool)
     mask[:, 30:] = False

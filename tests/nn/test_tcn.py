@@ -66,3 +66,11 @@ def test_the_shortest_input_is_the_shortest_that_it_reads(layers: int) -> None:
     assert network(torch.zeros(1, network.shortest, 1)).shape == (1, network.shortest, 1)
     with pytest.raises(RuntimeError, match=r"[Pp]adding"):
         network(torch.zeros(1, network.shortest - 1, 1))
+
+
+def test_its_weights_begin_as_published_a_hundredth_in_size() -> None:
+    network = TCN(20, 40, 60, 2)
+    first = network.blocks[0]
+    for module in (first.first, first.second, first.skip, network.output):
+        assert module.weight.std().item() == pytest.approx(0.01, rel=0.1)
+    assert isinstance(network.blocks[1].skip, torch.nn.Identity)
