@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
+from stored_arrays import check_stored
 
 from motion_platform.core.schema import Motion, MotionSpec
 from motion_platform.motion import io
@@ -101,3 +102,18 @@ def test_the_average_over_time_is_scipys(frames: int) -> None:
     values = np.random.default_rng(5).normal(size=(frames, 3))
     wanted = gaussian_filter1d(values, 2.0, axis=0, mode="constant")
     np.testing.assert_allclose(_gaussian(values, 2.0), wanted, rtol=0, atol=1e-14)
+
+
+def test_what_is_mended_is_what_it_was(walk) -> None:
+    """Every border and width decides where a foot stands: on a drift, on feet that swim, at another frame rate."""
+    t = np.arange(len(walk)) / 20
+    drift, swim = walk.copy(), walk.copy()
+    drift[..., 2] += 0.25 * t[:, None]
+    swim[:, [*FEET, BODY.index("left_ankle"), BODY.index("right_ankle")], 0] += 0.03 * np.sin(6 * t)[:, None]
+    quick = resample(drift.astype(np.float32), 20.0, 50.0)
+    made = {
+        "drift": lock_feet(drift, 20.0, BODY)[::2],
+        "swim": lock_feet(swim, 20.0, BODY)[::2],
+        "quick": lock_feet(quick, 50.0, BODY)[::8],
+    }
+    check_stored("foot_lock", {name: joints[:, :12].astype(np.float32) for name, joints in made.items()}, atol=5e-4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError
 from motion_platform.motion.clip import Clip
@@ -166,3 +167,17 @@ def test_views_and_other_skeletons() -> None:
     assert in_space(other) is other
     with pytest.raises(DataError, match="only coco_upper is lifted"):
         lift(other)
+
+
+def test_a_lift_is_what_it_was() -> None:
+    """A bow, a turn, a nod, a lean and hands that cross: every number of the lift is in one of them."""
+    truth, t = body(150, noise=0.002), np.arange(150)[:, None] / 30
+    above = [k for k in range(13) if k not in (AT("left_hip"), AT("right_hip"))]
+    truth[:, above, 1] -= 0.15 * np.sin(t) ** 2
+    truth[:, above, 0] += 0.08 * np.sin(1.7 * t)
+    truth[:, [AT(joint) for joint in ("nose", "left_eye", "right_eye")], 1] += 0.05 * np.sin(2.3 * t)
+    c, s = np.cos(0.6 * np.sin(t[:, 0])), np.sin(0.6 * np.sin(t[:, 0]))
+    turned = np.stack([truth[..., 0] * c[:, None] + truth[..., 2] * s[:, None], truth[..., 1], truth[..., 2]], -1)
+    turned[75:, AT("left_wrist"), 0] -= 0.25 * (t[75:, 0] - 2.5)
+    turned[40:60, AT("right_wrist")] = turned[40:60, AT("right_shoulder")] + [-0.7, 0.2, 0]  # further than an arm
+    check_stored("lift", {"joints": lift(flat(turned)).joints[::3]}, atol=1e-4)

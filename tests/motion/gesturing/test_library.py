@@ -1,14 +1,20 @@
 """The packaged gestures: their phases, their mirror images, and what packing costs."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError
+from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.gesturing import library, smartbody
-from motion_platform.motion.io.euler import forward_kinematics
+from motion_platform.motion.io.euler import axis_angle_to_quaternion, forward_kinematics
 from motion_platform.motion.retarget import mirror
-from motion_platform.motion.skeleton import get_skeleton
+from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 SKELETON = get_skeleton(library.SKELETON)
 
@@ -83,3 +89,77 @@ def test_saving_keeps_every_turn_and_bad_files_are_one_line(tmp_path):
 def test_names_tell_kind_and_hands(name, kind, hands):
     assert smartbody.kind_of(name) == kind
     assert smartbody.hands_of(name) == hands
+
+
+PHASES = {"ready": 1.0, "strokeStart": 1.2, "emphasis": 1.4, "stroke": 1.6, "relax": 2.0}
+
+
+def smartbody_clip(frames: int = 90, size: float = 0.6) -> Clip:
+    """A body with SmartBody's names whose every joint turns by a sine of its own."""
+    named = {joint: smartbody._source(joint) for joint in SKELETON.joints}
+    skeleton = Skeleton("smartbody", tuple(named.values()), SKELETON.parents, SKELETON.offsets, {}, {})
+    t, random = np.arange(frames)[:, None, None] / 30, np.random.default_rng(0)
+    turn = size * np.sin(random.uniform(1, 4, (52, 3)) * t + random.uniform(0, 7, (52, 3)))
+    rotations = axis_angle_to_quaternion(turn)
+    joints = forward_kinematics(rotations, SKELETON.offsets, SKELETON.parents)
+    return Clip(joints.astype(np.float32), 30.0, skeleton, rotations.astype(np.float32), "a")
+
+
+def test_a_library_is_built_of_smartbodys_files(tmp_path: Path) -> None:
+    """Kept: talk gestures of the four sets that are long and large enough, from 0.7 s before the hand is ready on."""
+    folder, table = tmp_path / "smartbody", {}
+    for place, name, size, end in (
+        ("Gestures", "ChrBrad@Idle01_BeatHighBt01", 0.6, 2.0),
+        ("Gestures", "ChrBrad@Idle01_MeRt01", 0.6, 2.0),
+        ("Gestures", "ChrBrad@Idle01_WeightShift01", 0.6, 2.0),  # no talk gesture
+        ("Gestures2", "ChrBrad@Idle01_StopBt01", 0.01, 2.0),  # hardly moves
+        ("Locomotion", "ChrBrad@Idle01_OfferBt01", 0.6, 2.0),  # another set
+    ):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        io.save(smartbody_clip(size=size), folder / place / f"{name}.bvh")
+        table[f"smartbody/{place}/{name}.bvh"] = {**PHASES, "relax": end, "name": name, "set": place}
+    table["smartbody/Gestures/not there.bvh"] = {**PHASES, "name": "ChrBrad@Idle01_BeatBt07", "set": "Gestures"}
+    (tmp_path / "times.json").write_text(json.dumps(table))
+    with pytest.raises(DataError, match="no talk gestures of SmartBody"):
+        smartbody.build(folder, tmp_path / "times.json")
+    (folder / "MaleGestures").mkdir()
+    io.save(smartbody_clip(30, 0.1), folder / smartbody.IDLE)
+    found = smartbody.build(folder, tmp_path / "times.json")
+    high, me = found.gestures
+    assert (high.kind, high.hands, me.kind, me.hands) == ("beat_high", ("left", "right"), "me", ("right",))
+    assert high.times == pytest.approx([0.7, 0.9, 1.1, 1.3, 1.7])
+    assert len(high.rotations) == 56  # from frame 9 to frame 64, a tenth of a second after it relaxes
+    assert (found.idle_fps, found.licence) == (30.0, smartbody.LICENCE)
+    check_stored("smartbody", {"gesture": high.rotations[::10], "idle": found.idle[::10]}, atol=2e-4)
+    (tmp_path / "none.json").write_text("[")
+    with pytest.raises(DataError, match="no table of phases"):
+        smartbody.build(folder, tmp_path / "none.json")
+
+
+def test_a_joint_at_rest_lies_along_its_bone() -> None:
+    """SmartBody's X axis is the bone; on the right it is turned against it."""
+    for joint, bone in (("left_elbow", [1, 0, 0]), ("right_elbow", [1, 0, 0]), ("left_knee", [0, -1, 0]),
+                        ("right_knee", [0, 1, 0]), ("spine2", [0, 1, 0]), ("left_foot", [0, 0, 1])):  # fmt: skip
+        x, y, z, w = smartbody._rest(joint)
+        along = [1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w)]
+        assert along == pytest.approx(bone, abs=1e-9), joint
+
+
+def test_phases_end_with_the_clip_and_in_order() -> None:
+    clip, phases = smartbody_clip(60), {**PHASES, "name": "ChrBrad@Idle01_BeatHigh"}
+    assert len(smartbody.gesture_of(clip, phases, "beat").rotations) == 60 - 9
+    assert smartbody.gesture_of(clip, {**phases, "ready": 0.5}, "beat").times[0] == 0.5  # the clip begins later
+    for wrong in ({"relax": 2.2}, {"stroke": 1.39}, {"ready": 1.21}):
+        with pytest.raises(DataError, match="out of order"):
+            smartbody.gesture_of(clip, {**phases, **wrong}, "beat")
+
+
+def test_a_hand_that_turns_half_as_much_as_the_other_moves() -> None:
+    gesture = next(g for g in library.packaged().gestures if g.hands == ("left", "right"))
+    reach = {side: replace(gesture, hands=(side,)).reach for side in smartbody.SIDES}
+    wanted = tuple(side for side in smartbody.SIDES if reach[side] >= 0.5 * max(reach.values()))
+    assert smartbody.moving_hands(gesture) == wanted
+    still = gesture.rotations.copy()
+    right = [list(library.upper()).index(j) for j in library.arm(SKELETON, "right")]
+    still[:, right] = still[:1, right]
+    assert smartbody.moving_hands(replace(gesture, rotations=still)) == ("left",)

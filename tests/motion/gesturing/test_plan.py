@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import UnknownName, UsageError
 from motion_platform.core.schema import Word
@@ -162,3 +163,20 @@ def test_the_track_of_strokes_is_a_closed_form():
     assert track[0, 3] == pytest.approx(0.9)
     assert track[45, 3] == pytest.approx(0.2)
     assert not stroke_track([], [], 10, FPS).any()
+
+
+def test_a_talk_is_what_it_was():
+    """Some hundred numbers say how a talker moves; none of them changes by mistake."""
+    words = [Word("Never", 2.3, 2.7), Word("you", 6.8, 7.2), Word("all", 8.4, 8.8)]
+    made = {
+        "neutral": talked(speech(STRESSED), 1),
+        "words": talked(speech(STRESSED), 1, words=words, manner=mixed({"happy": 2, "angry": 1})),
+        "marks": talked(speech((1.0, 1.4, 1.9, 2.6, 6.3), pause=(3.0, 6.0)), 2, marks=[0.6, 3.3, 5.2]),
+        "sad": talked(speech((0.8, 1.3, 2.1, 6.5), pause=(2.4, 5.9)), 5, manner=manners()["sad"]),
+    }
+    joints = {name: talk.joints[::5].round(4) for name, talk in made.items()}
+    strokes = {
+        f"{name} strokes": np.array([[s.start, s.full, s.apex, s.done, s.hold, s.strength] for s in talk.plan.strokes])
+        for name, talk in made.items()
+    }
+    check_stored("gesturing", joints | strokes, atol=5e-4)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation, Slerp
+from stored_arrays import check_stored
 
 sys.path.insert(0, str(Path(__file__).parent))
 from characters import character_glb
@@ -145,3 +146,18 @@ def test_stands_are_found_and_held() -> None:
         assert np.ptp(moved[start:end], axis=0).max() < 1e-9
         assert np.allclose(moved[start:end, 1], 0.02)
     assert np.abs(np.diff(moved - toe, axis=0)).max() < 0.02  # and nothing jumps
+
+
+def test_what_is_made_of_a_clip_is_what_it_was(walk: Clip, hero: Clip) -> None:
+    """How a character stands, walks and closes a loop follows from some dozen borders and times."""
+    loop, seam = finish.looped(walk)
+    own, _ = finish.looped(hero)
+    clips = {
+        "character": hero, "loop": loop, "loop of a character": own, "root bone": finish.with_root_bone(walk),
+        "root bone of a character": finish.with_root_bone(hero), "in place": finish.in_place(hero),
+        "another rate": finish.at_rate(hero, 12.5),
+    }  # fmt: skip
+    made = {name: clip.joints[::5] for name, clip in clips.items()}
+    report = hero.info["fit"]
+    numbers = [*(seam[key] for key in sorted(seam)), *(report[key] for key in sorted(report))]
+    check_stored("finished_clips", made | {"numbers": np.array(numbers)}, atol=1e-3)
