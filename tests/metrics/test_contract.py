@@ -137,6 +137,17 @@ def test_merged_shards_equal_the_whole(metric, state):
     assert all(math.isfinite(value) for value in whole.compute().values())
 
 
+def test_a_subset_is_what_its_samples_alone_give(metric, state):
+    """A set is measured without what stands beside its number, and rivals or real clips stay only where samples do."""
+    part = state(range(6)).subset(set(ids_of(metric, [0, 1, 2, 3, 9])))
+    if part is None:
+        return
+    assert part.ids == set(ids_of(metric, range(4)))
+    alone, found = state(range(4)).compute(), part.compute()
+    assert found
+    assert found == pytest.approx({name: alone[name] for name in found}, rel=1e-9, abs=1e-12)
+
+
 def test_a_state_travels_between_processes(state):
     whole = state(range(6))
     assert pickle.loads(pickle.dumps(whole)).compute() == whole.compute()

@@ -149,3 +149,10 @@ def test_beats_may_be_those_that_librosa_hears(oracles, monkeypatch: pytest.Monk
     assert BeatConsistency(beats="librosa").state(motion, batch).compute()["beat_consistency"] > 0.99
     with pytest.raises(ValueError, match="beats: got 'guess'"):
         Ictus(beats="guess")
+
+
+@pytest.mark.parametrize(("late", "counted"), [(-0.021, 0), (-0.019, 1), (0.0, 1)])
+def test_a_beat_is_its_bars_from_two_hundredths_before_the_line(late: float, counted: int) -> None:
+    found, bar = np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.5])
+    for beats in ([late, 0.5, 1.0], [0.0, 0.5, 1.0, 1.5 + late]):
+        assert bars_right(found, np.array(beats), bar, sizes=(3,)) == (counted, counted)

@@ -73,6 +73,12 @@ def test_cosine_closed_form():
     np.testing.assert_allclose(NoiseSchedule("cosine").alphas_cumprod[:990], (f / f[0])[1:991], rtol=1e-9)
 
 
+@pytest.mark.parametrize("steps", [1, 10, 100, 2000])
+def test_fewer_linear_steps_add_as_much_more_noise_each(steps):
+    betas = np.linspace(0.1 / steps, 20 / steps, steps).clip(max=0.999)
+    np.testing.assert_allclose(NoiseSchedule("linear", steps).alphas_cumprod, np.cumprod(1 - betas), rtol=1e-9)
+
+
 @pytest.mark.parametrize(("prediction", "theirs"), [("x0", "sample"), ("epsilon", "epsilon"), ("v", "v_prediction")])
 def test_q_sample_and_targets_equal_diffusers(prediction, theirs):
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -232,6 +238,8 @@ def test_stratified_timesteps_are_uniform_and_spread():
 def test_errors_say_what_is_allowed():
     with pytest.raises(UnknownName, match="did you mean 'cosine'"):
         NoiseSchedule("cosin")
+    with pytest.raises(UsageError, match="steps 0 must be at least 1"):
+        NoiseSchedule(steps=0)
     for shift in (0.5, float("nan")):
         with pytest.raises(ValueError, match="must be at least 1"):
             NoiseSchedule(shift=shift)
