@@ -94,3 +94,16 @@ def test_the_slots_of_texts_come_with_what_must_be_filled_first() -> None:
     assert tasks.check({**values, "reads": reads, "optional": ["detail"]}, "t").texts() == ["caption", "detail"]
     assert tasks.check({**values, "reads": reads}, "t").texts() == ["detail", "caption"]
     assert tasks.load("text_to_motion").texts() == ["text_high", "text_low"]
+
+
+def test_what_a_task_keeps_is_allowed_up_to_its_borders() -> None:
+    assert tasks.Keep(how="key_poses", poses=[1, 1]).poses == [1, 1]
+    assert tasks.Keep(how="in_between", part=0.499).part == 0.499
+    assert tasks.Keep(how="prefix", part=0.6).part == 0.6
+    plain = tasks.Keep(how="prefix")
+    assert (plain.part, plain.poses, plain.pose_frames) == (0.2, [3, 5], 4)
+    for wrong in ({"poses": [0, 1]}, {"poses": [2, 1]}, {"poses": [1]}, {"part": 0}, {"part": 1}, {"pose_frames": 0}):
+        with pytest.raises(ValueError, match="poses|part|pose_frames"):
+            tasks.Keep(how="key_poses", **wrong)
+    with pytest.raises(ValueError, match=r"part 0\.5 at both ends leaves nothing"):
+        tasks.Keep(how="in_between", part=0.5)

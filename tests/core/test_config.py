@@ -195,3 +195,15 @@ def test_what_a_recipe_leaves_out_is_what_it_was() -> None:
     assert {key: left_out[key] for key in train} == train
     keep = tasks.Keep(how="key_poses")
     assert (keep.part, keep.poses, keep.pose_frames) == (0.2, [3, 5], 4)
+
+
+def test_what_a_checkpoint_says_of_its_motion_is_allowed_up_to_its_borders() -> None:
+    spec = {"representation": "humanml3d", "skeleton": "humanml3d", "fps": 20.0, "units": "metre", "dim": 263}
+    for fitting in ({"fps": 240}, {"fps": 0.1}, {"dim": 1}, {"dim": 100_000}):
+        assert config.ModelFile._complete(spec | fitting) == spec | fitting
+    for wrong in ({"fps": 240.5}, {"fps": 0}, {"dim": 0}, {"dim": 100_001}):
+        with pytest.raises(ValueError, match="allowed: 0 to 240, 1 to 100000"):
+            config.ModelFile._complete(spec | wrong)
+    for key in spec:
+        with pytest.raises(ValueError, match=f"{key} is missing"):
+            config.ModelFile._complete({other: value for other, value in spec.items() if other != key})

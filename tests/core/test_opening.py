@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from motion_platform.core.errors import ConfigError, DataError
-from motion_platform.core.opening import check_budget, check_head, read_text
+from motion_platform.core.opening import (
+    DEEPEST,
+    MOST_VALUES,
+    check_budget,
+    check_head,
+    check_plain,
+    check_yaml,
+    read_text,
+)
 
 
 def test_the_line_of_a_control_character_is_an_editors_line(tmp_path: Path) -> None:
@@ -59,3 +67,26 @@ def test_a_file_may_become_64_mb_and_fifty_times_what_it_takes(tmp_path: Path) -
         check_budget(holes, most, "it")
         with pytest.raises(DataError, match="holes: it would take"):
             check_budget(holes, most + 1, "it")
+
+
+def test_a_yaml_file_is_as_deep_and_as_large_as_is_allowed_and_no_more() -> None:
+    deep = "[" * (DEEPEST - 1) + "1" + "]" * (DEEPEST - 1)
+    check_yaml(deep, "a.yaml")
+    with pytest.raises(DataError, match=r"a\.yaml: cannot be read: line 1: unfolds to more than 60 levels"):
+        check_yaml(f"[{deep}]", "a.yaml")
+    # (999 values and their list) 99 times, the list of those and a list of the rest: a hundred thousand
+    row = "&a [" + ",".join("1" * 999) + "]"
+    most = f"[{row}," + "*a," * 98 + "[" + ",".join("1" * 998) + "]]"
+    assert MOST_VALUES == 100_000
+    check_yaml(most, "a.yaml")
+    with pytest.raises(DataError, match="unfolds to more than 100000 values"):
+        check_yaml(most.replace("]]", ",1]]"), "a.yaml")
+
+
+def test_plain_values_are_as_deep_as_is_allowed_and_no_deeper() -> None:
+    value: object = 1
+    for _ in range(DEEPEST):
+        value = [value]
+    assert check_plain(value, "a") is value
+    with pytest.raises(DataError, match="a: is nested deeper than 60 levels"):
+        check_plain([value], "a")

@@ -38,3 +38,25 @@ def test_an_empty_plan_and_one_without_end_are_refused():
         Plan((), "rules")
     with pytest.raises(UsageError, match=f"got 200 segments; allowed: at most {MOST_SEGMENTS}"):
         Plan((WALK,) * 200, "person")
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed", "refused"),
+    [
+        ("seconds", (0.5, 60.0), (0.499, 60.001)),
+        ("amount", (0.001, 10000), (0, 10000.5)),
+        ("start", (0, 3600.0), (-0.001, float("inf"))),
+    ],
+)
+def test_numbers_of_a_segment_are_allowed_up_to_their_borders(key, allowed, refused):
+    for value in allowed:
+        assert getattr(Segment("walk", "a person walks", **{key: value}), key) == value
+    for value in refused:
+        with pytest.raises(UsageError, match="a person walks"):
+            Segment("walk", "a person walks", **{key: value})
+
+
+def test_a_plan_has_64_segments_at_most():
+    assert len(Plan((WALK,) * 64, "person").segments) == MOST_SEGMENTS == 64
+    with pytest.raises(UsageError, match="got 65 segments; allowed: at most 64"):
+        Plan((WALK,) * 65, "person")

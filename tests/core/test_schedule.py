@@ -27,3 +27,12 @@ def test_one_part_twice_at_a_time_is_refused_in_one_line():
 def test_a_time_at_which_nothing_happens_is_refused():
     with pytest.raises(UsageError, match="nothing happens from 2 to 5 s"):
         starts_of([segment(), segment(start=5.0)], [2, 1])
+
+
+def test_a_rounding_error_is_neither_an_overlap_nor_a_gap():
+    for start in (2.0 - 5e-7, 2.0 + 5e-7):
+        assert starts_of([segment(), segment(start=start)], [2, 1]) == [0, start]
+    with pytest.raises(UsageError, match="while"):
+        starts_of([segment(), segment(start=2.0 - 2e-6)], [2, 1])
+    with pytest.raises(UsageError, match="nothing happens"):
+        starts_of([segment(), segment(start=2.0 + 2e-6)], [2, 1])

@@ -160,3 +160,6 @@ class TestBERTScore:
             BERTScoreRaw(model=str(tmp_path / "nothing")).measure([("a", ["a"])])
         with pytest.raises(DataError, match=r"layer 7: .* has layers 0 to 6"):
             BERTScoreRaw(layer=7).measure([("a", ["a"])])
+        assert [BERTScoreRaw(layer=layer)._layer(7) for layer in (0, 6, None)] == [0, 6, 6]
+        with pytest.raises(DataError, match="layer -1"):
+            BERTScoreRaw(layer=-1)._layer(7)

@@ -250,3 +250,48 @@ def test_the_values_of_every_metric_are_what_they_were(oracles):
         values = metric.state(prediction, batch, embeddings).compute()
         made[name] = np.array([values[value] for value in sorted(values)])
     check_stored("metrics", made, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [
+        ("retrieval", {"pool": 2, "subset": 2, "threshold": 1}, ({"pool": 1}, {"subset": 1}, {"threshold": 1.001})),
+        ("ictus", {"tolerance": 1e-3}, ({"tolerance": 0},)),
+        ("beat_f_measure", {"tolerance": 1e-3}, ({"tolerance": 0},)),
+        ("beat_consistency", {"sigma": 1e-3}, ({"sigma": 0},)),
+        ("movement", {"clips_a_label": 1}, ({"clips_a_label": 0},)),
+        ("diversity", {"pairs": 1}, ({"pairs": 0},)),
+        ("multimodality", {"pairs": 1, "generations": 2, "clips": 1}, ({"pairs": 0}, {"pairs": 30}, {"clips": 0})),
+        ("manifold", {"precision_k": 1, "coverage_k": 1}, ({"precision_k": 0}, {"coverage_k": 0})),
+        ("r_precision", {"top": 1, "pool": 2}, ({"top": 0}, {"top": 32})),
+    ],
+)
+def test_settings_are_allowed_up_to_their_border(name, allowed, refused):
+    CLASSES[name](**allowed)
+    for settings in refused:
+        with pytest.raises(ValueError, match=r"allowed|must be"):
+            CLASSES[name](**settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "enough"),
+    [
+        ("diversity", {}, 2),
+        ("caption_raw", {}, 2),
+        ("caption_tokens", {}, 2),
+        ("manifold", {"precision_k": 1, "coverage_k": 2}, 3),
+        ("retrieval", {"protocols": ["small_batches"], "pool": 5}, 5),
+        ("retrieval", {"protocols": ["dissimilar"], "subset": 4}, 4),
+    ],
+)
+def test_as_few_samples_as_can_be_measured_and_one_fewer(name, settings, enough, clips, oracles):
+    metric = CLASSES[name](**settings)
+
+    def values(count):
+        motion = oracles.motion_of(clips[:count])
+        prediction, embeddings = judged(metric, motion, range(count))
+        return metric.state(prediction, batch_for(metric, oracles, motion, range(count)), embeddings).compute()
+
+    assert values(enough)
+    with pytest.raises(DataError, match=metric.name):
+        values(enough - 1)

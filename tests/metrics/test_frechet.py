@@ -56,6 +56,10 @@ def test_a_flat_direction_costs_no_digits(random):
 
 
 def test_bad_statistics_are_an_error():
+    nearly = np.diag([-1e-6, 1.0])  # a millionth of the largest is rounding
+    assert gaussian_frechet_distance(np.zeros(2), nearly, np.zeros(2), nearly) == pytest.approx(0, abs=1e-9)
+    with pytest.raises(DataError, match="negative eigenvalue"):
+        gaussian_frechet_distance(np.zeros(2), np.diag([-1.1e-6, 1.0]), np.zeros(2), nearly)
     with pytest.raises(DataError, match="negative eigenvalue"):
         gaussian_frechet_distance(np.zeros(2), np.diag([1.0, -0.5]), np.zeros(2), np.eye(2))
 
