@@ -103,7 +103,7 @@ def test_what_a_task_keeps_is_allowed_up_to_its_borders() -> None:
     plain = tasks.Keep(how="prefix")
     assert (plain.part, plain.poses, plain.pose_frames) == (0.2, [3, 5], 4)
     for wrong in ({"poses": [0, 1]}, {"poses": [2, 1]}, {"poses": [1]}, {"part": 0}, {"part": 1}, {"pose_frames": 0}):
-        with pytest.raises(ValueError, match="poses|part|pose_frames"):
+        with pytest.raises(ValueError, match=r"poses|part|pose_frames"):
             tasks.Keep(how="key_poses", **wrong)
     with pytest.raises(ValueError, match=r"part 0\.5 at both ends leaves nothing"):
         tasks.Keep(how="in_between", part=0.5)
