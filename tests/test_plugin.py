@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked import ROOT, Done
+from forked import run as run_forked
 
-ROOT = Path(__file__).resolve().parents[1]
 PLUGIN = ROOT / "tests" / "fixtures" / "plugin"
 
 
@@ -28,12 +29,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def motion(site: Path, sample_folder: Path, tmp_path: Path):
-    def run(*arguments: str, plugin: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, plugin: bool = True) -> Done:
         paths = [str(ROOT), *([str(site)] if plugin else [])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1",
                        "MOTION_CACHE": str(tmp_path / "cache")}  # fmt: skip
-        command = [sys.executable, "-m", "motion_platform", *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900)
+        return run_forked(["-m", "motion_platform", *arguments], environment, cwd=tmp_path)
 
     return run
 

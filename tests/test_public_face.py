@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked import ROOT, run
 
 import motion_platform as mp
 
-ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
@@ -90,8 +90,6 @@ def test_a_tokenizer_writes_and_reads_codes(sample_root: Path) -> None:
 def test_an_example_runs(path: Path, tmp_path: Path) -> None:
     out = [str(tmp_path / "bvh"), str(tmp_path / "out")] if "fine_tune" in path.name else [str(tmp_path / "out")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MOTION_CACHE": str(tmp_path / "cache")}
-    done = subprocess.run(
-        [sys.executable, str(path), *out], capture_output=True, text=True, env=environment, check=False
-    )
+    done = run([str(path), *out], environment)
     assert done.returncode == 0, json.dumps(done.stderr[-2000:])
     assert any((tmp_path / "out").rglob("*"))

@@ -18,8 +18,9 @@ from motion_platform.model.motion_model import MotionModel
 from motion_platform.texts.familiar import content_stems
 from motion_platform.texts.wordings import names_of, sentences_of
 
-SENTENCES, POOL = 600, 4000
-"""Sentences that are kept, and of how many they are chosen: a comparison of every one with every other."""
+SENTENCES, POOL, A_CLIP = 600, 4000, 8
+"""Sentences that are kept; of how many they are chosen, as every one is compared with every other; and of how many a
+clip, as the vectors of forty captions of each of fifty clips take longer than a short training."""
 A_KIND = 8
 """Wordings of each kind that are kept besides: a kind with two clips is trained as often as one with two hundred."""
 CLIPS = 20_000
@@ -53,7 +54,7 @@ def known_of_clips(collate: Collate, rows: list[int], slot: str, encoder: Senten
     most = max(map(len, clips), default=0)
     turns = (texts[k] for k in range(most) for texts in clips if k < len(texts))  # one of every clip, then a second
     said = list(dict.fromkeys(text for text in turns if text))
-    pool = said[:: max(1, -(-len(said) // POOL))]
+    pool = said[:: max(1, -(-len(said) // min(POOL, A_CLIP * max(len(own), 1))))]
     known = known_of(clips, actions, pool, encoder, SENTENCES)
     return known if collate.worded is None else with_kinds(known, (dataset.labels(row) for row in own), encoder)
 

@@ -1,10 +1,9 @@
 """A base spread over two processes gives the losses and gradients of a whole one."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 
@@ -42,11 +41,8 @@ def test_a_sharded_base_computes_what_a_whole_one_does(tiny_bases, make, tmp_pat
     tokenizer = {"name": "vqvae", "settings": {"codes": 24, "code_width": 16, "width": 16, "depth": 1}}
     settings = {"base": str(tiny_bases["llama"]), "tokenizer": tokenizer, "rank": 4, "max_frames": 48, "dropout": 0.0}
     torch.save((make.spec(), make.batch(), settings, str(out)), given)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*command, str(script), str(given)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900
-    )
+    done = forked.run([str(script), str(given)], environment, processes=2)
     assert done.returncode == 0, done.stderr[-3000:]
     for rank in (0, 1):
         found = torch.load(tmp_path / f"rank{rank}.pt", weights_only=False)

@@ -39,6 +39,16 @@ def test_a_trained_text_model_knows_its_captions_and_not_other_things(sample_dat
     assert not strange.known
 
 
+def test_a_small_set_gives_a_small_pool(sample_dataset, model, monkeypatch):
+    """Vectors of all forty captions of a clip would take longer than a short training."""
+    pools = []
+    monkeypatch.setattr(training_known, "POOL", 4000)
+    monkeypatch.setattr(training_known, "known_of", lambda clips, actions, pool, *_: pools.append((clips, pool)))
+    known_of_clips(loader_of(sample_dataset).collate, list(sample_dataset.indices("train")), "text_high", None)
+    ((clips, pool),) = pools
+    assert len(clips) <= len(pool) <= training_known.A_CLIP * len(clips) < len({t for each in clips for t in each})
+
+
 def test_wordings_are_known_too(sample_dataset, model):
     loader = loader_of(sample_dataset, wordings=0.5)
     rows = [row for row in loader.rows.tolist() if loader.collate.worded.texts(row)][:4]

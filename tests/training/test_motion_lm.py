@@ -1,10 +1,9 @@
 """A motion language model as a checkpoint: what is in it, what it needs, and that nothing changes by saving it."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 
@@ -104,12 +103,11 @@ def test_two_processes_give_the_gradients_of_one(adapter, tmp_path):
     environment = {**os.environ, "MOTION_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
     settings = "train.steps=1", "train.gradient_accumulation=2", "train.gradient_clip=0", "train.log_every=1"
     settings += ("validation.every=0",)
-    found, several = [], ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    for name, start, more in (("one", [], []), ("two", several, []), ("parts", several, ["model.settings.shard=true"])):
+    found = []
+    for name, processes, more in (("one", 1, []), ("two", 2, []), ("parts", 2, ["model.settings.shard=true"])):
         recipe = tmp_path / f"{name}.yaml"
         recipe.write_text(config.to_yaml(adapter(*settings, *more, output=name)))
-        command = [sys.executable, *start, "cli.py", "train", str(recipe), "--device", "cpu"]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
+        done = forked.run(["cli.py", "train", str(recipe), "--device", "cpu"], environment, processes=processes)
         assert done.returncode == 0, done.stderr[-3000:]
         state = torch.load(tmp_path / name / "resume" / "state.pt", weights_only=True)
         found.append([m["exp_avg"] for m in state["optimiser"]["state"].values()])

@@ -1,11 +1,10 @@
 """FSDP2 through accelerate on two gloo processes: the step is that of one process, and so is what is saved."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import forked
 import pytest
 import torch
 from accelerate.utils import DistributedType
@@ -71,11 +70,8 @@ def test_an_fsdp_step_equals_the_step_of_one_process(recipe, tiny_base, tokenize
     file, start = tmp_path / "two.yaml", tmp_path / "start.py"
     file.write_text(config.to_yaml(recipe(*own, *SETTINGS, base="smoke/motion_lm", output="two")))
     start.write_text(START)
-    several = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, *several, str(start), str(file)], env=environment, capture_output=True, text=True, timeout=900
-    )
+    done = forked.run([str(start), str(file)], environment, processes=2)
     assert done.returncode == 0, done.stderr[-3000:]
     for rank in range(2):
         assert f"rank {rank} holds 0.50, 2 layers" in done.stdout

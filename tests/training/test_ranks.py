@@ -3,10 +3,9 @@ that has other data or is gone."""
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 
@@ -30,12 +29,6 @@ def shards(toy_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def state_of(folder: str | Path) -> dict:
     return torch.load(Path(folder) / checkpoint.RESUME, weights_only=True)
-
-
-def launch(recipe: Path, processes: int, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    several = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    command = [sys.executable, *several, "cli.py", "train", str(recipe), "--device", "cpu"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
 
 
 @pytest.fixture
@@ -86,7 +79,7 @@ def test_one_two_and_three_processes_are_equal_on_shards(recipe, shards: Path, t
     for processes in (1, 2, 3):
         file = tmp_path / f"{processes}.yaml"
         file.write_text(config.to_yaml(recipe(*options, output=f"run{processes}")))
-        done = launch(file, processes, environment)
+        done = forked.run(["cli.py", "train", str(file), "--device", "cpu"], environment, processes=processes)
         assert done.returncode == 0, done.stderr[-3000:]
         assert f" {processes} process" in done.stdout
         found[processes] = state_of(tmp_path / f"run{processes}")["optimiser"]["state"]
@@ -112,10 +105,7 @@ def test_two_nodes_with_different_data_are_told_in_one_line(toy_data: Path, tmp_
         f"sys.argv = ['cli.py', 'train', 'smoke/recogniser', own, 'output={tmp_path}/run', '--device', 'cpu']\n"
         f"runpy.run_path({str(ROOT / 'cli.py')!r}, run_name='__main__')\n"
     )
-    several = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run(
-        [sys.executable, *several, str(start)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900
-    )
+    done = forked.run([str(start)], environment, processes=2)
     assert done.returncode != 0
     said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert any("process 1 (on " in line and "has another prepared set than process 0" in line for line in said), said
