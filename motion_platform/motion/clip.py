@@ -28,7 +28,8 @@ class Clip:
     stable identifier. captions: what the motion shows. info: provenance (source file, licence, unit), plain values.
     audio: the recording that sounds from the first frame on: a file, or samples in memory. events: name -> times (n,)
     in seconds from the first frame, in order ("beats", "bars"). rig: the character that the motion was put on, into
-    whose file a .glb or .vrm is written.
+    whose file a .glb or .vrm is written. words: (text, start, end) of what is said in the recording, in seconds from
+    the first frame.
     """
 
     joints: np.ndarray
@@ -41,6 +42,7 @@ class Clip:
     audio: Path | Audio | None = None
     events: Mapping[str, np.ndarray] = field(default_factory=dict)
     rig: Rig | None = None
+    words: tuple[tuple[str, float, float], ...] = ()
 
     def __post_init__(self) -> None:
         where = f"motion {self.name!r}"
@@ -63,6 +65,9 @@ class Clip:
         for name, times in self.events.items():
             if times.ndim != 1 or not np.isfinite(times).all() or (np.diff(times) < 0).any():
                 raise DataError(f"{where}: times of {name} must be finite, (n,) and in order")
+        for text, start, end in self.words:
+            if not (np.isfinite(start) and np.isfinite(end) and start <= end):
+                raise DataError(f"{where}: the word {text[:40]!r} lasts from {start:g} to {end:g} s, which is no time")
 
     def __len__(self) -> int:
         return len(self.joints)

@@ -1,4 +1,4 @@
-"""What is heard in a recording beside the motion: beats and bars."""
+"""What is heard in a recording beside the motion: beats and bars, or words."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ def events_of(run: Run, audio: Audio) -> dict[str, np.ndarray]:
     """{"beats", and "bars" where they are known}: what is heard in a recording, in seconds; none in silence.
 
     An encoder of the model that tracks beats is asked first, so that the marks are those that the conductor follows;
-    else librosa's tracker, which knows no bars. Speech has no beats: where the task reads words, {"words": when each of
-    them begins}, as far as they are known.
+    else librosa's tracker, which knows no bars. Speech has no beats: {} where the task reads words (:func:`words_of`).
     """
     for encoder in run.model.conditioning.encoders.values():
         track = getattr(encoder, "track", None)
@@ -27,8 +26,14 @@ def events_of(run: Run, audio: Audio) -> dict[str, np.ndarray]:
             found = track(audio)
             return {"beats": audible(found.times, audio), "bars": audible(found.bars, audio)}
     if "words" in run.task.reads.values():
-        return {"words": np.array([word.start for word in audio.words])} if audio.words else {}
+        return {}
     return {"beats": audible(librosa_beats.track(librosa_beats.onset_strength(mel.mel_of(audio))), audio)}
+
+
+def words_of(audio: Audio, seconds: float) -> tuple[tuple[str, float, float], ...]:
+    """(text, start, end) of the words that are said within ``seconds``, as far as they are known."""
+    said = [(word.text, float(word.start), float(min(word.end, seconds))) for word in audio.words]
+    return tuple(word for word in said if 0 <= word[1] < seconds)
 
 
 def audible(times: np.ndarray, audio: Audio) -> np.ndarray:

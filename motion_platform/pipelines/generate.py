@@ -15,7 +15,7 @@ from motion_platform.generators.diffusion.windows import seam_report
 from motion_platform.model.run import Run, load_run, why_not
 from motion_platform.motion.bodies import clips_of
 from motion_platform.motion.clip import Clip
-from motion_platform.pipelines.events import events_of
+from motion_platform.pipelines.events import events_of, words_of
 from motion_platform.pipelines.inputs import InputRow, check_values, read_row
 from motion_platform.pipelines.provenance import provenance
 from motion_platform.pipelines.texts import slots_of, sound_slots
@@ -164,16 +164,18 @@ def _dressed(run: Run, row: InputRow, clip: Clip, *, number: int, sample: int, s
 
 
 def _with_events(run: Run, rows: Sequence[InputRow], clips: list[Clip], samples: int) -> list[Clip]:
-    """The clips of recordings with the beats and bars that are heard in them."""
+    """The clips of recordings with the beats and bars that are heard in them, or the words that are said."""
     kept: dict[int, Mapping[str, Any]] = {}
     made = []
     for number, clip in enumerate(clips):
         heard = rows[number // samples].first("audio")
         if heard is not None:
-            audio, seconds = heard[1].value, heard[1].seconds
+            audio = heard[1].value
+            seconds = audio.seconds if heard[1].seconds is None else heard[1].seconds
             if id(audio) not in kept:
                 kept[id(audio)] = events_of(run, audio)
-            clip = clip.with_(events={name: times[times < seconds] for name, times in kept[id(audio)].items()})
+            events = {name: times[times < seconds] for name, times in kept[id(audio)].items()}
+            clip = clip.with_(events=events, words=words_of(audio, seconds))
         made.append(clip)
     return made
 

@@ -12,7 +12,8 @@ from motion_platform.motion.io import provenance, write_blender
 @dataclass(frozen=True)
 class Format:
     """label: what the page calls it. ending: of its files. layout: of endings that hold several things
-    (motion/io/layouts.py). character: whether somebody's character may be in it, or it has a body of its own."""
+    (motion/io/layouts.py). character: whether somebody's character may be in it, or it has a body of its own, of the
+    22 joints."""
 
     label: str
     ending: str

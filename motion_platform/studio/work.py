@@ -239,6 +239,7 @@ class Work:
         """
         from motion_platform.motion import files
         from motion_platform.motion.io import provenance, write_blender
+        from motion_platform.motion.retarget import on_22_joints
 
         form = FORMATS.get(name)
         if form is None and (other := FORMATS.get(name.removesuffix(".json"))) is not None and other.beside:
@@ -258,7 +259,10 @@ class Work:
         with self.writing:  # pictures are heavy: one at a time
             if not path.is_file() or (form.beside and not provenance.beside(path).is_file()):
                 clip = job.clips[number - 1]
-                clip = clip if character is None else clip.retarget(rig=character)
+                if not form.character:
+                    clip = on_22_joints(clip)
+                elif character is not None:
+                    clip = clip.retarget(rig=character)
                 (written,) = files.write(clip, path, view="3d", layout=form.layout)
                 assert written == path
         return path

@@ -37,6 +37,8 @@ def test_the_command_of_the_first_page_makes_a_body_with_fingers_and_sound(motio
     assert code == 0, err
     clip = io.load(out)
     assert len(clip.skeleton) == 52
+    assert " ".join(text for text, _, _ in clip.words) == said, "with their times, which the player shows"
+    assert 0 <= clip.words[0][1] < clip.words[3][1] < clip.words[3][2] <= clip.seconds + 1 / clip.fps
     assert clip.seconds == pytest.approx(2.25, abs=0.06)
     assert len(io.load(tmp_path / "talk.bvh").skeleton) == 52
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from motion_platform.core.schema import Audio
-from motion_platform.pipelines.events import audible
+from motion_platform.core.schema import Audio, Word
+from motion_platform.pipelines.events import audible, words_of
 
 RATE = 16_000
 
@@ -28,3 +28,9 @@ def test_a_rest_shorter_than_a_pause_keeps_its_beats_and_silence_has_none():
     assert audible(times, tones((9.0, 0.0))).size == 0
     assert audible(np.empty(0), tones((2.0, 0.5))).size == 0
     assert np.array_equal(audible(times, Audio(9.0)), times)
+
+
+def test_words_are_those_of_the_motion() -> None:
+    audio = Audio(9.0, words=(Word("one", 0.5, 0.9), Word("long", 1.5, 9.0), Word("late", 2.0, 2.2)))
+    assert words_of(audio, 2.0) == (("one", 0.5, 0.9), ("long", 1.5, 2.0))
+    assert words_of(Audio(9.0), 2.0) == ()

@@ -7,14 +7,18 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from motion_platform.core import weight_files
 from motion_platform.core.errors import WeightsError
 from motion_platform.motion import io as motion_io
+from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import html
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
@@ -107,6 +111,7 @@ def test_a_sentence_becomes_moving_bodies_to_compare_and_to_take_home(page: Any,
     assert "text_to_motion_small · sample 2 · seed 0 · 1.0 s" in one(page, "#stage").text
     assert "seen as" in one(page, ".numbers").text
     until(page, "motionPlayer.playing && motionPlayer.time > 0.1")
+    page.execute_script("motionPlayer.play(false)")
     assert not page.execute_script(NAMELESS)
 
     one(page, "#blind").click()
@@ -121,7 +126,7 @@ def test_a_sentence_becomes_moving_bodies_to_compare_and_to_take_home(page: Any,
     page.execute_script("for (const b of document.querySelectorAll('#zip-formats [value=glb]')) b.click()")
     assert one(page, "#zip").get_attribute("href").endswith(f"/api/jobs/{key}.zip?formats=bvh,npz")
     one(page, "#zips summary").click()
-    choices = [option.get_attribute("value") for option in page.find_elements("css selector", ".facts select option")]
+    choices = page.execute_script("return [...document.querySelectorAll('.facts option')].map((o) => o.value)")
     assert {"bvh", "glb", "mp4", "npz", "amass.npz", "joints.npy", "features.npy"} <= set(choices)
     one(page, ".facts select option[value='joints.npy']").click()
     assert until(page, "document.querySelector('.beside a')?.textContent").endswith("_1_joints.npy.json")
@@ -215,6 +220,45 @@ def test_a_timeline_is_written_moved_and_made(page: Any) -> None:
     until(page, f"studio.job.key !== '{before}' && {DONE}")
     asked = page.execute_script("return studio.job.asked")
     assert (asked["clip"], asked["text"], asked["frames"]) == (f"{before}/1", "a person bows", list(range(22)))
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_words_of_speech_stand_under_the_waveform(page: Any, walk: Path, tmp_path: Path, width: int) -> None:
+    """Three words a second are read on a phone; what is longer than its room is cut, and nothing of it is markup."""
+    soundfile.write(tmp_path / "talk.wav", np.zeros(12 * 8000), 8000)
+    nasty = "<img src=x onerror=hacked=1>" * 9
+    said = [(nasty if i == 8 else f"word{i}", i / 3, (i + 1) / 3) for i in range(30)]
+    read = motion_io.load(walk)
+    still = Clip(np.repeat(read.joints[:1], 240, 0), 20.0, read.skeleton)
+    data = html.page_data([still.with_(audio=tmp_path / "talk.wav", words=tuple(said))])
+    screen = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 640}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        page.execute_script("empty.hidden = true; motionPlayer.show(arguments[0]); motionPlayer.seek(3.1)", data)
+        until(page, "document.querySelector('#said .heard')?.textContent === 'word9'")
+        assert one(page, "#said p").get_attribute("textContent") == "".join(f"{text} " for text, _, _ in said)
+        assert not page.execute_script("return window.hacked")
+        assert not page.find_elements("css selector", "#said img")
+        assert "“word9”" in one(page, "#scrub").get_attribute("aria-valuetext")
+        assert "its words" in one(page, "#wave").get_attribute("aria-label")
+        boxes = page.execute_script(
+            """const strip = said.getBoundingClientRect(), [from, to] = motionPlayer.sound.span(3.1);
+            const at = (x) => from + (x - strip.left) / strip.width * (to - from);
+            return [...said.querySelectorAll('span')].map((e) => {
+              const {left, right} = e.getBoundingClientRect();
+              return [at(left), left, right, e.scrollWidth <= e.clientWidth];
+            })"""
+        )
+        assert [start for start, *_ in boxes] == pytest.approx([start for _, start, _ in said], abs=0.01)
+        assert [i for i, (*_, whole) in enumerate(boxes) if not whole] == [8], "all but one are read whole"
+        for row in (boxes[::2], boxes[1::2]):
+            assert all(before[2] <= after[1] for before, after in pairwise(row))
+        assert page.execute_script("return document.documentElement.scrollWidth") <= width
+        data["audio"]["words"] = []
+        page.execute_script("motionPlayer.show(arguments[0])", data)
+        assert not one(page, "#said").is_displayed()
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_what_can_be_done_with_a_file_comes_from_the_cards(page: Any) -> None:

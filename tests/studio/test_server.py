@@ -129,6 +129,13 @@ def test_a_motion_goes_home_as_other_programs_read_it(server, made: dict, form: 
     assert "has a body of its own" in json.loads(body)["error"]
 
 
+def test_any_body_goes_home_as_a_vrm_animation(server, made: dict, walk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = server.studio.jobs.all[made["key"]]
+    monkeypatch.setattr(job, "clips", [motion_io.load(walk)] * 2)  # as gestures are: not on the 22 joints
+    status, body = server.get(f"/api/jobs/{made['key']}/2.vrma")
+    assert (status, body[:4]) == (200, b"glTF"), body
+
+
 @pytest.mark.skipif(os.name == "nt", reason="starts a script by its first line")
 def test_fbx_is_offered_where_blender_is(server, made: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def formats() -> set[str]:

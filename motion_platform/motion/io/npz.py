@@ -20,7 +20,8 @@ FORMAT, VERSION = "motion_platform.clips", 1
 
 
 def write(clips: Clip | Sequence[Clip], path: str | Path, *, layout: str | None = None) -> Path | list[Path]:
-    """Write one motion or several to one .npz, with skeletons, captions, rotations, info and events (not recordings);
+    """Write one motion or several to one .npz, with skeletons, captions, rotations, info, events and words (not
+    recordings);
     :func:`read` gives them back bit for bit.
 
     layout: "clips" is that; "amass" writes parameters of SMPL instead (motion/io/write_smpl.py), one motion a
@@ -44,6 +45,7 @@ def write(clips: Clip | Sequence[Clip], path: str | Path, *, layout: str | None 
             {
                 "fps": float(clip.fps), "name": clip.name, "captions": list(clip.captions), "info": clip.info,
                 "events": {k: [float(t) for t in times] for k, times in clip.events.items()},
+                "words": [[str(text), float(start), float(end)] for text, start, end in clip.words],
                 "skeleton": {
                     "name": s.name, "joints": list(s.joints), "parents": [int(p) for p in s.parents], "dims": s.dims,
                     "parts": {k: list(v) for k, v in s.parts.items()}, "mirror": dict(s.mirror),
@@ -119,7 +121,8 @@ def _read_ours(path: Path, fps: float | None) -> list[Clip]:
             captions, info = tuple(str(c) for c in h["captions"]), dict(h["info"])
             rate = float(h["fps"]) if fps is None else fps
             events = {str(k): np.array(times, np.float64) for k, times in h.get("events", {}).items()}
-            clip = Clip(joints, rate, skeleton, rotations, str(h["name"]), captions, info, events=events)
+            words = tuple((str(text), float(start), float(end)) for text, start, end in h.get("words", []))
+            clip = Clip(joints, rate, skeleton, rotations, str(h["name"]), captions, info, events=events, words=words)
             if rotations is not None and not np.allclose(np.linalg.norm(rotations, axis=-1), 1, atol=1e-2):
                 raise DataError(f"{path}: rotations_{i}: a quaternion is not of length 1")
             clips.append(clip)

@@ -24,6 +24,7 @@ The page's data is JSON in ``<script id="motion-data">``::
         src, offset               the recording as data:audio/mpeg;base64,...; where in it the motions start, in seconds
         seconds, peaks            base64, uint8 (100 a second): the waveform under the player
         beats, bars               seconds from the start; every bar is one of the beats
+        words                     [text, start, end] of what is said, in seconds from the start
 """
 
 from __future__ import annotations
@@ -155,6 +156,9 @@ def _audio(clips: Sequence[Clip]) -> dict[str, Any] | None:
         "peaks": base64.b64encode(sound.peaks(heard.audio, seconds).tobytes()).decode("ascii"),
         "beats": sorted({*beats, *bars}),
         "bars": bars,
+        "words": [
+            [_tidy(text), round(a, 3), round(b, 3)] for text, a, b in heard.words if a < seconds and text.strip()
+        ],
     }
 
 

@@ -119,6 +119,7 @@ class Player {
     $("scrub").addEventListener("input", () => { this.play(false); this.seek(Number($("scrub").value)); });
     $("speed").addEventListener("change", () => this.hurry());
     this.grabWave($("wave"), () => this.sound.span(this.time));
+    this.grabWave($("said"), () => this.sound.span(this.time));
     this.grabWave($("overview"), () => [0, this.seconds]);
     new ResizeObserver(() => { this.dirty = true; }).observe($("music"));
     $("sound").addEventListener("click", () => { this.sound.on = !this.sound.on; $("sound").setAttribute("aria-pressed", String(this.sound.on)); this.sound.play(this.playing, this.time, this.speed); });
@@ -228,8 +229,8 @@ class Player {
     }
     if (this.sound) this.sound.draw(time, theme.music);
     $("scrub").value = time;
-    const first = this.motions[0], number = first ? `, frame ${this.frameOf(first)}` : "";
-    $("scrub").setAttribute("aria-valuetext", `${time.toFixed(2)} seconds${number}`);
+    const first = this.motions[0], number = first ? `, frame ${this.frameOf(first)}` : "", word = this.sound?.words[this.sound.wordAt(time)];
+    $("scrub").setAttribute("aria-valuetext", `${time.toFixed(2)} seconds${number}${word ? `, “${word[0]}”` : ""}`);
     $("clock").textContent = `${time.toFixed(2)} / ${this.seconds.toFixed(2)} s`;
     this.drawn = (this.drawn || 0) + 1;
   }

@@ -1,9 +1,10 @@
-// The music: heard, in time with the motion, and seen as a waveform with its beats.
+// The sound: heard, in time with the motion, and seen as a waveform with its beats or its words.
 
 const PEAKS_A_SECOND = 100, SHOWN = 12, WHOLE = 20;  // seconds around now; up to WHOLE, all of it is shown
+const WORD_ROOM = 110;  // pixels a second that words need to be read, three or four of them in two rows
 
 class Sound {
-  /** raw: {src, offset, seconds, peaks, beats, bars}; tell(message): says what a person should know. */
+  /** raw: {src, offset, seconds, peaks, beats, bars, words}; tell(message): says what a person should know. */
   constructor(raw, tell) {
     Object.assign(this, raw);
     this.tell = tell;
@@ -14,8 +15,20 @@ class Sound {
     this.element.preservesPitch = true;
     this.element.addEventListener("error", () => this.fail("this browser cannot play it"));
     $("music").hidden = false;
-    $("overview").hidden = this.seconds <= WHOLE;
+    $("said").hidden = !this.words.length;
+    $("wave").setAttribute("aria-label", `The sound around this moment, with its ${this.words.length ? "words" : "beats"}`);
+    // Spaces between them, so that a screen reader reads a text; text is never markup.
+    this.spans = this.words.map(([text]) => Object.assign(document.createElement("span"), { textContent: text, title: text, dir: "auto" }));
+    $("said").firstElementChild.replaceChildren(...this.spans.flatMap((span) => [span, " "]));
   }
+
+  /** Seconds that the large waveform shows: where somebody speaks, as many as there is room for words. */
+  get shown() { return this.words.length ? Math.max(2, $("wave").clientWidth / WORD_ROOM) : SHOWN; }
+
+  get whole() { return this.words.length ? this.shown : WHOLE; }
+
+  /** The number of the word that is said at a time, or -1. */
+  wordAt(time) { return this.words.findLastIndex(([, start, end]) => start <= time && time < end); }
 
   /** Whether the sound is the clock now: it runs, and the motion follows it. */
   get leads() { return this.on && !this.failed && !this.element.paused && !this.element.ended && this.element.readyState > 2; }
@@ -42,13 +55,15 @@ class Sound {
 
   /** The window of time that the large waveform shows: [from, to]. */
   span(now) {
-    if (this.seconds <= WHOLE) return [0, this.seconds];
-    const from = Math.min(Math.max(now - SHOWN / 2, 0), this.seconds - SHOWN);
-    return [from, from + SHOWN];
+    if (this.seconds <= this.whole) return [0, this.seconds];
+    const shown = this.shown, from = Math.min(Math.max(now - shown / 2, 0), this.seconds - shown);
+    return [from, from + shown];
   }
 
   draw(now, colours) {
     const [from, to] = this.span(now);
+    $("overview").hidden = this.seconds <= this.whole;
+    this.say(now, from, to);
     if (!$("overview").hidden) {
       const all = this.canvas("overview");
       this.wave(all, 0, this.seconds, now, colours, 1);
@@ -75,6 +90,18 @@ class Sound {
       near.fillText(String(this.bars.indexOf(t) + 1), (t - from) * scale + 4 * sharp, 11 * sharp);
     }
     this.mark(near, (now - from) * scale, 0, 1, colours.now, 2);
+  }
+
+  /** The words at their times, in two rows, so that each has room until the next but one. */
+  say(now, from, to) {
+    if (!this.words.length) return;
+    const scale = $("said").clientWidth / (to - from), ends = (i) => (this.words[i + 2]?.[1] ?? this.seconds) * scale;
+    if (scale !== this.scale) this.spans.forEach((span, i) => { const left = this.words[i][1] * scale; span.style.left = `${left}px`; span.style.maxWidth = `${Math.max(4, ends(i) - left - 2)}px`; });
+    this.scale = scale;
+    $("said").firstElementChild.style.transform = `translateX(${-from * scale}px)`;
+    const heard = this.wordAt(now);
+    if (heard !== this.heard) { this.spans[this.heard]?.classList.remove("heard"); this.spans[heard]?.classList.add("heard"); }
+    this.heard = heard;
   }
 
   within(times, from, to) { return times.filter((t) => t >= from && t <= to); }

@@ -150,15 +150,16 @@ def looped(clip: Clip) -> tuple[Clip, dict[str, float]]:
             step = turn.T @ ((turn @ step) * [0.0, 1.0, 0.0])
         track[-count:] += share[:, None] * step
     cut = _made(clip, local, offsets, tracks, clip.skeleton)
-    events = {name: times[(times >= start / clip.fps) & (times <= end / clip.fps)] - start / clip.fps
-              for name, times in clip.events.items()}  # fmt: skip
+    first, last = start / clip.fps, end / clip.fps
+    events = {name: times[(times >= first) & (times <= last)] - first for name, times in clip.events.items()}
+    words = tuple((text, a - first, min(b, last) - first) for text, a, b in clip.words if first <= a <= last)
     after = np.linalg.norm(np.diff(cut.joints[:2], axis=0)[0] - np.diff(cut.joints[-2:], axis=0)[0], axis=-1).mean()
     usual = np.linalg.norm(np.diff(cut.joints.astype(np.float64), n=2, axis=0), axis=-1).mean(-1)
     seam: dict[str, float] = {
         "start": start, "end": end, "seconds": (end - start) / clip.fps, "gap_metres": gap,
         "speed_ratio": float(after / max(usual.max(), 1e-9)),
     }  # fmt: skip
-    return cut.with_(events=events, info={**cut.info, "loop": seam}), seam
+    return cut.with_(events=events, words=words, info={**cut.info, "loop": seam}), seam
 
 
 def describe_loop(name: str, seam: Mapping[str, float]) -> str:

@@ -72,7 +72,7 @@ def onto(clip: Clip, rig: Rig, *, names: str | Path | Mapping[str, Any] | None =
     info |= {"rig": rig.path.name, "convention": convention}
     out = Clip(
         made.astype(np.float32), clip.fps, rig.skeleton, unroll(local).astype(np.float32), clip.name, clip.captions,
-        info, clip.audio, clip.events, rig,
+        info, clip.audio, clip.events, rig, clip.words,
     )  # fmt: skip
     info["fit"] = fit_report(source, out, rig, standing, scale)
     return out

@@ -24,6 +24,7 @@ def clip(seed: int = 0, frames: int = 6) -> Clip:
         random.normal(size=(frames, 3, 3)).astype(np.float32), 29.97, skeleton,
         unit(random.normal(size=(frames, 3, 4))), "é name", ("a walk", "歩く"),
         {"unit": "cm", "n": [1, 2.5]}, events={"beats": np.array([0.1, 1 / 3]), "bars": np.zeros(0)},
+        words=(("<b>é", 0.1, 1 / 3), ("歩く", 0.5, 0.5)),
     )  # fmt: skip
 
 
@@ -39,6 +40,7 @@ def test_ours_comes_back_bit_for_bit(tmp_path: Path) -> None:
             after.captions,
             after.info,
         )
+        assert before.words == after.words
         assert before.events.keys() == after.events.keys()
         assert all(np.array_equal(before.events[k], after.events[k]) for k in before.events)
         for field in ("name", "joints", "parents", "parts", "mirror", "dims"):

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from motion_platform.core.errors import OutputError, UsageError
+from motion_platform.core.errors import DataError, OutputError, UsageError
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import html
@@ -52,6 +52,21 @@ def test_text_cannot_run_or_leave_its_place(tmp_path: Path, walking: Callable[..
     data = re.search(r'<script type="application/json" id="motion-data">(.*?)</script>', page, re.S)
     assert data is not None
     assert json.loads(data[1])["motions"][0]["caption"] == NASTY
+
+
+def test_words_of_speech_stand_in_the_page_as_they_were_said(tmp_path: Path, walking: Callable[..., Clip]) -> None:
+    soundfile.write(tmp_path / "talk.wav", np.zeros(8000), 8000)
+    clip = walking(20, audio=tmp_path / "talk.wav")
+    said = (("one", 0.1, 0.3), (" ", 0.3, 0.4), (NASTY, 0.5, 0.5), ("late", 1.2, 1.4))
+    page = html.page_text([clip.with_(words=said)])
+    assert page.count("<script") == 2
+    assert "<img" not in page
+    data = re.search(r'<script type="application/json" id="motion-data">(.*?)</script>', page, re.S)
+    assert data is not None
+    assert json.loads(data[1])["audio"]["words"] == [["one", 0.1, 0.3], [NASTY, 0.5, 0.5]]
+    assert html.page_data([clip])["audio"]["words"] == []
+    with pytest.raises(DataError, match="which is no time"):
+        clip.with_(words=(("back", 0.5, 0.2),))
 
 
 def test_the_page_names_no_address(tmp_path: Path, walking: Callable[..., Clip]) -> None:

@@ -78,7 +78,12 @@ def test_a_loop_ends_as_it_starts(kind: str, request: pytest.FixtureRequest, tmp
     assert seam["speed_ratio"] < 1.5
     line = finish.describe_loop("walk", seam)
     assert f"{seam['seconds']:.2f} s" in line
-    moving, _ = finish.looped(clip)
+    times = np.arange(0, clip.seconds, 0.1)
+    words = tuple((f"{t:.1f}", float(t), float(t) + 9) for t in times)
+    moving, seam = finish.looped(clip.with_(events={"beats": times}, words=words))
+    assert [start for _, start, _ in moving.words] == pytest.approx(list(moving.events["beats"]))
+    assert moving.words[0][1] == pytest.approx(float(moving.words[0][0]) - seam["start"] / clip.fps)
+    assert moving.words[0][2] <= seam["seconds"] + 1e-9, "the loop's own times"
     assert np.linalg.norm((moving.joints[0] - moving.joints[-1])[1:, [0, 2]], axis=-1).min() > 1  # the path goes on
     assert np.abs((moving.joints[0] - moving.joints[-1])[:, 1]).max() < 1e-4
     with pytest.raises(UsageError, match="--loop"):
