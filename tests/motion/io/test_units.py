@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError, UnknownName
 from motion_platform.motion.io import units
@@ -102,3 +103,39 @@ def test_who_lies_or_hangs_is_announced() -> None:
 def test_an_elephant_is_shown_in_the_unit_that_fits_best(height: float, unit: str) -> None:
     assert units.find_unit(height, None, "x")[0] == unit
     assert "say --units" in str(units.size_note(height, unit))
+
+
+def tilted(degrees: float, lift: float = 0.0) -> np.ndarray:
+    """The standing pose turned forwards about the X axis, and raised along Z."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return STANDING @ np.array([[1, 0, 0], [0, c, s], [0, -s, c]]) + [0, 0, lift]
+
+
+def test_where_one_answer_ends_and_the_next_begins_is_where_it_was() -> None:
+    """Units over all heights, up axes over all tilts, of rest and frames, over heights above the floor and shares of
+    the frames: each answer as a number."""
+    heights = np.geomspace(0.05, 20000, 500)
+    found, said = [], []
+    for height in heights:
+        try:
+            found.append(list(units.UNITS).index(units.find_unit(height, None, "x")[0]))
+        except DataError:
+            found.append(-1)
+        said.append(units.size_note(height, "cm") is None)
+    axes = list(units.UPS)
+    up = np.array([
+        [axes.index(units.find_up(NAMES, tilted(rest), np.stack([tilted(frames, lift)] * 3), None, "x"))
+         for frames in range(0, 360, 9) for lift in (-0.6, -0.2, 0.1, 0.3, 0.8)]
+        for rest in (0, 20, 24, 28, 60, 66, 90, 180)
+    ])  # fmt: skip
+    shares = [np.stack([tilted(90, 0.1)] * n + [tilted(45)] * (20 - n)) for n in range(8, 17)]
+    most = [[axes.index(units.find_up(NAMES, tilted(rest), x, None, "x")) for x in shares] for rest in (0, 90)]
+    moving = [
+        axes.index(units.find_up(NAMES, STANDING, np.stack([tilted(90), tilted(90, hop), tilted(90)]), None, "x"))
+        for hop in np.arange(0.0, 1.2, 0.05)
+    ]
+    lies = [units.lies_note(NAMES, tilted(degrees)[None]) is None for degrees in range(0, 181, 2)]
+    clear = [axes.index(units.along(np.array([0.1, np.cos(a), np.sin(a)])) or "y") for a in np.arange(0, 6.3, 0.05)]
+    made = {"unit": found, "adult": said, "up": up, "most": most, "moving": moving, "lies": lies, "clear": clear}
+    check_stored("units", {name: np.array(values, np.int8) for name, values in made.items()}, atol=0)
+    assert units.body_height([0, 1.3], [-1, 0]) == pytest.approx(1.0)
