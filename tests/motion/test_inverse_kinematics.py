@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError
 from motion_platform.motion.inverse_kinematics import arc, matrix_to_quaternion, rotations_from_joints, swing
@@ -106,3 +107,15 @@ def test_degenerate_bodies_give_rotations_all_the_same() -> None:
     assert np.allclose(np.abs(local), [0, 0, 0, 1])
     with pytest.raises(DataError, match="needs"):
         rotations_from_joints(np.zeros((5, 3, 3)), line)
+
+
+@pytest.mark.parametrize("name", ["humanml3d", "kit", "humanml3d_hands"])
+def test_turns_that_positions_leave_open_are_chosen_as_they_were(name: str) -> None:
+    """How a bone is turned about itself, in bent limbs and straight ones, with lengths that breathe and still feet."""
+    skeleton = get_skeleton(name)
+    joints = smooth_motion(skeleton, 60, 0.5, seed=3)
+    joints[20:30] = joints[20:21]  # stands still
+    joints *= 1 + 0.02 * np.sin(np.arange(60) / 5)[:, None, None]
+    joints[40:, 1:] = joints[40:, :1] + joints[0, 1:] - joints[0, :1]
+    rotations, offsets = rotations_from_joints(joints, skeleton)[:2]
+    check_stored(f"turns_{name}", {"rotations": rotations[::6].astype(np.float32), "offsets": offsets}, atol=1e-4)
