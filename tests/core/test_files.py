@@ -1,8 +1,11 @@
 import errno
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -177,7 +180,8 @@ def test_what_a_dead_process_left_is_taken_away_and_what_a_living_one_writes_is_
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
     living = temporary_beside(tmp_path / "a.npz")
     mine = f"-{os.getpid():x}-"
-    assert mine in living.name
+    host = f"{zlib.crc32(socket.gethostname().encode()) % 65536:04x}"
+    assert f".{host}{mine}" in living.name
     left = tmp_path / living.name.replace(mine, f"-{int(dead.stdout):x}-")
     far = tmp_path / living.name.replace(living.name.split(".")[2].split("-")[0] + "-", "0000-")
     for place in (living, far):
@@ -188,7 +192,10 @@ def test_what_a_dead_process_left_is_taken_away_and_what_a_living_one_writes_is_
     stranger.write_text("")
     sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([living, far, stranger])
-    os.utime(far, (0, 0))
+    os.utime(far, (time.time() - 86_300,) * 2)  # another machine's is nobody's after a day
+    sweep(tmp_path)
+    assert far.exists()
+    os.utime(far, (time.time() - 86_500,) * 2)
     sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([living, stranger])
 
@@ -247,3 +254,78 @@ def test_what_can_be_made_again_lies_where_it_is_told(tmp_path: Path, monkeypatc
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("MOTION_CACHE")
     assert cache_folder() == tmp_path / ".cache" / "motion_platform"
+
+
+def said_to_disk(folder: Path, monkeypatch: pytest.MonkeyPatch, work) -> list[str]:
+    """What ``work`` brings to the disk and moves, in order: "NAME" and "NAME > NAME", temporary names as "new"."""
+    said: list[str] = []
+
+    def short(path: Path) -> str:
+        path = Path(path)
+        parts = ["new" if part.endswith(".tmp") or ".tmp." in part else part for part in path.relative_to(folder).parts]
+        return "/".join(parts) or "."
+
+    def move(source, target, real=os.replace):
+        said.append(f"{short(source)} > {short(target)}")
+        real(source, target)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "replace", move)
+        context.setattr(os, "rename", move)
+        context.setattr(os, "fsync", lambda number: said.append(short(Path(f"/proc/self/fd/{number}").resolve())))
+        work()
+    return said
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="says which file a number is of")
+def test_all_is_on_the_disk_before_it_is_moved_and_every_move_is_too(tmp_path: Path, monkeypatch) -> None:
+    """A machine that loses its power keeps what was said to be written: no file of zeros under a good name."""
+
+    def one() -> None:
+        with atomic_path(tmp_path / "a.txt") as temporary:
+            temporary.write_text("1")
+
+    assert said_to_disk(tmp_path, monkeypatch, one) == ["new", "new > a.txt", "."]
+    several = said_to_disk(tmp_path, monkeypatch, lambda: write_pair(tmp_path, 1))
+    commit = several.index("new > .head.json.commit")
+    assert sorted(several[:commit]) == ["new", "new/head.json", "new/sub", "new/sub/body.bin"]
+    assert several[commit + 1 : -2] == [
+        ".", ".head.json.commit/head.json > head.json", ".head.json.commit/sub/body.bin > sub/body.bin",
+    ]  # fmt: skip
+    assert sorted(several[-2:]) == [".", "sub"]
+
+    def whole(replace: bool) -> None:
+        with atomic_folder(tmp_path / ("set" if replace else "other"), replace=replace) as partial:
+            (partial / "a").write_text("1")
+
+    written = ["new", "new/a"]
+    found = said_to_disk(tmp_path, monkeypatch, lambda: whole(True))
+    assert (sorted(found[:2]), found[2:]) == (written, ["new > .set.commit", ".", ".set.commit > set", "."])
+    found = said_to_disk(tmp_path, monkeypatch, lambda: whole(False))
+    assert (sorted(found[:2]), found[2:]) == (written, ["new > other", "."])
+
+
+@pytest.mark.parametrize("busy", [0, 2, 3])
+def test_files_are_left_to_another_process_that_commits_three_times_first(
+    busy: int, tmp_path: Path, monkeypatch
+) -> None:
+    tries = []
+
+    def move(source, target, real=os.replace):
+        if str(target).endswith(".commit"):
+            tries.append(target)
+            if len(tries) <= busy:  # the other one was faster
+                Path(target).mkdir()
+                (Path(target) / "head.json").write_text("other")
+                raise OSError(errno.ENOTEMPTY, "not empty")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", move)
+    if busy == 3:
+        with pytest.raises(OutputError, match="another process writes it"):
+            write_pair(tmp_path, 1)
+        assert (tmp_path / "head.json").read_text() == "other"
+    else:
+        write_pair(tmp_path, 1)
+        assert pair(tmp_path) == ("1", 1, 1000)
+    assert len(tries) == min(busy + 1, 3)
