@@ -195,6 +195,12 @@ def test_what_a_recipe_leaves_out_is_what_it_was() -> None:
     assert {key: left_out[key] for key in train} == train
     keep = tasks.Keep(how="key_poses")
     assert (keep.part, keep.poses, keep.pose_frames) == (0.2, [3, 5], 4)
+    protocol = {"split": "test", "repeats": 1, "several_repeats": 5, "samples": None, "max_frames": 196}
+    assert tasks.Protocol().model_dump() == protocol | {"lengths": "true"}
+    slot = config.SlotRecipe(encoder="x")
+    assert (slot.dropout, slot.noise) == (0.1, 0.0)
+    validation = config.ValidationRecipe()
+    assert (validation.every, validation.samples) == (0, 64)
 
 
 def test_what_a_checkpoint_says_of_its_motion_is_allowed_up_to_its_borders() -> None:
@@ -207,3 +213,49 @@ def test_what_a_checkpoint_says_of_its_motion_is_allowed_up_to_its_borders() -> 
     for key in spec:
         with pytest.raises(ValueError, match=f"{key} is missing"):
             config.ModelFile._complete({other: value for other, value in spec.items() if other != key})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "key", "allowed", "refused"),
+    [
+        (config.SlotRecipe, "dropout", (0, 0.999), (-0.001, 1)),
+        (config.SlotRecipe, "noise", (0, 9), (-0.001,)),
+        (config.DataRecipe, "min_frames", (1,), (0,)),
+        (config.DataRecipe, "max_frames", (8,), (0,)),
+        (config.DataRecipe, "balance", (0, 2), (-0.001, 2.001)),
+        (config.DataRecipe, "captions_per_clip", (1, None), (0,)),
+        (config.DataRecipe, "wordings", (0, 1), (-0.001, 1.001)),
+        (config.DataRecipe, "buffer", (1,), (0,)),
+        (config.TrainRecipe, "steps", (1,), (0,)),
+        (config.TrainRecipe, "batch_size", (1,), (0,)),
+        (config.TrainRecipe, "gradient_accumulation", (1,), (0,)),
+        (config.TrainRecipe, "learning_rate", (1e-12,), (0,)),
+        (config.TrainRecipe, "warmup_steps", (0,), (-1,)),
+        (config.TrainRecipe, "weight_decay", (0,), (-0.001,)),
+        (config.TrainRecipe, "betas", ([0.5, 0.6],), ([0.5], [0.5, 0.6, 0.7])),
+        (config.TrainRecipe, "gradient_clip", (0,), (-0.001,)),
+        (config.TrainRecipe, "ema_decay", (0, 0.9999), (-0.001, 1)),
+        (config.TrainRecipe, "log_every", (1,), (0,)),
+        (config.TrainRecipe, "save_every", (1,), (0,)),
+        (config.TrainRecipe, "prefetch", (0,), (-1,)),
+        (config.ValidationRecipe, "every", (0,), (-1,)),
+        (config.ValidationRecipe, "samples", (1,), (0,)),
+        (tasks.Protocol, "repeats", (1, 1000), (0, 1001)),
+        (tasks.Protocol, "several_repeats", (1, 1000), (0, 1001)),
+        (tasks.Protocol, "samples", (1, None), (0,)),
+        (tasks.Protocol, "max_frames", (1, None), (0,)),
+    ],
+)
+def test_a_number_of_a_recipe_or_card_is_allowed_up_to_its_border(recipe, key, allowed, refused) -> None:
+    least = {config.SlotRecipe: {"encoder": "x"}, config.DataRecipe: {"name": "x"}, config.TrainRecipe: {"steps": 1}}
+    for value in allowed:
+        assert getattr(recipe(**{**least.get(recipe, {}), key: value}), key) == value
+    for value in refused:
+        with pytest.raises(ValueError, match=key):
+            recipe(**{**least.get(recipe, {}), key: value})
+
+
+def test_epochs_are_above_zero() -> None:
+    assert config.TrainRecipe(epochs=0.001).epochs == 0.001
+    with pytest.raises(ValueError, match="epochs"):
+        config.TrainRecipe(epochs=0)
