@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from motion_platform.core import cards, tasks
+from motion_platform.core import cards, config, tasks
 from motion_platform.core.errors import ConfigError, UnknownName, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,3 +108,19 @@ def test_what_a_task_keeps_is_allowed_up_to_its_borders() -> None:
             tasks.Keep(how="key_poses", **wrong)
     with pytest.raises(ValueError, match=r"part 0\.5 at both ends leaves nothing"):
         tasks.Keep(how="in_between", part=0.5)
+
+
+@pytest.mark.parametrize(
+    ("keep", "says"),
+    [
+        ({"how": "prefix", "parts": 0.2}, "keep.parts: unknown key 'parts'; did you mean 'part'?"),
+        ({"how": "prefx"}, "keep.how: got 'prefx'; did you mean 'prefix'?"),
+        ({}, "keep.how: is missing"),
+        ({"how": "prefix", "part": "x" * 80}, f"keep.part: got '{'x' * 76}...; input should be"),
+        ({"how": "prefix", "part": "x" * 78}, f"keep.part: got '{'x' * 78}'; input should be"),
+    ],
+)
+def test_a_mistake_in_a_table_that_may_be_left_out_is_named_too(keep: dict, says: str) -> None:
+    card = {"task": "a", "title": "b", "source": "c", "reads": {"text": "text"}, "writes": "motion", "data": "sample"}
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        config.check(tasks.Task, card | {"keep": keep}, "a.yaml")
