@@ -53,3 +53,24 @@ def test_everything_with_a_name_says_what_it_is_as_the_class_itself_does() -> No
                 value = getattr(registry.get(kind, name), attribute, None)
                 if value is None or isinstance(value, str):
                     assert descriptions.attribute(target, attribute) == value or value in ("motion",)
+
+
+def test_an_attribute_is_looked_for_six_classes_up_and_a_class_where_it_is_handed_on(
+    module: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "somebody_elses"
+    chain = ["class K0:\n    reads = 'text'\n"] + [f"class K{k}(K{k - 1}):\n    pass\n" for k in range(1, 8)]
+    (folder / "chain.py").write_text("".join(chain))
+    (folder / "sub").mkdir()
+    (folder / "sub" / "__init__.py").write_text(
+        "from somebody_elses.things import Thing as Renamed\nfrom . import things\n"
+        "from somebody_elses.sub import Loop\n"
+    )
+    (folder / "broken.py").write_text("class Thing(:\n")
+    assert descriptions.attribute("somebody_elses.chain:K5", "reads") == "text"
+    assert descriptions.attribute("somebody_elses.chain:K6", "reads") is None
+    assert descriptions.attribute("somebody_elses.sub:Renamed", "size") == 3
+    assert descriptions.summary("somebody_elses.sub:Loop") == descriptions.summary("somebody_elses.broken:Thing") == ""
+    assert descriptions.source_of("somebody_elses.sub") == folder / "sub" / "__init__.py"
+    assert descriptions.source_of("somebody_elses") == folder / "__init__.py"
+    assert descriptions.source_of("") is None
