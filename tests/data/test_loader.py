@@ -1,8 +1,11 @@
 """Batches: complete, repeatable, shared fairly, cropped and worded by seed, and fast enough."""
 
+import zlib
+
 import numpy as np
 import pytest
 import torch
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.data.loader import Collate, balanced, make_loader
@@ -379,3 +382,19 @@ def test_fewer_shards_than_lanes_make_fewer_lanes(sharded_folder, sample_dataset
 def test_evaluation_of_shards_counts_every_id_once_in_order(sharded_folder, sample_dataset, spec):
     found = [id for batch in of_shards(sharded_folder, spec, split="test", train=False) for id in batch.ids]
     assert found == sample_dataset.ids("test")
+
+
+def test_the_batches_of_a_run_are_what_they_were(sharded_folder, sample_dataset, spec):
+    """A run that is resumed by another version goes on with the batches that it had."""
+    kinds = {"plain": {}, "more": {"balance": 1.0, "by_length": True, "wordings": 0.5}, "two": {"batch_size": 2}}
+    runs = {
+        name: loader(sample_dataset, spec, **{"batch_size": 4, "max_frames": 40} | of) for name, of in kinds.items()
+    }
+    runs |= {"shards": of_shards(sharded_folder, spec), "few": of_shards(sharded_folder, spec, lanes=3, buffer=None)}
+    made = {}
+    for name, run in runs.items():
+        batch = run.batch(1)
+        made[f"{name} rows"] = np.concatenate([*run.plan(0), *run.plan(1)])
+        made[f"{name} motion"] = batch.motion.x.mean((1, 2)).numpy()
+        made[f"{name} words"] = np.array([zlib.crc32(str(batch.raw).encode())])
+    check_stored("batches", made, atol=1e-4)
