@@ -1,9 +1,13 @@
 import importlib
+import json
+import re
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bodies import person_bvh
@@ -73,3 +77,52 @@ def test_bad_paths_and_options_are_one_line(tmp_path: Path) -> None:
 def test_every_reader_and_writer_is_there(target: str) -> None:
     module, _, attribute = target.partition(":")
     assert callable(getattr(importlib.import_module(module), attribute))
+
+
+def test_files_hold_what_they_held(tmp_path: Path) -> None:
+    """Every word and every number that is written, of a body that stands, moves ahead and lifts an arm forwards."""
+    body = get_skeleton("humanml3d")
+    joints = np.zeros((4, 22, 3))
+    for parent, child in body.bones:
+        joints[:, child] = joints[:, parent] + np.round(np.asarray(body.offsets[child]), 2)
+    joints += [0, 1, 0]
+    joints[2:, :, 2] += 0.25
+    shoulder, elbow, wrist = (joints[3, body.index(f"right_{joint}")] for joint in ("shoulder", "elbow", "wrist"))
+    upper, lower = np.linalg.norm(elbow - shoulder), np.linalg.norm(wrist - elbow)
+    elbow[:] = shoulder + np.array([0.0, 0.0, upper])
+    wrist[:] = elbow + np.array([0.0, 0.0, lower])
+    moving = Clip(joints.astype(np.float32), 20, body, name="a", captions=("lifts an arm",))
+    made: dict[str, np.ndarray] = {}
+    io.save(moving, tmp_path / "a.bvh")
+    words = (tmp_path / "a.bvh").read_text().split()
+    numbers = [word for word in words if re.fullmatch(r"-?\d+(\.\d+)?", word)]
+    made["bvh numbers"] = np.array(numbers, np.float32)
+    made["bvh words"] = _checksum(" ".join(word for word in words if word not in numbers))
+    for name in ("a.glb", "a.vrma"):
+        io.save(moving, tmp_path / name)
+        data = (tmp_path / name).read_bytes()
+        size = int.from_bytes(data[12:16], "little")
+        leaves = list(_leaves(json.loads(data[20 : 20 + size])))
+        made[f"{name} numbers"] = np.array([leaf for leaf in leaves if not isinstance(leaf, str)], np.float32)
+        made[f"{name} words"] = _checksum("\n".join(leaf for leaf in leaves if isinstance(leaf, str)))
+        floats = np.frombuffer(data[28 + size : 28 + size + (len(data) - 28 - size) // 4 * 4], np.float32)
+        motion = floats[-600:] if name == "a.glb" else floats
+        made[f"{name} floats"] = np.where(np.isfinite(motion) & (np.abs(motion) < 100), motion, 0)
+    check_stored("files", made, atol=2e-3)
+
+
+def _checksum(text: str) -> np.ndarray:
+    return np.array([zlib.crc32(text.encode())], np.float64)
+
+
+def _leaves(value: object):
+    """Keys and values of a tree, in order."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield value
