@@ -46,7 +46,8 @@ def test_pictures_alone_are_of_a_view(tmp_path: Path, monkeypatch: pytest.Monkey
     one = clip()
     files.write(one, tmp_path / name, view="2d", one_body=True, unit="m")
     assert asked == (["2d"] if lifted else [])
-    assert written == [(["shown"] if lifted else [one], {"one_body": True, "unit": "m", "layout": None, "progress": None})]
+    options = {"one_body": True, "unit": "m", "layout": None, "progress": None}
+    assert written == [(["shown"] if lifted else [one], options)]
 
 
 def test_an_ending_that_nothing_writes_is_one_line(tmp_path: Path) -> None:
