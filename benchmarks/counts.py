@@ -289,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=("ruler", "made"))
     parser.add_argument("--data", help="prepared data folder (ruler)")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--half", choices=("development", "test_3"), default="development")
+    parser.add_argument("--half", choices=("development", "test_3", "test_4"), default="development")
     parser.add_argument("--model", default="text_to_motion_masked")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--out")
