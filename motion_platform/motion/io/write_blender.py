@@ -27,6 +27,9 @@ import sys, bpy
 source, target = sys.argv[-2:]
 bpy.ops.wm.read_factory_settings(use_empty=True)
 bpy.ops.import_scene.gltf(filepath=source)
+shapes = bpy.data.collections.get("glTF_not_exported")  # how its importer draws bones; no part of the motion
+for shape in list(shapes.objects) if shapes else []:
+    bpy.data.objects.remove(shape, do_unlink=True)
 if target.endswith(".fbx"):
     bpy.ops.export_scene.fbx(filepath=target, add_leaf_bones=False, bake_anim=True, bake_anim_use_all_actions=True,
                              path_mode="COPY", embed_textures=True)
