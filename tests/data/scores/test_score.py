@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError
 from motion_platform.data.scores import score
@@ -116,3 +117,69 @@ def test_what_is_no_midi_or_has_no_notes_is_one_line(tmp_path, content):
     with pytest.raises(DataError, match=r"a\.mid: (cannot be read as MIDI|has no notes)") as caught:
         score.read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_beats_of_every_meter_at_every_tempo_and_their_places_are_what_they_were(tmp_path):
+    """Where one pattern ends and the next begins; a set of made-up conductors can be made again."""
+    tempi = np.arange(11, 400, 7)
+    found = [[score.beats_a_bar(n, d, t) for t in tempi] for d in (1, 2, 4, 8, 16) for n in range(1, 16)]
+    meters = ((0, 4, 4), (8, 3, 4), (17, 6, 8), (23, 2, 2), (33, 5, 4))
+    read = score.read(
+        midi(tmp_path / "a.mid", meters, ((0, 100.0), (6, 176.0), (19, 47.0), (26, 90.0), (40, 168.0)), quarters=61)
+    )
+    made = {"beats": np.array(found, np.int8)}
+    for factor in (0.8, 1.0, 1.3):
+        beats = score.grid(read, factor)
+        made[f"grid {factor}"] = np.stack([beats.position, beats.index, beats.beats, beats.quarters])
+    cuts = [
+        score.excerpt(read, length, np.random.default_rng(k)).onset for k, length in enumerate((5.0, 9.0, 14.0, 20.0))
+    ]
+    made["excerpts"] = np.concatenate(cuts)
+    made["seconds"] = np.array([read.seconds, read.end])
+    check_stored("scores", made, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "allowed"),
+    [
+        ({"tempi": ((0, 4.0),)}, True),
+        ({"tempi": ((0, 3.99),)}, False),
+        ({"tempi": ((0, 1500.0),)}, True),
+        ({"tempi": ((0, 1501.0),)}, False),
+        ({"meters": ((0, 64, 64),)}, True),
+        ({"meters": ((0, 65, 64),)}, False),
+        ({"meters": ((0, 4, 128),)}, False),
+    ],
+)
+def test_tempi_and_meters_are_allowed_up_to_their_borders(tmp_path, changes, allowed):
+    path = midi(tmp_path / "a.mid", **changes, quarters=2)
+    if allowed:
+        assert len(score.read(path).onset) == 2
+    else:
+        with pytest.raises(DataError, match=r"allowed: 4 to 1500|at most 64 beats, of at least 1/64"):
+            score.read(path)
+
+
+def test_a_score_lasts_four_hours_at_most_and_has_eight_megabytes(tmp_path, monkeypatch):
+    def long(quarters, bpm):
+        made = mido.MidiFile(ticks_per_beat=1)
+        made.tracks.append(mido.MidiTrack())
+        made.tracks[0].append(mido.MetaMessage("set_tempo", tempo=round(60e6 / bpm)))
+        made.tracks[0].append(mido.Message("note_on", note=60, velocity=80))
+        made.tracks[0].append(mido.Message("note_off", note=60, time=quarters))
+        made.save(str(tmp_path / "a.mid"))
+        return score.read(tmp_path / "a.mid")
+
+    assert long(14_399, 120).end == 14_399
+    with pytest.raises(DataError, match="is 14400 quarter notes long; at most 14400"):
+        long(14_400, 120)
+    assert long(7200, 30).seconds == 14_400
+    with pytest.raises(DataError, match=r"lasts 4\.0 hours; at most 4"):
+        long(7201, 30)
+    assert score.LARGEST == 8 * 1024 * 1024
+    size = (tmp_path / "a.mid").stat().st_size
+    monkeypatch.setattr(score, "LARGEST", size)
+    assert long(9, 30).end == 9
+    monkeypatch.setattr(score, "LARGEST", size - 5)
+    with pytest.raises(DataError, match="MB of MIDI; at most"):
+        long(9, 30)
