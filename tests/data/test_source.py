@@ -9,7 +9,7 @@ import pytest
 from motion_platform.core.errors import DataError, OutputError
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.report import Report
-from motion_platform.data.source import WINDOW, Item, Words, convert_file
+from motion_platform.data.source import WINDOW, DataSource, Item, Words, check_failed, convert_file
 from motion_platform.data.sources.bandai_namco import BandaiNamco
 from motion_platform.motion import io, retarget
 from motion_platform.motion.reference_pose import starts_with_reference_pose
@@ -81,6 +81,35 @@ def test_a_part_of_a_file_starts_at_the_origin_on_the_floor(sample_root):
     assert np.linalg.norm(joints[-1, 0, [0, 2]]) == pytest.approx(expected, abs=1e-3)
     late = convert_file(item(path, start=5000), "humanml3d", False, None)
     assert "the part starts at 5000" in late.error
+
+
+@pytest.mark.parametrize(
+    ("frames", "repeats", "rows", "long"),
+    [(9, False, 0, False), (10, False, 1, False), (196, False, 1, False), (197, False, 1, True), (196, True, 1, False),
+     (197, True, 2, False), (9, True, 0, False)],
+)  # fmt: skip
+def test_clips_are_short_and_long_from_their_borders_on(sample_root, frames, repeats, rows, long):
+    path = sample_root / "bandai-namco" / "dataset-1_kick_normal_001.bvh"
+    result = convert_file(item(path, end=frames + 1, repeats=repeats), "humanml3d", False, None)
+    assert (len(result.rows), result.long, result.too_short) == (rows, long, rows == 0)
+    assert sum(len(row.features) for row in result.rows) == (frames if rows else 0)
+    with_copy = convert_file(item(path, end=frames + 1, repeats=repeats), "humanml3d", True, None)
+    assert [row.mirrored for row in with_copy.rows] == [False, True] * rows
+
+
+def test_a_fifth_of_the_clips_may_fail_and_small_sets_need_no_processes(monkeypatch):
+    report = Report("x", failed=[{"what": "a", "why": "b"}] * 20)
+    check_failed(report, 100, "nothing was written")
+    with pytest.raises(DataError, match="x: 20 of 99 clips failed, so nothing was written; the first: a: b"):
+        check_failed(report, 99, "nothing was written")
+    asked = []
+    monkeypatch.setattr(
+        "motion_platform.data.source.pooled", lambda work, of, processes, chunk: asked.append(processes) or []
+    )
+    monkeypatch.setattr("os.cpu_count", lambda: 40)
+    for count, workers in ((199, None), (200, None), (200, 3)):
+        list(DataSource._converted(BandaiNamco(), [None] * count, False, workers))
+    assert asked == [1, 16, 3]
 
 
 @pytest.fixture
