@@ -106,3 +106,24 @@ def test_what_is_no_babel_is_one_line(folder, tmp_path):
         babel.join(folder / "index.csv", {})
     with pytest.raises(DataError, match="copy HumanML3D"):
         babel.join(folder / "no.csv", {})
+
+
+@pytest.mark.parametrize(
+    ("subset", "seconds"),
+    [("Eyes_Japan_Dataset", 3.0), ("MPI_HDM05", 3.0), ("TotalCapture", 1.0), ("MPI_Limits", 1.0),
+     ("Transitions_mocap", 0.5)],
+)  # fmt: skip
+def test_humanml3d_cuts_the_beginning_of_some_subsets(subset, seconds):
+    """The lines "if 'Eyes_Japan_Dataset' in source_path: data = data[3 * fps:]" of its motion_representation."""
+    assert babel.CROPPED[subset] == seconds
+    assert (len(babel.CROPPED), babel.FPS) == (5, 20.0)
+
+
+def test_a_label_belongs_to_a_part_from_half_of_it_on():
+    for end, kept in ((2.0, 1), (1.99, 0)):  # half of a label of two seconds, of a long part
+        assert len(babel.within([babel.TimedLabel("walk", 1.0, 3.0)], -5.0, end)) == kept
+    for end, kept in ((1.5, 1), (1.49, 0)):  # half of a part of one second, of a long label
+        assert len(babel.within([babel.TimedLabel("walk", 1.0, 9.0)], end - 1.0, end)) == kept
+    (moved,) = babel.within([babel.TimedLabel("walk", 1.0, 3.0)], 0.5, 9.0)
+    assert (moved.start, moved.end) == (0.5, 2.5)
+    assert not babel.within([babel.TimedLabel("walk", 1.0, 1.0)], 1.0, 2.0)  # nothing is shared

@@ -61,7 +61,16 @@ def test_a_changed_number_in_meta_json_is_noticed(folder: Path) -> None:
         ({"dim": 10**9}, "does not hold the 67 numbers"),
         ({"statistics": {"mean": [0.0] * 67, "std": [-1.0] * 67}}, "a deviation negative"),
         ({"statistics": {"mean": [0.0], "std": [1.0]}}, "does not hold the 67 numbers"),
+        ({"statistics": {"mean": [0.0] * 67, "std": [0.0] * 66 + [-1e-9]}}, "a deviation negative"),
         ({"streams": {"mel": [20.0]}}, r"streams\.mel: got"),
+        ({"streams": {"mel": [20.0, 1, 1]}}, r"streams\.mel: got"),
+        ({"streams": {"mel": [0, 1]}}, r"streams\.mel: got"),
+        ({"streams": {"mel": [1e6, 1]}}, r"streams\.mel: got"),
+        ({"streams": {"mel": [1.0, 0]}}, r"streams\.mel: got"),
+        ({"streams": {"mel": [1.0, 1e6]}}, r"streams\.mel: got"),
+        ({"streams": {"mel": [1.0, 1.5]}}, r"streams\.mel: got"),
+        ({"streams": {"mel": [999_999.0, 1]}}, "does not hold the columns"),
+        ({"streams": {"mel": [0.1, 999_999]}}, "does not hold the columns"),
         ({"streams": {"mel": [20.0, 128]}}, "does not hold the columns"),
         ({"name": 3}, "name: input should be a valid string"),
     ],
@@ -120,3 +129,9 @@ def test_a_folder_of_an_older_version_is_read_without_checksums(folder: Path) ->
     del meta["files"], meta["sha256"]
     (folder / "meta.json").write_text(json.dumps(meta))
     assert PreparedDataset.open(folder).ids() == [f"clip {k}" for k in range(4)]
+
+
+def test_a_column_that_never_moves_has_a_deviation_of_zero(folder: Path) -> None:
+    whole = json.loads((folder / "meta.json").read_text()) | {"statistics": {"mean": [0.0] * 67, "std": [0.0] * 67}}
+    (folder / "meta.json").write_text(json.dumps(whole | {"sha256": digest(whole)}))
+    assert len(PreparedDataset.open(folder)) == 4

@@ -24,3 +24,10 @@ def test_stratified_does_not_depend_on_order_or_on_other_strata():
     again = stratified(dict(reversed(list(groups.items()))) | {f"b{k}": "b" for k in range(70)})
     assert all(again[g] == s for g, s in first.items())
     assert stratified(groups, seed="another") != first
+
+
+def test_shares_are_rounded_for_every_size_of_a_stratum():
+    for count in range(1, 60):
+        found = Counter(stratified({f"g{k}": "x" for k in range(count)}).values())
+        test, val = (round(0.15 * count), round(0.05 * count)) if count >= 4 else (0, 0)
+        assert (found["test"], found["val"]) == (test, val), count

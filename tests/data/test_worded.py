@@ -70,3 +70,11 @@ def test_rare_labels_have_more_wordings_and_kinds_count_together(sample_dataset)
 def test_a_set_without_worded_labels_is_refused(sample_dataset):
     with pytest.raises(DataError, match=r"data\.wordings: data set .* has no label that is worded"):
         Worded(sample_dataset, [], 0.5)
+
+
+def test_eighty_sentences_of_a_kind_are_shared_by_its_clips(sample_dataset, monkeypatch):
+    rows = list(sample_dataset.indices("train"))
+    row = next(row for row in rows if names_of(sample_dataset.labels(row).get("content", "")))
+    monkeypatch.setattr("motion_platform.data.worded.sentences_of", lambda labels, id, count: [""] * count)
+    for clips, sentences in ((1, 24), (3, 24), (4, 20), (5, 16), (40, 2), (80, 1), (81, 1), (200, 1)):
+        assert len(Worded(sample_dataset, [row] * clips, 0.5).texts(row)) == sentences

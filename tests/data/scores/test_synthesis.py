@@ -137,3 +137,38 @@ def test_a_room_and_a_microphone_sound_as_they_did():
         heard = synthesis._microphone(room, random)
         found |= {f"{seed} room": room[::97].round(6), f"{seed} heard": heard[::97].round(6)}
     check_stored("sound", found, atol=2e-5)
+
+
+def test_what_is_given_to_the_player_is_the_performance_in_milliseconds(played):
+    """Read back with mido: no reverberation, programs first, ends before starts, notes of 15 ms at least."""
+    import io
+
+    import mido
+
+    score = replace(played[0], programs=(40, 0), drums=(False, True))
+    performance = replace(
+        played[1], onset=np.array([-0.1, 0.5, 1.0, 1.5]), duration=np.array([0.2, 0.004, 0.5, 0.3]),
+        pitch=np.array([126, 2, 60, 36]), velocity=np.array([90, 80, 70, 60]), part=np.array([0, 0, 0, 1]),
+    )  # fmt: skip
+    made = mido.MidiFile(file=io.BytesIO(synthesis._midi(score, performance, (40, 0), 4)))
+    assert (made.ticks_per_beat, made.type) == (1000, 0)
+    (track,) = made.tracks
+    now, said = 0, []
+    for message in track:
+        now += message.time
+        said.append((now, message.type, *message.bytes()[:3]))
+    assert said[0][:2] == (0, "set_tempo")
+    assert track[0].tempo == 1_000_000
+    control = [(0, "control_change", 0xB0 | channel, number, 0) for channel in (0, 9) for number in (91, 93)]
+    assert [entry for entry in said if entry[1] == "control_change"] == control
+    assert [entry for entry in said if entry[1] == "program_change"] == [
+        (0, "program_change", 0xC0, 40),
+        (0, "program_change", 0xC9, 0),
+    ]
+    notes = [(at, kind, *rest) for at, kind, *rest in said if kind.startswith("note")]
+    assert notes == [
+        (0, "note_on", 0x90, 127, 90), (100, "note_off", 0x80, 127, 0), (500, "note_on", 0x90, 6, 80),
+        (515, "note_off", 0x80, 6, 0), (1000, "note_on", 0x90, 64, 70), (1500, "note_off", 0x80, 64, 0),
+        (1500, "note_on", 0x99, 36, 60), (1800, "note_off", 0x89, 36, 0),
+    ]  # fmt: skip
+    assert said[-1][:2] == (2800, "end_of_track")

@@ -151,14 +151,19 @@ def test_a_file_that_is_no_midi_is_reported_and_does_not_end_the_run(source, tmp
     ("settings", "message"),
     [
         ({"renditions": 0}, "renditions must be 1 or more"),
-        ({"window": 3}, "window: got 3 s; allowed: 10 or more"),
-        ({"longest": 3}, "longest: got 3 s; allowed: 10 or more"),
+        ({"held_out_renditions": 0}, "renditions must be 1 or more"),
+        ({"window": 9.9}, r"window: got 9\.9 s; allowed: 10 or more"),
+        ({"longest": 9.9}, r"longest: got 9\.9 s; allowed: 10 or more"),
         ({"soundfont": []}, "soundfont: got none; give SF2 files or TimGM6mb"),
     ],
 )
 def test_settings_that_make_nothing_are_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
         ConductorScores(**settings)
+    least = ConductorScores(renditions=1, held_out_renditions=1, window=10, longest=10)
+    assert (least.renditions, least.held_out_renditions, least.window, least.longest) == (1, 1, 10, 10)
+    usual = ConductorScores()
+    assert (usual.renditions, usual.held_out_renditions, usual.window, usual.longest, usual.seed) == (3, 1, 60, None, 0)
 
 
 def test_a_frame_that_rounding_leaves_out_is_made_up_and_no_more():

@@ -182,3 +182,16 @@ def test_the_published_tokens_of_captions_reach_their_metric(official, tmp_path)
     assert right["caption_tokens_bleu_1"] == pytest.approx(1, abs=1e-6)
     for wrong in ("a dog barks", "", "walk person a walk person a"):
         assert CaptionTokens().state([wrong] * len(said), batch).compute()["caption_tokens_bleu_4"] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("frames", "largest", "fate"),
+    [(39, 1, "left out"), (40, 1e4, "kept"), (199, -1e4, "kept"), (200, 1, "left out"), (40, -1.001e4, "failed")],
+)
+def test_clips_have_40_to_199_frames_and_numbers_up_to_ten_thousand(official, tmp_path, frames, largest, fate):
+    x = np.zeros((frames, 263), np.float32)
+    x[3, 3] = largest
+    np.save(official / "new_joint_vecs" / "000002.npy", x)
+    report = HumanML3DFolder().prepare(official, tmp_path / "out")
+    assert ("000002" in PreparedDataset.open(tmp_path / "out").ids()) == (fate == "kept")
+    assert [entry["what"] for entry in report.failed] == (["000002"] if fate == "failed" else [])

@@ -87,3 +87,12 @@ def test_bad_folders_are_one_line(tmp_path):
     assert "at least" in SpeechGestures().convert(next(i for k, i in items.items() if "short" in k), False).error
     with pytest.raises(ConfigError, match="renditions"):
         SpeechGestures(renditions=0)
+
+
+def test_there_is_one_rendition_at_least():
+    least, usual = SpeechGestures(renditions=1, held_out_renditions=1), SpeechGestures()
+    assert (least.renditions, least.held_out_renditions) == (1, 1)
+    assert (usual.renditions, usual.held_out_renditions, usual.seed) == (3, 1, 0)
+    for settings in ({"renditions": 0}, {"held_out_renditions": 0}):
+        with pytest.raises(ConfigError, match="renditions must be 1 or more"):
+            SpeechGestures(**settings)
