@@ -174,7 +174,7 @@ def read_cell(text: str, column: str, where: str) -> Any:
     return value
 
 
-def arrow_schema(streams: Iterable[str], events: bool, words: bool = False, tokens: bool = False) -> Any:
+def arrow_schema(streams: Iterable[str], events: bool, words: bool, tokens: bool) -> Any:
     """Arrow columns of a row; large_binary has 64-bit offsets."""
     import pyarrow as pa
 

@@ -176,10 +176,15 @@ def test_a_score_lasts_four_hours_at_most_and_has_eight_megabytes(tmp_path, monk
     assert long(7200, 30).seconds == 14_400
     with pytest.raises(DataError, match=r"lasts 4\.0 hours; at most 4"):
         long(7201, 30)
+    with pytest.raises(DataError, match=r"is .* quarter notes long"):
+        long(2**53 - 1, 30)
+    with pytest.raises(DataError, match="a note lies beyond any end"):
+        long(2**53 + 1, 30)  # its place is no number of quarters any more
     assert score.LARGEST == 8 * 1024 * 1024
+    long(9, 30)
     size = (tmp_path / "a.mid").stat().st_size
     monkeypatch.setattr(score, "LARGEST", size)
     assert long(9, 30).end == 9
-    monkeypatch.setattr(score, "LARGEST", size - 5)
+    monkeypatch.setattr(score, "LARGEST", size - 1)
     with pytest.raises(DataError, match="MB of MIDI; at most"):
         long(9, 30)
