@@ -9,7 +9,7 @@ compounds, the share taken apart into as many actions as a person names, each wi
 numbers, the share with the seconds or the amount and unit that stand there; negations, the share whose prompt says
 what is wanted and not what is denied, by letter; with ``--make`` the compounds are made and the shipped recogniser
 must see each part in its span (it knows the kinds of Bandai-Namco alone, so bows, kicks and punches may be seen by
-the rulers of benchmarks/counts.py); unknown and known, the share announced as unknown (false alarms for the known
+the rulers of motion/counting.py); unknown and known, the share announced as unknown (false alarms for the known
 ones), and the area under the ROC curve of the familiarity, languages counted as -1. "nearest caption" is the cosine
 to the nearest known sentence alone, with the threshold 0.55 that was measured before. Targets: compounds and
 negations 90 %, numbers 80 %, announced 85 % at 3 % false alarms at most.
@@ -27,11 +27,11 @@ import numpy as np
 import yaml
 
 from benchmarks.common import concluded, table
-from benchmarks.counts import RULERS
 from motion_platform.core import weight_files
 from motion_platform.core.plan import Plan
 from motion_platform.encoders.sentence import SentenceEncoder
 from motion_platform.model.knowledge import Answer, read_known, vectors_of
+from motion_platform.motion.counting import RULERS
 from motion_platform.planners.rules import Rules
 
 VERBS = {
@@ -45,7 +45,7 @@ VERBS = {
 }
 """Label of a part -> verbs that name it; of other labels the verb is their first word."""
 COUNTED = {"bow": "bows", "kick": "kicks", "punch": "punches"}
-"""Labels that other sets than the recogniser's show in their own way -> their ruler (benchmarks/counts.py)."""
+"""Labels that other sets than the recogniser's show in their own way -> their ruler (motion/counting.py)."""
 BORDER_SECONDS = 0.5
 
 

@@ -9,7 +9,7 @@ from motion_platform.core.plan import LONGEST_SECONDS, SHORTEST_SECONDS, Segment
 SPEEDS = {"run": 2.86, "jog": 2.86, "sprint": 3.6, "dash": 3.6, "walk": 1.01}
 """m/s of the default model's motions of such a verb (motion_platform/weights/text_to_motion_masked/README.md)."""
 STEPS = {"run": 2.6, "jog": 2.6, "sprint": 3.2, "dash": 3.2, "walk": 1.5}
-"""Steps a second, as benchmarks/counts.py counts them in the default model's motions."""
+"""Steps a second, as motion/counting.py counts them in the default model's motions."""
 PERIODS = {"wave": (1.0, 0.8), "kick": (1.1, 0.6), "clap": (0.0, 0.5)}
 """What is done again and again in one motion: seconds before the first time, and for each; of all else a motion is one
 time."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from motion_platform.core.errors import UsageError
@@ -17,6 +18,7 @@ from motion_platform.pipelines import generate, timeline
 from motion_platform.pipelines import low_texts as low_texts_of
 from motion_platform.pipelines.amounts import seconds_of_amount
 from motion_platform.pipelines.familiarity import check_known, known_of_run, with_answers
+from motion_platform.pipelines.measured import Amount, amount_of, nearest
 from motion_platform.pipelines.planner_names import NONE, check_planner, planner_of
 from motion_platform.pipelines.texts import Line, check_text
 from motion_platform.pipelines.wording import in_models_words, repeated, with_doubts
@@ -122,9 +124,9 @@ def make(
 
     plan: the planner, or "none": every sentence is given to the model as it is. A sentence with low-level text is one
     plan already, and one that is ``@`` and a planner's name is made of the sentence (``low_texts``). say: takes a line
-    for each sentence that is not given to the model as it is, or whose low-level text was made. A sentence of one plain
-    action gives the same motion with any planner. strict: what the model does not know is an error, and not a line.
-    Errors: UsageError.
+    for each sentence that is not given to the model as it is, whose low-level text was made, or whose motion does not
+    show its number (``measured``). A sentence of one plain action gives the same motion with any planner. strict: what
+    the model does not know is an error, and not a line. Errors: UsageError.
     """
     if low_texts_of.asks_planner(low_texts):
         return low_texts_of.make(
@@ -155,50 +157,77 @@ def make(
     for length in lengths:
         if length is not None:
             generate.frames_of(length, run.model.spec.fps)  # refuses 0 before a plan takes it for no length
-    whole, words = [], list(texts)
+    work = _Work(run, list(plans), list(texts), list(lengths), seed, sampling, progress)
     for k, found in enumerate(plans):
-        if found is None:
-            continue
-        if found.compound and not timeline.composes(run):
-            if plan != DEFAULT:
-                timeline.check_composes(run)
-            _tell(say, f"{found.sentence!r} is kept whole: {run.model.card.name} makes one action at a time")
+        if found is not None:
+            work.prepare(k, found, plan, say)
+    made = work.all(samples)
+    for k, found in enumerate(plans):
+        amount = _amount_of(planner, found)
+        if amount is not None:
+            made[k] = nearest(made[k], amount, partial(work.draw, k), say)
+    flat = [with_answers(run, clip, unknown[k]) for k in range(len(texts)) for clip in made[k]]
+    return [clip.with_(name=f"motion_{number:03d}") for number, clip in enumerate(flat, 1)]
+
+
+@dataclass
+class _Work:
+    """What is made of each text: a plan of several actions whole, any other text in its words and its length."""
+
+    run: Run
+    plans: list[Plan | None]
+    words: list[str | None]
+    lengths: list[float | None]
+    seed: int
+    sampling: Sampling | None
+    progress: Callable[[str, int, int], None] | None
+    whole: set[int] = field(default_factory=set)
+
+    def prepare(self, k: int, found: Plan, planner: str, say: Callable[[str], None] | None) -> None:
+        """Settle how the text of a plan is made, and say it."""
+        if found.compound and not timeline.composes(self.run):
+            if planner != DEFAULT:
+                timeline.check_composes(self.run)
+            _tell(say, f"{found.sentence!r} is kept whole: {self.run.model.card.name} makes one action at a time")
         elif found.compound:
-            whole.append(k)
-            plans[k] = with_times = timeline.timed(run, found, lengths[k])
+            self.whole.add(k)
+            self.plans[k] = with_times = timeline.timed(self.run, found, self.lengths[k])
             _tell(say, line_of(with_times))
         else:
             segment = found.segments[0]
-            words[k] = segment.text
-            if lengths[k] is None:
-                lengths[k] = segment.seconds or _seconds_of(run, segment)
-            _tell(say, line_of(replace(found, segments=(replace(segment, seconds=lengths[k]),))))
-    made: list[list[Clip]] = [[] for _ in texts]
-    for seconds_known in (False, True):  # those of a known length and those that last as they like
-        rows = [k for k in range(len(texts)) if k not in whole and (lengths[k] is not None) == seconds_known]
-        if rows:
-            clips = generate.generate_texts(
-                run,
-                [words[k] for k in rows],
-                seconds=[lengths[k] for k in rows] if seconds_known else (),
-                samples=samples,
-                seed=seed,
-                sampling=sampling,
-                progress=progress,
-            )
-            for place, k in enumerate(rows):
-                made[k] = [_with_sentence(c, plans[k]) for c in clips[place * samples : (place + 1) * samples]]
-    for k in whole:
-        made[k] = timeline.make(
-            run,
-            [kept for kept in (plans[k],) if kept],
-            samples=samples,
-            seed=seed,
-            sampling=sampling,
-            progress=progress,
+            self.words[k] = segment.text
+            if self.lengths[k] is None:
+                self.lengths[k] = segment.seconds or _seconds_of(self.run, segment)
+            _tell(say, line_of(replace(found, segments=(replace(segment, seconds=self.lengths[k]),))))
+
+    def all(self, samples: int) -> list[list[Clip]]:
+        """The motions of each text; those of a known length together, and those that last as they like."""
+        made = {k: self.draw(k, samples) for k in sorted(self.whole)}
+        for known in (False, True):
+            rows = [k for k, length in enumerate(self.lengths) if k not in self.whole and (length is not None) == known]
+            made |= dict(zip(rows, self._plain(rows, samples) if rows else [], strict=True))
+        return [made[k] for k in range(len(self.plans))]
+
+    def draw(self, k: int, count: int) -> list[Clip]:
+        """``count`` motions of one text; the first of them whatever ``count`` is."""
+        found = self.plans[k]
+        if k not in self.whole or found is None:
+            return self._plain([k], count)[0]
+        return timeline.make(
+            self.run, [found], samples=count, seed=self.seed, sampling=self.sampling, progress=self.progress
         )
-    flat = [with_answers(run, clip, unknown[k]) for k, clips in enumerate(made) for clip in clips]
-    return [clip.with_(name=f"motion_{number:03d}") for number, clip in enumerate(flat, 1)]
+
+    def _plain(self, rows: Sequence[int], count: int) -> list[list[Clip]]:
+        clips = generate.generate_texts(
+            self.run,
+            [self.words[k] for k in rows],
+            seconds=[length for k in rows if (length := self.lengths[k]) is not None],
+            samples=count,
+            seed=self.seed,
+            sampling=self.sampling,
+            progress=self.progress,
+        )
+        return [[_with_sentence(c, self.plans[k]) for c in clips[i * count :][:count]] for i, k in enumerate(rows)]
 
 
 def readable(
@@ -241,6 +270,13 @@ def _seconds_of(run: Run, segment: Segment) -> float | None:
     natural = run.model.natural_lengths({run.task.texts()[0]: [segment.text]})
     usual = timeline.UNKNOWN_SECONDS if natural is None else natural[0] / run.model.spec.fps
     return seconds_of_amount(segment, usual)
+
+
+def _amount_of(planner: Planner | None, plan: Plan | None) -> Amount | None:
+    """What can be measured of a plan, by its sentence: in the plan "bows twice" may be two bows already."""
+    if plan is None or planner is None or plan.builder != DEFAULT:
+        return None
+    return amount_of(planner.plan([plan.sentence])[0])
 
 
 def _with_sentence(clip: Clip, plan: Plan | None) -> Clip:
