@@ -60,7 +60,7 @@ def write(clips: Sequence[Clip] | Clip, path: str | Path, *, one_body: bool = Fa
     return Path(path)
 
 
-def glb_bytes(clips: Sequence[Clip], one_body: bool = False) -> bytes:
+def glb_bytes(clips: Sequence[Clip], one_body: bool) -> bytes:
     """The whole file."""
     import pygltflib as gl
 

@@ -184,3 +184,25 @@ def test_broken_skeletons_are_refused(tmp_path: Path, change: object, message: s
     with pytest.raises(DataError, match=message) as caught:
         amc.read(write(tmp_path, amc_text(motion()), change(asf_text())))  # type: ignore[operator]
     assert "\n" not in str(caught.value)
+
+
+def test_where_a_skeleton_stands_and_faces_is_where_its_motion_starts_from(tmp_path: Path) -> None:
+    frames = motion()
+    plain = amc.read(write(tmp_path, amc_text(frames)))
+    bones = asf_text().splitlines()
+    kept = bones[: bones.index(":root")] + [":root", *bones[bones.index(":bonedata") :]]
+    left_out = amc.read(write(tmp_path, amc_text(frames), "\n".join(kept)))
+    np.testing.assert_array_equal(left_out.joints, plain.joints)
+    for frame in frames:
+        frame["root"][3:] = 0
+    still = amc.read(write(tmp_path, amc_text(frames)))
+    moved = asf_text().replace("position 0 0 0", "position 1 2 3").replace("orientation 0 0 0", "orientation 20 30 40")
+    clip = amc.read(write(tmp_path, amc_text(frames), moved))
+    np.testing.assert_allclose(clip.joints[:, 0], still.joints[:, 0] + np.array([1, 2, 3]) * SCALE, atol=2e-5)
+    turn = Rotation.from_euler("xyz", [20, 30, 40], degrees=True)
+    wanted = turn.apply((still.joints - still.joints[:, :1]).reshape(-1, 3)).reshape(still.joints.shape)
+    np.testing.assert_allclose(clip.joints - clip.joints[:, :1], wanted, atol=2e-5)
+    other = amc.read(write(tmp_path, amc_text(frames), moved.replace("   axis XYZ", "   axis ZYX")))
+    turn = Rotation.from_euler("zyx", [20, 30, 40], degrees=True)
+    wanted = turn.apply((still.joints - still.joints[:, :1]).reshape(-1, 3)).reshape(still.joints.shape)
+    np.testing.assert_allclose(other.joints - other.joints[:, :1], wanted, atol=2e-5)
