@@ -190,7 +190,7 @@ def test_where_a_skeleton_stands_and_faces_is_where_its_motion_starts_from(tmp_p
     frames = motion()
     plain = amc.read(write(tmp_path, amc_text(frames)))
     bones = asf_text().splitlines()
-    kept = bones[: bones.index(":root")] + [":root", *bones[bones.index(":bonedata") :]]
+    kept = [*bones[: bones.index(":root")], ":root", *bones[bones.index(":bonedata") :]]
     left_out = amc.read(write(tmp_path, amc_text(frames), "\n".join(kept)))
     np.testing.assert_array_equal(left_out.joints, plain.joints)
     for frame in frames:
