@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError, UnknownName
+from motion_platform.motion.inverse_kinematics import rest_directions
+from motion_platform.motion.io.smpl import _t_pose
+from motion_platform.motion.representations.beat_matrices import _offset
+from motion_platform.motion.rigs.pose import stance_directions
 from motion_platform.motion.skeleton import Skeleton, get_skeleton, skeleton_names
 
 JOINTS = {"beat": 75, "humanml3d": 22, "humanml3d_hands": 52, "kit": 21, "coco_upper": 13, "conductor": 22, "zeggs": 75}
@@ -91,3 +96,15 @@ def test_mistakes_are_named():
         Skeleton("two", ("a", "b"), (-1, 0), offsets=np.zeros((3, 3)))
     with pytest.raises(DataError, match="after its parent"):
         Skeleton("two", ("a", "b"), (1, -1))
+
+
+def test_bodies_and_their_poses_at_rest_are_what_they_were():
+    """Files that others have made of motions stand on these: measured or read off once, with no formula behind them."""
+    body, beat = get_skeleton("humanml3d"), get_skeleton("beat")
+    made = {name: get_skeleton(name).offsets for name in JOINTS if get_skeleton(name).offsets is not None}
+    made["beat usual"] = np.array([_offset(joint) for joint in beat.joints])
+    made["smpl at rest"] = _t_pose()
+    made["arms out"] = rest_directions(body, np.zeros((22, 3)))
+    stance = stance_directions()
+    made["stance"] = np.array([stance[key] for key in sorted(stance)])
+    check_stored("bodies", made, atol=1e-5)

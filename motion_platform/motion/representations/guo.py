@@ -39,9 +39,10 @@ class Body:
 
     directions: (J, 3) unit reference direction of each bone for the inverse kinematics. chain_starts: joints whose
     rotation is relative to the root instead of to their parent (each kinematic chain starts from the root's rotation,
-    even where it branches off at the chest). hips, shoulders: (right, left). feet: (left, left, right, right), in the
-    order of the contact columns. leg: the two joints whose bones measure the size of a person. scale: published length
-    units in a metre. still: squared step, in published units, below which a foot touches the ground.
+    even where it branches off at the chest; that of a joint at the root is so anyway). hips, shoulders: (right, left).
+    feet: (left, left, right, right), in the order of the contact columns. leg: the two joints whose bones measure the
+    size of a person. scale: published length units in a metre. still: squared step, in published units, below which a
+    foot touches the ground.
     """
 
     skeleton_name: str
@@ -76,7 +77,7 @@ _X, _Y, _Z, _x, _y = (1, 0, 0), (0, 1, 0), (0, 0, 1), (-1, 0, 0), (0, -1, 0)
 HUMANML3D_BODY = Body(
     skeleton_name="humanml3d",
     directions=((0, 0, 0), _X, _x, _Y, _y, _y, _Y, _y, _y, _Y, _Z, _Z, _Y, _X, _x, _Z, _y, _y, _y, _y, _y, _y),
-    chain_starts=(1, 2, 3, 13, 14),
+    chain_starts=(13, 14),
     hips=(2, 1),
     shoulders=(17, 16),
     feet=(7, 10, 8, 11),
@@ -89,7 +90,7 @@ KIT_BODY = Body(
     skeleton_name="kit",
     # The published directions of shoulders and hips point to the other side than the data; they are kept as they are.
     directions=((0, 0, 0), _Y, _Y, _Y, _Y, _X, _y, _y, _x, _y, _y, _X, _y, _y, _Z, _Z, _x, _y, _y, _Z, _Z),
-    chain_starts=(1, 5, 8, 11, 16),
+    chain_starts=(5, 8),
     hips=(11, 16),
     shoulders=(5, 8),
     feet=(19, 20, 14, 15),

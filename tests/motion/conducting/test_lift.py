@@ -179,5 +179,6 @@ def test_a_lift_is_what_it_was() -> None:
     c, s = np.cos(0.6 * np.sin(t[:, 0])), np.sin(0.6 * np.sin(t[:, 0]))
     turned = np.stack([truth[..., 0] * c[:, None] + truth[..., 2] * s[:, None], truth[..., 1], truth[..., 2]], -1)
     turned[75:, AT("left_wrist"), 0] -= 0.25 * (t[75:, 0] - 2.5)
+    turned[20:30, AT("left_elbow")] = turned[20:30, AT("left_shoulder")] + [0.6, -0.3, 0]
     turned[40:60, AT("right_wrist")] = turned[40:60, AT("right_shoulder")] + [-0.7, 0.2, 0]  # further than an arm
     check_stored("lift", {"joints": lift(flat(turned)).joints[::3]}, atol=1e-4)

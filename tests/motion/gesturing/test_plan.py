@@ -172,6 +172,8 @@ def test_a_talk_is_what_it_was():
         "neutral": talked(speech(STRESSED), 1),
         "words": talked(speech(STRESSED), 1, words=words, manner=mixed({"happy": 2, "angry": 1})),
         "marks": talked(speech((1.0, 1.4, 1.9, 2.6, 6.3), pause=(3.0, 6.0)), 2, marks=[0.6, 3.3, 5.2]),
+        "large": talked(speech(STRESSED), 4, manner=Manner(amplitude=3.0)),
+        "small": talked(speech(STRESSED), 4, manner=Manner(amplitude=0.1)),
         "sad": talked(speech((0.8, 1.3, 2.1, 6.5), pause=(2.4, 5.9)), 5, manner=manners()["sad"]),
     }
     joints = {name: talk.joints[::5].round(4) for name, talk in made.items()}

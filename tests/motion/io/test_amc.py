@@ -206,3 +206,17 @@ def test_where_a_skeleton_stands_and_faces_is_where_its_motion_starts_from(tmp_p
     turn = Rotation.from_euler("zyx", [20, 30, 40], degrees=True)
     wanted = turn.apply((still.joints - still.joints[:, :1]).reshape(-1, 3)).reshape(still.joints.shape)
     np.testing.assert_allclose(other.joints - other.joints[:, :1], wanted, atol=2e-5)
+
+
+def test_a_skeleton_has_a_thousand_bones_at_most(tmp_path: Path) -> None:
+    head, _, tail = asf_text().partition(":hierarchy")
+    for more, allowed in ((1000 - len(BONES), True), (1001 - len(BONES), False)):
+        bones = "".join(f" begin\n name x{k}\n direction 0 1 0\n length 0\n end\n" for k in range(more))
+        links = "".join(f" root x{k}\n" for k in range(more))
+        text = f"{head}{bones}:hierarchy{tail.rstrip().removesuffix('end')}{links} end\n"
+        path = write(tmp_path, amc_text(motion(1)), text)
+        if allowed:
+            assert len(amc.read(path).skeleton.joints) == 1001
+        else:
+            with pytest.raises(DataError, match="more than 1000 bones"):
+                amc.read(path)

@@ -166,3 +166,24 @@ def test_what_is_made_of_a_clip_is_what_it_was(walk: Clip, hero: Clip) -> None:
     report = hero.info["fit"]
     numbers = [*(seam[key] for key in sorted(seam)), *(report[key] for key in sorted(report))]
     check_stored("finished_clips", made | {"numbers": np.array(numbers)}, atol=1e-3)
+
+
+@pytest.mark.parametrize(("frames", "counts"), [(1, False), (2, True)])
+def test_a_stand_or_a_step_lasts_a_tenth_of_a_second_at_least(frames: int, counts: bool) -> None:
+    up = np.zeros((60, 3))
+    up[:, 1], up[::2, 0] = 0.3, 0.5  # in the air, and fast
+    up[30 : 30 + frames + 2] = up[30] * [1, 0, 1]  # the speed of a frame is that of its neighbours
+    assert stands(up, 20).any() == counts
+    down = np.zeros((60, 3))
+    down[:, 1] = np.minimum(np.arange(60) * 0.004, 0.045)
+    down[30 : 30 + frames, 1] = 0.055  # above where a foot stands, and slow
+    assert (not stands(down, 20).all()) == counts
+
+
+def test_a_foot_stands_below_five_centimetres_and_35_a_second_of_an_adults_leg() -> None:
+    for leg, size in ((0.83, 1.0), (0.415, 0.5)):
+        for height, speed, expected in ((0.049, 0.0, True), (0.051, 0.0, False), (0.0, 0.34, True), (0.0, 0.36, False)):
+            toe = np.zeros((60, 3))
+            toe[20:, 1] = height * size
+            toe[:, 2] = np.cumsum(np.full(60, speed * size / 20))
+            assert bool(stands(toe, 20, leg)[40]) is expected, (leg, height, speed)
