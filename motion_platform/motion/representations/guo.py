@@ -38,11 +38,10 @@ class Body:
     """What the published processing knows of a skeleton, by joint number.
 
     directions: (J, 3) unit reference direction of each bone for the inverse kinematics. chain_starts: joints whose
-    rotation is relative to the root instead of to their parent (each kinematic chain starts from the root's rotation,
-    even where it branches off at the chest; that of a joint at the root is so anyway). hips, shoulders: (right, left).
-    feet: (left, left, right, right), in the order of the contact columns. leg: the two joints whose bones measure the
-    size of a person. scale: published length units in a metre. still: squared step, in published units, below which a
-    foot touches the ground.
+    rotation is relative to the root, though their parent is another (a kinematic chain starts from the root's rotation
+    even where it branches off at the chest). hips, shoulders: (right, left). feet: (left, left, right, right), in the
+    order of the contact columns. leg: the two joints whose bones measure the size of a person. scale: published length
+    units in a metre. still: squared step, in published units, below which a foot touches the ground.
     """
 
     skeleton_name: str
