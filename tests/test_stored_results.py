@@ -38,7 +38,8 @@ FRAMES, JOINTS = 8, 6
 MOTIONS: dict[str, str] = {
     "one text": f"generate text_to_motion {D} --text|a person walks forward|--seed 7",
     "several texts and samples": f"generate text_to_motion {D} -t|a tired person walks|-t|somebody runs|"
-    "--samples 2 --seed 3",
+    "--samples 2 --seed 3 --plan none",
+    "bare verbs": "generate text_to_motion -t|a person walks|-t|he sprints|--seed 3",
     "low text": f"generate text_to_motion {D} -t|a person walks happily|--low-text walk --seconds 3",
     "guidance": f"generate text_to_motion {D} -t|an old man waves his right hand|--seconds 2 --guidance 3 --seed 11",
     "a weight a slot": f"generate text_to_motion {D} -t|a person kicks|--low-text kick --seconds 2 "

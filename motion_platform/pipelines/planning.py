@@ -16,7 +16,7 @@ from motion_platform.model.run import Run
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines import generate, timeline
 from motion_platform.pipelines import low_texts as low_texts_of
-from motion_platform.pipelines.amounts import seconds_of_amount
+from motion_platform.pipelines.amounts import LEAST, seconds_of_amount, verb_of
 from motion_platform.pipelines.familiarity import check_known, known_of_run, with_answers
 from motion_platform.pipelines.measured import Amount, amount_of, nearest
 from motion_platform.pipelines.planner_names import NONE, check_planner, planner_of
@@ -65,9 +65,16 @@ def _useful(run: Run, plan: Plan, known: Known | None) -> Plan | None:
     only = plan.segments[0]
     if plan.compound and not plan.notes and _one_action(known, plan):
         return None
+    ours = plan.builder == DEFAULT and timeline.composes(run)
     if plan.compound or plan.notes or only.seconds is not None or only.amount is not None:
-        return in_models_words(repeated(plan)) if plan.builder == DEFAULT and timeline.composes(run) else plan
-    return None if only.text == plan.sentence.strip() or "while" in plan.sentence else plan
+        return in_models_words(repeated(plan)) if ours else plan
+    if "while" in plan.sentence:
+        return None
+    if ours and not moves_parts(run):  # "waves the right hand" helps a model that draws codes, and not one of diffusion
+        plan = in_models_words(plan)
+    plan = _long_enough(run, plan) if ours else plan
+    only = plan.segments[0]
+    return None if only.seconds is None and only.text == plan.sentence.strip() else plan
 
 
 def _one_action(known: Known | None, plan: Plan) -> bool:
@@ -125,7 +132,7 @@ def make(
     plan: the planner, or "none": every sentence is given to the model as it is. A sentence with low-level text is one
     plan already, and one that is ``@`` and a planner's name is made of the sentence (``low_texts``). say: takes a line
     for each sentence that is not given to the model as it is, whose low-level text was made, or whose motion does not
-    show its number (``measured``). A sentence of one plain action gives the same motion with any planner. strict: what
+    show its number (``measured``). strict: what
     the model does not know is an error, and not a line. Errors: UsageError.
     """
     if low_texts_of.asks_planner(low_texts):
@@ -267,9 +274,23 @@ def readable(
 def _seconds_of(run: Run, segment: Segment) -> float | None:
     if segment.amount is None:
         return None
-    natural = run.model.natural_lengths({run.task.texts()[0]: [segment.text]})
-    usual = timeline.UNKNOWN_SECONDS if natural is None else natural[0] / run.model.spec.fps
-    return seconds_of_amount(segment, usual)
+    natural = _natural_seconds(run, segment.text)
+    return seconds_of_amount(segment, timeline.UNKNOWN_SECONDS if natural is None else natural)
+
+
+def _natural_seconds(run: Run, text: str) -> float | None:
+    found = run.model.natural_lengths({run.task.texts()[0]: [text]})
+    return None if found is None else found[0] / run.model.spec.fps
+
+
+def _long_enough(run: Run, plan: Plan) -> Plan:
+    """The plan of one action with a length where the model's own is too short to see it."""
+    only = plan.segments[0]
+    least = LEAST.get(verb_of(only))
+    natural = None if least is None else _natural_seconds(run, only.text)
+    if least is None or natural is None or natural >= least:
+        return plan
+    return replace(plan, segments=(replace(only, seconds=least),))
 
 
 def _amount_of(planner: Planner | None, plan: Plan | None) -> Amount | None:

@@ -20,6 +20,8 @@ WORDINGS = {
 }
 """Action among others -> the words that the shipped models make it of: "a person waves" hardly lifts a hand, "walks
 away" goes backwards, and "a person is boxing" punches where "a person punches" often does not."""
+ALONE = {**{action: words for action, words in WORDINGS.items() if action != "punch"}, "walk": "walk forward"}
+"""The same for the only action of a sentence: of eight motions of "a person walks" four hardly leave their place."""
 PROGRESSIVE = ("box",)
 """Verbs that the models know as something that is being done."""
 PACED = {"walk": "walk forward"}
@@ -33,15 +35,16 @@ KEPT_DEGREES = 120
 
 
 def in_models_words(plan: Plan) -> Plan:
-    """The plan of several actions with bare verbs as the models know them; of one action, those of a number alone."""
-    if not plan.compound and plan.segments[0].unit == "times":
+    """The plan with bare verbs as the models know them."""
+    only = plan.segments[0]
+    if not plan.compound and only.amount is not None and only.unit == "times":
         return plan
-    return replace(plan, segments=tuple(_worded(segment) for segment in plan.segments))
+    return replace(plan, segments=tuple(_worded(segment, alone=not plan.compound) for segment in plan.segments))
 
 
-def _worded(segment: Segment) -> Segment:
+def _worded(segment: Segment, *, alone: bool) -> Segment:
     paced = segment.amount is not None and segment.unit in ("steps", "metres")
-    wording = (PACED if paced else WORDINGS).get(segment.action)
+    wording = (PACED if paced else ALONE if alone else WORDINGS).get(segment.action)
     if wording is None or segment.lane != WHOLE_BODY:
         return segment
     verb, _, rest = wording.partition(" ")
@@ -49,7 +52,7 @@ def _worded(segment: Segment) -> Segment:
     if verb in PROGRESSIVE:
         words = (clause.subject or "a person", "are" if clause.plural else "is", inflect(verb, "ing"), rest)
         return replace(segment, text=" ".join(word for word in words if word))
-    return replace(segment, text=clause.text())
+    return replace(segment, text=clause.text(), action=clause.action() if alone and not paced else segment.action)
 
 
 def repeated(plan: Plan) -> Plan:

@@ -1,6 +1,7 @@
 import pytest
 
 from motion_platform.core.plan import Plan, Segment
+from motion_platform.pipelines import generate, planning
 from motion_platform.pipelines.wording import in_models_words, repeated, with_doubts
 from motion_platform.planners.rules import Rules
 
@@ -20,7 +21,30 @@ def test_bare_verbs_among_others_are_in_the_words_of_the_models() -> None:
     assert texts(in_models_words(plan_of("she walks, then punches"))) == ["she walks", "she is boxing"]
 
 
-@pytest.mark.parametrize("sentence", ["a person waves", "she bows, then waves the left hand"])
+def test_a_bare_verb_alone_is_too() -> None:
+    for said, meant in {
+        "a person walks": "a person walks forward",
+        "a sad man waves": "a sad man waves the right hand",
+        "she punches": "she punches",
+    }.items():
+        assert texts(in_models_words(plan_of(said))) == [meant]
+
+
+def test_what_the_default_model_makes_of_a_bare_verb_is_that_and_long_enough_to_see() -> None:
+    said: list[str] = []
+    run = generate.load("text_to_motion", "text_to_motion_masked")
+    asked = ["a person walks", "he sprints"]
+    walk, sprint = planning.make(run, asked, seed=1, say=said.append)
+    (same,) = planning.make(run, ["a person walks forward"], seed=1)
+    assert walk.captions == ("a person walks",)
+    assert len(walk) == len(same)
+    assert sprint.seconds == 3.0
+    assert planning.make(run, ["he sprints"], plan="none")[0].seconds < 3
+    assert planning.make(run, ["he sprints"], seconds=[1.0])[0].seconds == 1.0
+    assert any("walk forward" in line for line in said)
+
+
+@pytest.mark.parametrize("sentence", ["a person waves happily", "she bows, then waves the left hand"])
 def test_one_action_and_what_says_more_stay_as_they_are(sentence: str) -> None:
     plan = plan_of(sentence)
     assert in_models_words(plan) == plan
