@@ -47,6 +47,8 @@ def test_a_bare_no_is_a_precision() -> None:
         ("validation.metrics=[{name: foot_skate}]", ["validation.metrics.0.name", "did you mean 'foot_skating'?"]),
         ("output=${oc.env:HOME}", ["output", "interpolation"]),
         ("output=${oc.decode:'1'}", ["output", "interpolation"]),
+        ("model.settings={'${oc.env:HOME}': 1}", ["model.settings", "interpolation"]),
+        ("validation.metrics=[{name: jerk}, {name: '${a}'}]", ["validation.metrics.1.name", "interpolation"]),
         ("output=!!python/object/apply:os.getcwd []", ["tag"]),
         ("nonsense", ["'nonsense'", "key=value"]),
         ("=3", ["key=value"]),

@@ -7,6 +7,7 @@ from motion_platform.core.errors import DataError
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import npy
+from motion_platform.motion.io.units import body_height
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
 
@@ -51,6 +52,13 @@ def test_features_become_the_joints_they_were_made_of(tmp_path: Path, name: str)
     for a, b in [(0, 5), (3, 9), (8, 20)]:  # distances do not depend on where the clip starts
         expected = np.linalg.norm(made[:-1, a] - made[:-1, b], axis=-1)
         np.testing.assert_allclose(np.linalg.norm(clip.joints[:, a] - clip.joints[:, b], axis=-1), expected, atol=1e-4)
+    own, other = representation.skeleton, get_skeleton("beat")
+    assert np.array_equal(npy.read(tmp_path / "a.npy", skeleton=own).joints, clip.joints)
+    assert npy.read(tmp_path / "a.npy", fps=50).fps == 50
+    with pytest.raises(DataError, match=f"features of {name} are not of skeleton beat"):
+        npy.read(tmp_path / "a.npy", skeleton=other)
+    with pytest.raises(DataError, match=f"features of {name} have their own unit"):
+        npy.read(tmp_path / "a.npy", units="m")
 
 
 def test_other_skeletons_and_units_may_be_given(tmp_path: Path) -> None:
@@ -140,3 +148,15 @@ def test_what_is_written_is_what_humanml3d_holds(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="2"):
         io.save(clip.with_(joints=made[:1]), tmp_path / "one.npy", layout="features")
     assert not (tmp_path / "one.npy").exists()
+
+
+@pytest.mark.parametrize(("height", "person"), [(0.31, True), (0.29, False), (3.9, True), (4.1, False)])
+def test_a_body_of_30_centimetres_to_4_metres_is_in_metres(tmp_path: Path, height: float, person: bool) -> None:
+    made = joints("humanml3d")
+    skeleton = get_skeleton("humanml3d")
+    made *= height / body_height(np.linalg.norm(skeleton.offsets, axis=-1), skeleton.parents)
+    if person:
+        assert read(tmp_path, made).joints == pytest.approx(made, abs=1e-5)
+    else:
+        with pytest.raises(DataError, match="is no person; say the unit"):
+            read(tmp_path, made)
