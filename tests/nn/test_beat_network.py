@@ -98,3 +98,18 @@ def test_the_least_sizes_and_those_that_cannot_be() -> None:
     for sizes in ((0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 2)):
         with pytest.raises(ValueError, match=r"kernel \d must be odd"):
             BeatNetwork(*sizes)
+
+
+def test_long_music_is_listened_to_a_minute_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounded memory: pieces of ``CHUNK`` frames and a margin on either side; in training all at once."""
+    network, seen = BeatNetwork(1, 1, 1, 1).eval(), []
+    listen = network._listen
+    monkeypatch.setattr(network, "_listen", lambda mel, mask: seen.append(mel.shape[1]) or listen(mel, mask))
+    monkeypatch.setattr("motion_platform.nn.beat_network.CHUNK", 30)
+    for frames, pieces in ((42, [42]), (45, [36, 21]), (90, [36, 42, 36])):
+        seen.clear()
+        whole = network.listen(torch.rand(1, frames, 128), torch.ones(1, frames, dtype=torch.bool))
+        assert (seen, whole.shape[-1]) == (pieces, frames // 3)
+    seen.clear()
+    network.train().listen(torch.rand(1, 90, 128), torch.ones(1, 90, dtype=torch.bool))
+    assert seen == [90]
