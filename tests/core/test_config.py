@@ -261,3 +261,12 @@ def test_epochs_are_above_zero() -> None:
     assert config.TrainRecipe(epochs=0.001).epochs == 0.001
     with pytest.raises(ValueError, match="epochs"):
         config.TrainRecipe(epochs=0)
+
+
+def test_a_recipe_that_unfolds_to_a_hundred_thousand_values_is_refused_before_it_does(tmp_path: Path) -> None:
+    """ "Billion laughs": a list of aliases of lists of aliases."""
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]" for k in range(1, 5)]
+    (tmp_path / "a.yaml").write_text("\n".join(lines))
+    with pytest.raises(ConfigError, match=r"a\.yaml: cannot be read: line .*: unfolds to more than 100000 values"):
+        config.read_yaml(tmp_path / "a.yaml")

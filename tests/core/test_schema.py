@@ -9,6 +9,7 @@ from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import (
     LARGEST_AMPLITUDE,
     LARGEST_GUIDANCE,
+    Audio,
     Batch,
     Condition,
     Mixture,
@@ -102,3 +103,11 @@ def test_a_motion_lasts_until_its_last_span_ends() -> None:
     assert spans.totals().tolist() == [9, 4]
     some = spans.some(torch.tensor([1, 2]))
     assert (some.ends.tolist(), some.lanes) == ([7, 4], ("left_arm", "body"))
+
+
+def test_a_part_of_a_recording_is_what_it_sounds_like() -> None:
+    part = Audio(1.0, part=("long", 2.0, lambda: Audio(9.0)))
+    assert part == Audio(1.0)
+    assert "long" not in repr(part)
+    assert Sampling(progress=print) == Sampling()
+    assert "progress" not in repr(Sampling(progress=print))

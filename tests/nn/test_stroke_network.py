@@ -40,6 +40,13 @@ def test_what_is_padded_changes_nothing_and_a_step_is_heard_on_both_sides() -> N
     torch.testing.assert_close(logits[:, :30], again[:, :30])
     assert logits.shape == sizes.shape == (1, 40)
     assert ((sizes > 0) & (sizes < 1)).all()
+    with torch.no_grad():
+        plain = StrokeNetwork()
+        plain.last.weight.zero_()
+        plain.last.bias.copy_(torch.tensor([2.0, -1.0]))
+        said, large = plain(torch.zeros(1, 3, 4), torch.ones(1, 3, dtype=torch.bool))
+    assert said[0].tolist() == [2.0] * 3  # a logit, and beside it a size
+    assert large[0].tolist() == pytest.approx([1 / (1 + math.e)] * 3)
     heard, mask = torch.randn(1, 80, 4, dtype=torch.float64), torch.ones(1, 80, dtype=torch.bool)
     other = heard.clone()
     other[:, 40] += 1.0

@@ -309,7 +309,7 @@ def _rate(channels: Channels) -> tuple[float, bool]:
     rate = 1 / mean
     if rate < SPARSE:  # poses keyed by hand: no frame rate
         return FPS, False
-    whole = max(1.0, round(rate))
+    whole = float(round(rate))
     return (whole if abs(rate / whole - 1) < 2e-3 else round(rate, 3)), False
 
 

@@ -101,6 +101,17 @@ def test_the_state_of_pyplot_is_not_touched(walking: Callable[..., Clip], tmp_pa
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.parametrize("width", [400, 900])
+def test_a_long_caption_is_wrapped_inside_its_strip(walking: Callable[..., Clip], width: int) -> None:
+    said = " ".join(["a person walks forward and waves"] * 12)
+    figure = filmstrip._figure([walking(3).with_(captions=(said,))], 2, width, 100)
+    (caption,) = (text for text in figure.texts if text.get_text().startswith("a person"))
+    place = caption.get_window_extent(figure.canvas.get_renderer())
+    assert caption.get_text().count("\n") == 1
+    assert 25 < place.x0 < 110  # 40 at least, as far as the width of letters is known
+    assert width - 110 < place.x1 < width - 25
+
+
 @pytest.mark.parametrize("write", [video.write, filmstrip.write])
 def test_bad_requests_leave_nothing(write: Callable[..., Path], walking: Callable[..., Clip], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no motion"):
