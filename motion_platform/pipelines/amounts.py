@@ -16,9 +16,13 @@ time."""
 LASTING = {"bow": 2.8, "kick": 2.4, "punch": 4.0, "dance": 8.0, "squat": 2.8, "jump": 1.5, "hop": 1.2}
 """Seconds of one such motion among others, where the clips of the training set last longer or shorter than the action
 can be seen to (benchmarks/words.py)."""
-LEAST = dict.fromkeys(("run", "jog", "sprint", "dash", "walk", "march", "sneak", "hop", "jump"), 3.0)
-"""Seconds that a motion of one such action lasts at least: the training clips of runs are cut where a room ends, and a
-body of "he sprints" would be seen for 0.6 s."""
+SEEN = {
+    **dict.fromkeys(("run", "jog", "sprint", "dash", "walk", "march", "sneak"), (3.0, LONGEST_SECONDS)),
+    **dict.fromkeys(("hop", "jump"), (1.5, LONGEST_SECONDS)),
+    "kick": (1.5, 2.4),
+}
+"""Seconds, from and to, in which one such action alone is seen: the training clips of runs are cut where a room ends,
+so that "he sprints" would last 0.6 s; a kick of 6 s is a dance, in which one of four never kicks."""
 FIRST_TURN, FIRST_SPEED, FURTHER_SPEED = 90.0, 60.0, 40.0
 """A turn of so many degrees goes at so many a second, what is beyond it slower."""
 

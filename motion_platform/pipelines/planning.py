@@ -16,7 +16,7 @@ from motion_platform.model.run import Run
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines import generate, timeline
 from motion_platform.pipelines import low_texts as low_texts_of
-from motion_platform.pipelines.amounts import LEAST, seconds_of_amount, verb_of
+from motion_platform.pipelines.amounts import SEEN, seconds_of_amount, verb_of
 from motion_platform.pipelines.familiarity import check_known, known_of_run, with_answers
 from motion_platform.pipelines.measured import Amount, amount_of, nearest
 from motion_platform.pipelines.planner_names import NONE, check_planner, planner_of
@@ -72,7 +72,7 @@ def _useful(run: Run, plan: Plan, known: Known | None) -> Plan | None:
         return None
     if ours and not moves_parts(run):  # "waves the right hand" helps a model that draws codes, and not one of diffusion
         plan = in_models_words(plan)
-    plan = _long_enough(run, plan) if ours else plan
+    plan = _to_be_seen(run, plan) if ours else plan
     only = plan.segments[0]
     return None if only.seconds is None and only.text == plan.sentence.strip() else plan
 
@@ -283,14 +283,15 @@ def _natural_seconds(run: Run, text: str) -> float | None:
     return None if found is None else found[0] / run.model.spec.fps
 
 
-def _long_enough(run: Run, plan: Plan) -> Plan:
-    """The plan of one action with a length where the model's own is too short to see it."""
+def _to_be_seen(run: Run, plan: Plan) -> Plan:
+    """The plan of one action with a length, where in the model's own it is not seen."""
     only = plan.segments[0]
-    least = LEAST.get(verb_of(only))
-    natural = None if least is None else _natural_seconds(run, only.text)
-    if least is None or natural is None or natural >= least:
+    if verb_of(only) not in SEEN or (natural := _natural_seconds(run, only.text)) is None:
         return plan
-    return replace(plan, segments=(replace(only, seconds=least),))
+    least, most = SEEN[verb_of(only)]
+    if least <= natural <= most:
+        return plan
+    return replace(plan, segments=(replace(only, seconds=min(max(natural, least), most)),))
 
 
 def _amount_of(planner: Planner | None, plan: Plan | None) -> Amount | None:

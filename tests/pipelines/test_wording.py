@@ -33,12 +33,13 @@ def test_a_bare_verb_alone_is_too() -> None:
 def test_what_the_default_model_makes_of_a_bare_verb_is_that_and_long_enough_to_see() -> None:
     said: list[str] = []
     run = generate.load("text_to_motion", "text_to_motion_masked")
-    asked = ["a person walks", "he sprints"]
-    walk, sprint = planning.make(run, asked, seed=1, say=said.append)
+    asked = ["a person walks", "he sprints", "a person kicks", "a man jumps"]
+    walk, sprint, kick, jump = planning.make(run, asked, seed=1, say=said.append)
     (same,) = planning.make(run, ["a person walks forward"], seed=1)
     assert walk.captions == ("a person walks",)
     assert len(walk) == len(same)
-    assert sprint.seconds == 3.0
+    assert (sprint.seconds, kick.seconds) == (3.0, 2.4)
+    assert 1.5 <= jump.seconds < 3
     assert planning.make(run, ["he sprints"], plan="none")[0].seconds < 3
     assert planning.make(run, ["he sprints"], seconds=[1.0])[0].seconds == 1.0
     assert any("walk forward" in line for line in said)
