@@ -107,12 +107,14 @@ def test_a_report_counts_what_was_noticed(benchmark, tmp_path, capsys) -> None:
 
 
 JUDGE = """
+import pytest, torch, transformers  # what every run would load: as the command does
+
 from benchmarks import mutation
 
 path, test = "motion_platform/motion/intervals.py", "tests/motion/test_intervals.py"
-source = (mutation.ROOT / path).read_text(encoding="utf-8")
+source, usual = (mutation.ROOT / path).read_text(encoding="utf-8"), {}
 for changed in (source, source.replace("[1::2]", "[0::2]"), source):
-    print(mutation.judge(path, changed, [test], {}))
+    print(mutation.judge(path, changed, [test], usual))
 """
 
 

@@ -4,7 +4,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 
@@ -192,10 +191,11 @@ def test_what_a_dead_process_left_is_taken_away_and_what_a_living_one_writes_is_
     stranger.write_text("")
     sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([living, far, stranger])
-    os.utime(far, (time.time() - 86_300,) * 2)  # another machine's is nobody's after a day
+    now = living.stat().st_mtime
+    os.utime(far, (now - 86_300,) * 2)  # another machine's is nobody's after a day
     sweep(tmp_path)
     assert far.exists()
-    os.utime(far, (time.time() - 86_500,) * 2)
+    os.utime(far, (now - 86_500,) * 2)
     sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([living, stranger])
 

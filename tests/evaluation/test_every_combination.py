@@ -84,7 +84,7 @@ def test_models_that_can_do_a_task_and_bounds_are_measured_by_whatever_fits(
     recipes, seen = every_metric(), set()
     for skeleton, clips in CLIPS.items():
         folder = str(request.getfixturevalue(clips))
-        rows = measured(models, tasks.load(name), skeleton, folder, metrics=recipes, samples=3)
+        rows = measured(models, tasks.load(name), skeleton, folder, metrics=recipes, samples=2)
         for who, row in rows.items():
             if "" not in row.facts["refused"]:  # a bound that cannot be made of these clips says so
                 check(row, recipes)
