@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from motion_platform.core.errors import UsageError
+
 _WORDS = {
     **{word: n for n, word in enumerate(
         ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
@@ -38,6 +40,8 @@ _BODY_PART = re.compile(
     r"\b(?:on|with|to|using|from|off|onto|by|lifts?|raises?|stamps?)\s*(?:the|his|her|their|its|my)?\s*$", re.I
 )
 """Before "one foot" or "two feet" that are of the body, and no length."""
+_NEGATIVE = re.compile(r"(?:^|\s)[-\u2212]\d")
+"""A minus before a number; "five-step", "3-4", "3 - 4" and "- 3 jumps" have none."""
 _METRE = {"f": 0.3048, "y": 0.9144, "k": 1000.0, "c": 0.01, "m": 1.0}
 
 
@@ -58,8 +62,8 @@ def number(text: str) -> float:
 
 
 def read_quantities(clause: str) -> Quantities:
-    """Take the numbers out of one clause: at most one length in seconds and one amount."""
-    seconds, amount, unit = None, None, "times"
+    """Take the numbers out of one clause: at most one length in seconds and one amount. UsageError for 0 and less."""
+    whole, seconds, amount, unit = clause, None, None, "times"
     if match := _SECONDS.search(clause):
         seconds = number(match["n"]) * (60.0 if match["unit"].lower().startswith("min") else 1.0)
         clause = _cut(clause, match)
@@ -83,6 +87,10 @@ def read_quantities(clause: str) -> Quantities:
         word = (match["word"] or "").lower()
         amount = float({"once": 1, "twice": 2, "thrice": 3}.get(word) or number(match["n"] or match["x"]))
         clause = _cut(clause, match)
+    for value, of in ((seconds, "seconds"), (amount, unit)):
+        if value == 0 or (value is not None and _NEGATIVE.search(whole)):
+            asked = "0" if value == 0 else "less than 0"
+            raise UsageError(f"{whole.strip()!r}: asks for {asked} {of}; write a number above 0")
     return Quantities(" ".join(clause.split()).strip(" ,"), seconds, amount, unit)
 
 

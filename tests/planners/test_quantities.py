@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from motion_platform.core.errors import UsageError
 from motion_platform.planners.quantities import Quantities, number, read_quantities
 
 READ = {
@@ -54,3 +55,22 @@ def test_numbers_are_taken_out_of_a_clause(clause: str) -> None:
 )
 def test_numbers_as_they_are_written(text: str, value: float) -> None:
     assert number(text) == value
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("bows 0 times", "asks for 0 times"),
+        ("walks for 0 seconds", "asks for 0 seconds"),
+        ("walks -3 steps", "asks for less than 0 steps"),
+        ("turns \u221290 degrees", "asks for less than 0 degrees"),
+    ],
+)
+def test_nothing_and_less_is_refused(words: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        read_quantities(words)
+
+
+@pytest.mark.parametrize("words", ["- 3 jumps", "jumps 3 - 4 times", "a five-step walk", "walks 10-12 steps"])
+def test_a_dash_is_no_minus(words: str) -> None:
+    assert (read_quantities(words).amount or 1) > 0
