@@ -274,7 +274,7 @@ def test_twenty_people_at_once_get_what_they_asked_for(server) -> None:
     def person(number: int) -> list[tuple]:
         answers = []
         for turn in range(2):
-            values = {"text": f"person {number} walks {turn} times", "seed": 100 * number + turn, **SHORT}
+            values = {"text": f"person {number} walks {turn + 1} times", "seed": 100 * number + turn, **SHORT}
             status, answer = server.post("/api/generate?wait=60", values, X_Person=f"person-{number}")
             while status == 202:
                 status, body = server.get(f"/api/jobs/{answer['key']}?wait=30")
