@@ -255,7 +255,10 @@ def _clip(file: Gltf, tree: Tree, name: str, channels: Channels, fps: float | No
     for j, path, times, values, how in channels:
         sampled = _sampled(times, values, how, clock)
         if path == "rotation":
-            local[:, j] = sampled / np.maximum(np.linalg.norm(sampled, axis=-1, keepdims=True), 1e-9)
+            size = np.linalg.norm(sampled, axis=-1, keepdims=True)
+            if (size < 1e-6).any():
+                raise file.fail(f"animation {name!r:.60}: a rotation of {tree.names[j]!r:.60} has no length")
+            local[:, j] = sampled / size
         elif j == 0:
             moved[:, 0] = sampled @ tree.above[:3, :3].T + tree.above[:3, 3]
         else:

@@ -154,6 +154,7 @@ HOSTILE = {
     "unknown interpolation": changed(animations__0__samplers__0__interpolation="MAGIC"),
     "a year of frames": two_bones([0.0, 3.2e7], np.array([about_z(0), about_z(90)]), "LINEAR"),
     "times out of order": two_bones([1.0, 0.5], np.array([about_z(0), about_z(90)]), "LINEAR"),
+    "key of no length": two_bones([0.0, 1.0], np.array([about_z(0), 1e-10 * np.array(about_z(90))]), "LINEAR"),
     "not a number": two_bones([0.0, np.nan], np.array([about_z(0), about_z(90)]), "LINEAR"),
     "cut": character_glb()[:900],
 }  # fmt: skip
