@@ -58,7 +58,8 @@ def run(words: Sequence[str], environment: Mapping[str, str], *, cwd: Path = ROO
             time.sleep(0.02)
         codes = []
         for process in started:
-            process.kill() if process.is_alive() else None
+            if process.is_alive():
+                process.kill()
             process.join()
             codes.append(process.exitcode or 0)
         out, err = ("".join(Path(folder, f"{rank}.{name}").read_text() for rank in range(processes))

@@ -40,12 +40,16 @@ class Amount:
     what: str
     wanted: float
 
-    def made(self, clip: Clip) -> float | None:
-        """What is measured; None for a body or a frame rate that the measure is not for."""
+    def fits(self, clip: Clip) -> bool:
+        """Whether the measure is for a clip's body and frame rate."""
         from motion_platform.motion import counting
 
-        if clip.skeleton.name != counting.BODY or clip.fps != counting.FPS:
-            return None
+        return clip.skeleton.name == counting.BODY and clip.fps == counting.FPS
+
+    def made(self, clip: Clip) -> float:
+        """What is measured in a clip that it fits."""
+        from motion_platform.motion import counting
+
         return float(counting.RULERS[self.what](clip.joints))
 
     def off(self, made: float) -> float:
@@ -80,22 +84,21 @@ def nearest(
     draw: that many samples of the same sentence and seed, of which the first are ``clips``. ``info["amount"]`` of a
     clip says what was asked for and what is there; say: takes a line for one that still misses it.
     """
-    made = [amount.made(clip) for clip in clips]
-    if any(value is None for value in made):
+    if not all(amount.fits(clip) for clip in clips):
         return list(clips)
-    missed = [place for place, value in enumerate(made) if value is not None and not amount.kept(value)]
-    others = list(draw(len(clips) * (1 + DRAWS)))[len(clips) :] if missed else []
+    made = [amount.made(clip) for clip in clips]
+    more = [] if all(map(amount.kept, made)) else draw(len(clips) * (1 + DRAWS))
     found = []
-    for place, own in enumerate(clips):
-        candidates = [own, *(others[place :: len(clips)] if place in missed else [])]
-        values = [amount.made(clip) or 0.0 for clip in candidates]
-        best = min(range(len(candidates)), key=lambda k: amount.off(values[k]))
-        if say is not None and not amount.kept(values[best]):
+    for place, (own, value) in enumerate(zip(clips, made, strict=True)):
+        others = [] if amount.kept(value) else more[place :: len(clips)][1:]  # the first is this one
+        candidates = [(own, value), *((clip, amount.made(clip)) for clip in others)]
+        best, value = min(candidates, key=lambda each: amount.off(each[1]))
+        if say is not None and not amount.kept(value):
             say(
-                f"{own.captions[0]!r}: {values[best]:.3g} {amount.what} are there instead of {amount.wanted:g}, the "
-                f"nearest of {len(candidates)} motions"
+                f"{own.captions[0]!r}: {value:.3g} {amount.what} are there instead of {amount.wanted:g}, the nearest "
+                f"of {len(candidates)} motions"
             )
-        told = {"what": amount.what, "asked": amount.wanted, "made": round(values[best], 2)}
-        info = {**candidates[best].info, "sample": own.info.get("sample", 0), "amount": told}
-        found.append(candidates[best].with_(name=own.name, info=info))
+        told = {"what": amount.what, "asked": amount.wanted, "made": round(value, 2)}
+        info = {**best.info, "sample": own.info.get("sample", 0), "amount": told}
+        found.append(best.with_(name=own.name, info=info))
     return found

@@ -65,14 +65,12 @@ def _useful(run: Run, plan: Plan, known: Known | None) -> Plan | None:
     only = plan.segments[0]
     if plan.compound and not plan.notes and _one_action(known, plan):
         return None
-    ours = plan.builder == DEFAULT and timeline.composes(run)
+    ours, alone = plan.builder == DEFAULT and timeline.composes(run), not moves_parts(run)
     if plan.compound or plan.notes or only.seconds is not None or only.amount is not None:
-        return in_models_words(repeated(plan)) if ours else plan
+        return in_models_words(repeated(plan), alone=alone) if ours else plan
     if "while" in plan.sentence:
         return None
-    if ours and not moves_parts(run):  # "waves the right hand" helps a model that draws codes, and not one of diffusion
-        plan = in_models_words(plan)
-    plan = _to_be_seen(run, plan) if ours else plan
+    plan = _to_be_seen(run, in_models_words(plan, alone=alone)) if ours else plan
     only = plan.segments[0]
     return None if only.seconds is None and only.text == plan.sentence.strip() else plan
 

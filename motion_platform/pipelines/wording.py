@@ -34,10 +34,11 @@ LOWERING_SECONDS, RAISING_SECONDS, SQUATTING_SECONDS = 1.6, 2.0, 1.8
 KEPT_DEGREES = 120
 
 
-def in_models_words(plan: Plan) -> Plan:
-    """The plan with bare verbs as the models know them."""
+def in_models_words(plan: Plan, *, alone: bool = True) -> Plan:
+    """The plan with bare verbs as the models know them. alone: also the only verb of a sentence without a number, which
+    helps a model that draws codes, and not one of diffusion (docs/text-to-motion.md, "Bare verbs")."""
     only = plan.segments[0]
-    if not plan.compound and only.amount is not None and only.unit == "times":
+    if not plan.compound and (not alone if only.amount is None else only.unit == "times"):
         return plan
     return replace(plan, segments=tuple(_worded(segment, alone=not plan.compound) for segment in plan.segments))
 

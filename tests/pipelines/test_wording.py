@@ -30,6 +30,13 @@ def test_a_bare_verb_alone_is_too() -> None:
         assert texts(in_models_words(plan_of(said))) == [meant]
 
 
+def test_a_model_of_diffusion_keeps_a_bare_verb_alone_and_not_one_with_a_number(run) -> None:
+    sentences = ["a person waves", "a person waves for 4 seconds", "a person walks two metres"]
+    for sentence, meant in zip(sentences, ("waves", "waves", "walks forward"), strict=True):
+        (found,) = planning.plans_of(run, [sentence], Rules())
+        assert found is None or texts(found) == [f"a person {meant}"]
+
+
 def test_what_the_default_model_makes_of_a_bare_verb_is_that_and_long_enough_to_see() -> None:
     said: list[str] = []
     run = generate.load("text_to_motion", "text_to_motion_masked")

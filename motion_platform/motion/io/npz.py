@@ -21,11 +21,10 @@ FORMAT, VERSION = "motion_platform.clips", 1
 
 def write(clips: Clip | Sequence[Clip], path: str | Path, *, layout: str | None = None) -> Path | list[Path]:
     """Write one motion or several to one .npz, with skeletons, captions, rotations, info, events and words (not
-    recordings);
-    :func:`read` gives them back bit for bit.
+    recordings); :func:`read` gives them back bit for bit.
 
-    layout: "clips" is that; "amass" writes parameters of SMPL instead (motion/io/write_smpl.py), one motion a
-    file: ``walk_1.npz``, ``walk_2.npz``, ...
+    layout: "clips" is that; "amass" writes parameters of SMPL instead (motion/io/write_smpl.py), one motion a file:
+    ``walk_1.npz``, ``walk_2.npz``, ...
     Errors: UsageError for no clips; UnknownName for another layout; OutputError when it cannot be written.
     """
     clips = [clips] if isinstance(clips, Clip) else list(clips)

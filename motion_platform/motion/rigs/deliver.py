@@ -15,8 +15,8 @@ from motion_platform.motion.clip import Clip
 class Delivery:
     """How motions are handed over. rig: a character's file. names: a program's names for the 22 joints. fps: frames a
     second. in_place: hips over one point. loop: the end meets the start. root_bone: a bone on the floor. one_body:
-    several motions in a .glb as named animations of one body. unit: of a .bvh. layout: of an .npz or
-    .npy. source_names: joint names of the clips, where they are not known."""
+    several motions in a .glb as named animations of one body. unit: of a .bvh. layout: of an .npz or .npy.
+    source_names: joint names of the clips, where they are not known."""
 
     rig: Path | None = None
     names: str | None = None
