@@ -20,7 +20,7 @@ from motion_platform.pipelines.amounts import SEEN, seconds_of_amount, verb_of
 from motion_platform.pipelines.familiarity import check_known, known_of_run, with_answers
 from motion_platform.pipelines.measured import Amount, amount_of, nearest
 from motion_platform.pipelines.planner_names import NONE, check_planner, planner_of
-from motion_platform.pipelines.texts import Line, check_text
+from motion_platform.pipelines.texts import Line, check_text, slots_of
 from motion_platform.pipelines.wording import in_models_words, repeated, with_doubts
 from motion_platform.planners.clauses import clause_of
 from motion_platform.texts.inflection import inflect
@@ -146,6 +146,7 @@ def make(
             say=say,
         )
     planner = planner_named(plan)
+    slots_of(run, texts, low_texts)  # a text that cannot be read is refused before anything is said of it
     plans: list[Plan | None] = [None] * len(texts) if any(low_texts) else plans_of(run, texts, planner)
     asked = [
         [segment.text for segment in found.segments] if found else [text] if text else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from motion_platform.core.errors import UsageError
 from motion_platform.core.plan import Plan
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.skeleton import get_skeleton
@@ -91,3 +92,11 @@ def test_a_sentence_with_a_number_comes_out_right_where_its_first_motion_does_no
         assert ("amount" in clip.info) == ("squats" in clip.captions[0])
         if "amount" in clip.info and clip.info["amount"]["made"] != 2:
             assert any("squats are there instead of 2" in line for line in said)
+
+
+def test_an_empty_text_is_one_line() -> None:
+    said: list[str] = []
+    run = generate.load("text_to_motion", "text_to_motion_masked")
+    with pytest.raises(UsageError, match="--text: is empty"):
+        planning.make(run, ["   "], say=said.append)
+    assert said == []
