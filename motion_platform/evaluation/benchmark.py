@@ -29,7 +29,7 @@ from motion_platform.core.errors import (
 )
 from motion_platform.core.schema import Sampling
 from motion_platform.core.tasks import Task
-from motion_platform.data.encoded import encoded_as
+from motion_platform.data.encoded import encoded_as, retargets
 from motion_platform.evaluation import processes, protocol, provenance, results
 from motion_platform.evaluation.bounds.motion import (
     BOUNDS,
@@ -234,14 +234,14 @@ def measure_task(job: Job, task: Task, found: Column, device: str, rank: int, wo
 
 
 def test_set(benchmark: Benchmark, task: Task) -> TestSet:
-    """The clips that a task is measured on, in the representation of the models where all have the same. Errors: those
-    of opening the data."""
+    """The clips that a task is measured on, in the representation of the models where all have the same and the motion
+    can be given in it. Errors: those of opening the data."""
     data = open_data(DataRecipe(name=benchmark.data or task.data, folder=benchmark.folder))
-    found = [spec_of(entry.model) for entry in benchmark.entries if entry.model]
-    specs = [spec for spec in found if spec is not None]  # one that is not here is left out when its turn comes
-    body = {"skeleton": data.meta["skeleton"], "fps": data.fps}
-    if len({spec["representation"] for spec in specs}) == 1 and body.items() <= specs[0].items():
-        data = encoded_as(data, specs[0]["representation"])
+    models = [entry.model for entry in benchmark.entries if entry.model]
+    specs = [spec for spec in map(spec_of, models) if spec]  # one that is not here is left out when its turn comes
+    body, names = {"skeleton": data.meta["skeleton"], "fps": data.fps}, {spec["representation"] for spec in specs}
+    if len(names) == 1 and (body.items() <= specs[0].items() or retargets(data.representation, *names)):
+        data = encoded_as(data, names.pop())
     return TestSet(
         data,
         benchmark.split or task.protocol.split,

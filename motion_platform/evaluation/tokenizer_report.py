@@ -91,9 +91,9 @@ def report(
     metrics = [MetricRecipe(name=name) for name in ("mpjpe", "joint_error", "root_error")]
     if space is not None:
         metrics.append(MetricRecipe(name="frechet", space=space))
-    judges = Judges(metrics, test, device=str(run.model.device))
+    judges = Judges(metrics, test, device=str(run.model.device), lenient=True)
 
-    refused: dict[str, str] = {}
+    refused = dict(judges.refused)
 
     def values(source: Source, names: Sequence[str]) -> dict[str, float]:
         source.prepare(test, 0, 1)

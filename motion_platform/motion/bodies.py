@@ -13,7 +13,7 @@ from motion_platform.core.schema import Motion, MotionSpec
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io.euler import quaternion_multiply, unroll
 from motion_platform.motion.representations import get_representation
-from motion_platform.motion.retarget import resample, to_humanml3d
+from motion_platform.motion.retarget import resample, to_humanml3d, to_kit
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 FRAMES_AT_ONCE = 4096
@@ -21,15 +21,19 @@ FRAMES_AT_ONCE = 4096
 
 
 def features_of(clip: Clip, spec: MotionSpec, names: str | Path | None = None) -> torch.Tensor:
-    """(T, D) features of any clip: retargeted to the 22 joints of HumanML3D, or as it is for a body with rotations
-    (:func:`on_skeleton`). UsageError for a model of another skeleton; DataError for one frame."""
+    """(T, D) features of any clip: retargeted to the 22 joints of HumanML3D or the 21 of KIT-ML, or as it is for a body
+    with rotations (:func:`on_skeleton`). UsageError for a model of another skeleton; DataError for one frame."""
     chosen = get_representation(spec.representation)
     if chosen.needs_rotations:
         found = on_skeleton(clip, chosen.skeleton, spec.fps)
     elif spec.skeleton == "humanml3d":
         found = to_humanml3d(clip, fps=spec.fps, names=names)
+    elif spec.skeleton == "kit":
+        found = to_kit(clip, fps=spec.fps, names=names)
     else:
-        raise UsageError(f"the model's skeleton is {spec.skeleton}; reading a motion file for it needs humanml3d")
+        raise UsageError(
+            f"the model's skeleton is {spec.skeleton}; reading a motion file for it needs humanml3d or kit"
+        )
     if len(found) < 2:
         raise DataError(f"motion {clip.name!r}: has {len(found)} frame at {spec.fps:g} fps; at least 2 are needed")
     return torch.from_numpy(chosen.encode(found.joints, found.rotations))

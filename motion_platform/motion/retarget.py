@@ -1,4 +1,5 @@
-"""Any body -> the 22 joints of HumanML3D at 20 fps: names, frame rate, bone lengths, place, heading; and mirroring."""
+"""Any body -> the 22 joints of HumanML3D at 20 fps: names, frame rate, bone lengths, place, heading; from there to the
+21 of KIT-ML at 12.5 fps; and mirroring."""
 
 from __future__ import annotations
 
@@ -15,11 +16,19 @@ from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io.euler import quaternion_multiply, quaternion_to_matrix
 from motion_platform.motion.joint_names import TARGET, Place, locate
 from motion_platform.motion.reference_pose import starts_with_reference_pose
-from motion_platform.motion.representations.guo import canonical, uniform_skeleton
+from motion_platform.motion.representations.guo import KIT_BODY, canonical, uniform_skeleton
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 SAME = 1e-4
 """Metres: joints no further apart are in one place."""
+KIT_PLACES: dict[str, Place] = {
+    "spine1": ("spine1", "spine2", 0.39),
+    "spine2": ("spine3", "neck", 0.55),
+    "left_heel": ("left_ankle", "left_foot", 0.35),
+    "right_heel": ("right_ankle", "right_foot", 0.35),
+}
+"""Where KIT's joints are between two of the 22 joints, for those that are no joint of the same name. The spine: the way
+back of ``kit_ml`` in joint_names.yaml, at the bone lengths of skeletons/kit.yaml; the heel: by those lengths."""
 
 
 def to_humanml3d(
@@ -69,6 +78,26 @@ def on_22_joints(clip: Clip, fps: float | None = None) -> Clip:
     if body.skeleton.joints == get_skeleton(TARGET).joints and fps in (None, body.fps):
         return body
     return to_humanml3d(body, fps=fps or body.fps)
+
+
+def to_kit(clip: Clip, *, fps: float = 12.5, names: str | Path | Mapping[str, Any] | None = None) -> Clip:
+    """Retarget a clip to the 21 joints of KIT-ML: first to the 22 of HumanML3D (:func:`to_humanml3d`), then each joint
+    to its place between those (``KIT_PLACES``), with the bone lengths of KIT's person, who is one metre tall.
+
+    Every limb keeps its direction, the path is scaled by the leg, and the clip starts as every published one does: on
+    the floor, above the origin, facing Z+. The lengths of skeletons/kit.yaml are estimates: the result has KIT's form
+    and is no clip of its body. A clip that is on KIT's joints keeps its lengths.
+    Errors: those of :func:`to_humanml3d`.
+    """
+    kit = get_skeleton("kit")
+    if clip.skeleton.joints == kit.joints and names is None:
+        own = canonical(resample(clip.joints.astype(np.float64), clip.fps, fps), KIT_BODY)
+        return clip.with_(joints=own, fps=float(fps), skeleton=kit, rotations=None)
+    body = to_humanml3d(clip, fps=fps, names=names)
+    at = {joint: body.joints[:, j].astype(np.float64) for j, joint in enumerate(body.skeleton.joints)}
+    places = [KIT_PLACES.get(joint, (joint, joint, 0.0)) for joint in kit.joints]
+    joints = np.stack([at[a] + share * (at[b] - at[a]) for a, b, share in places], axis=1)
+    return body.with_(joints=canonical(uniform_skeleton(joints, body=KIT_BODY), KIT_BODY), skeleton=kit)
 
 
 def find_places(clip: Clip, names: str | Path | Mapping[str, Any] | None = None) -> tuple[str, dict[str, Place]]:

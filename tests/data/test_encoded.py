@@ -1,4 +1,4 @@
-"""A prepared set in another representation of its skeleton: the same motion, what is told of it, and new statistics."""
+"""A prepared set in another representation: the same motion, what is told of it, and new statistics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from motion_platform.core.catalog import CATALOG
 from motion_platform.core.errors import UsageError
-from motion_platform.data.encoded import encoded_as, rows_of
+from motion_platform.data.encoded import encoded_as, retargets, rows_of
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.representations.base import Representation
@@ -90,6 +90,44 @@ def test_another_skeleton_and_missing_rotations_are_refused_in_a_line(conductor_
         encoded_as(conductors, NAME)
     with pytest.raises(UsageError, match="without joint rotations, which turned needs"):
         encoded_as(sample_dataset, "turned")
+
+
+def test_the_packaged_clips_on_kits_body(sample_dataset: PreparedDataset) -> None:
+    kit = encoded_as(sample_dataset, "kit_ml")
+    assert (kit.representation, kit.meta["skeleton"], kit.fps, kit.dim) == ("kit_ml", "kit", 12.5, 251)
+    assert kit.meta["licence"] == sample_dataset.meta["licence"]
+    assert kit.ids() == sample_dataset.ids()
+    for i in (0, 7, 40):
+        assert (kit.captions(i), kit.labels(i), kit.split(i)) == tuple(
+            getattr(sample_dataset, what)(i) for what in ("captions", "labels", "split")
+        )
+        assert kit.frames[i] == (sample_dataset.frames[i] - 1) * 5 // 8 + 1  # 12.5 of 20 frames
+    rows = np.concatenate([kit.features(i) for i in kit.indices("train")])
+    assert np.isfinite(rows).all()
+    assert rows[:, 3].mean() == pytest.approx(560, rel=0.05)  # mm, the mean height of the pelvis in KIT-ML itself
+    # the way of a walk is as long as before, counted in lengths of the leg
+    walk = next(i for i in range(len(kit)) if kit.labels(i).get("content") == "walk")
+    before, after = (
+        get_representation(name).to_joints(data.features(walk))[:, 0]
+        for name, data in (("humanml3d", sample_dataset), ("kit_ml", kit))
+    )
+    leg = {name: np.linalg.norm(get_skeleton(name).offsets, axis=1) for name in ("humanml3d", "kit")}
+    # the bones that the published retargeting measures a person by: of the left leg, and of KIT's
+    scale = leg["kit"][[17, 18]].sum() / leg["humanml3d"][[5, 8]].sum()
+    moved = np.linalg.norm((after[-1] - after[0])[[0, 2]]) / np.linalg.norm((before[-1] - before[0])[[0, 2]])
+    assert moved == pytest.approx(scale, rel=0.05)
+
+
+def test_what_may_be_retargeted() -> None:
+    assert retargets("humanml3d", "kit_ml")
+    assert retargets("humanml3d_essential", "kit_ml")
+    for pair in (
+        ("kit_ml", "humanml3d"),
+        ("humanml3d", "humanml3d_essential"),
+        ("conductor", "kit_ml"),
+        ("x", "kit_ml"),
+    ):
+        assert not retargets(*pair)
 
 
 def test_the_last_pose_goes_on_as_before() -> None:

@@ -133,3 +133,28 @@ def test_whatever_learns_bodies_learns_kits(
     model = load_run(train.run(recipe, kind, device="cpu", quiet=True)).model
     assert (model.spec.skeleton, model.spec.fps, model.spec.dim) == ("kit", 12.5, 251)
     assert all(bool(weight.isfinite().all()) for weight in model.parameters())
+
+
+def test_kits_body_is_measured_on_clips_of_the_common_one(sample_folder: Path, tmp_path: Path, monkeypatch) -> None:
+    """The smoke recipes of KIT, measured by the commands of a person who has no KIT-ML."""
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path / "cache"))
+    made = {}
+    for kind in ("text_motion", "text_to_motion", "vqvae"):
+        own = [f"data.folder={sample_folder}", "train.steps=1", "validation.every=0", f"output={tmp_path / kind}"]
+        recipe = config.load_recipe(cards.find("configs", f"smoke/kit_{kind}"), own)
+        made[kind] = str(train.run(recipe, kind, device="cpu", quiet=True))
+    common = ["--data", str(sample_folder), "--processes", "1", "--repeats", "1", "--no-bounds"]
+    out = tmp_path / "table.json"
+    said = motion("evaluate", made["text_to_motion"], *common, "--space", made["text_motion"], "-o", str(out))
+    rows = {row["name"]: row for row in json.loads(out.read_text())["rows"]}
+    measured = rows["text_to_motion"]["metrics"]
+    assert measured.keys() >= {"frechet", "multimodal_distance", "foot_skating", "jerk", "floating"}
+    assert rows["real motion"]["metrics"]["frechet"]["mean"] == pytest.approx(0, abs=1e-6)
+    for reason in (
+        "recognition: metric recognition: space recogniser sees skeleton humanml3d, these motions have kit",
+        "instructed: the motions are of skeleton kit, which has no joint spine3",
+    ):
+        assert sum(reason in line for line in said.splitlines()) == 1
+    lost = motion("evaluate", made["vqvae"], *common, "--metrics", f"mpjpe,frechet={made['text_motion']}")
+    assert "mpjpe" in lost
+    assert "Not measured" not in lost

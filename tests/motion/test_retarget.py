@@ -11,10 +11,11 @@ from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import bvh
 from motion_platform.motion.io.euler import forward_kinematics
-from motion_platform.motion.retarget import mirror, mirror_pairs, resample, to_humanml3d
+from motion_platform.motion.retarget import mirror, mirror_pairs, resample, to_humanml3d, to_kit
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 BODY = get_skeleton("humanml3d")
+KIT = get_skeleton("kit")
 
 
 @pytest.fixture
@@ -78,6 +79,65 @@ def test_resampling_is_linear_in_time(source: float, frames: int, expected: int)
     out = resample(joints, source, 20)
     assert len(out) == expected
     np.testing.assert_allclose(out[:, 0, 0], np.arange(expected) / 20, atol=1e-9)
+
+
+def test_a_body_becomes_kits(person: Clip) -> None:
+    out = to_kit(person)
+    assert (out.fps, out.skeleton, out.captions, out.name, len(out)) == (12.5, KIT, ("a walk",), "a", 13)
+    lengths = np.linalg.norm(out.joints[:, 1:] - out.joints[:, list(KIT.parents[1:])], axis=-1)
+    np.testing.assert_allclose(lengths, np.tile(np.linalg.norm(KIT.offsets[1:], axis=-1), (13, 1)), atol=1e-4)
+    assert out.joints[..., 1].min() == pytest.approx(0, abs=1e-5)
+    np.testing.assert_allclose(out.joints[0, 0, [0, 2]], 0, atol=1e-5)
+    at = {joint: out.joints[0, j] for j, joint in enumerate(KIT.joints)}
+    across = at["left_hip"] - at["right_hip"] + at["left_shoulder"] - at["right_shoulder"]
+    assert across[0] > 0.1  # faces Z+, the left is X+
+    assert across[2] == pytest.approx(0, abs=1e-5)
+
+
+def test_limbs_of_kit_are_bent_as_the_sources(person: Clip) -> None:
+    """Angles at knees and elbows, which no turn, bone length or place of a body changes."""
+    source = {"left": ("LeftArm", "LeftForeArm", "LeftHand", "LeftUpLeg", "LeftLeg", "LeftFoot")}
+    source["right"] = tuple(name.replace("Left", "Right") for name in source["left"])
+    out = to_kit(person, fps=30)
+    for side, names in source.items():
+        joints = [f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")]
+        for limb in (slice(0, 3), slice(3, 6)):
+            one, other = (_angle(c, limb_names) for c, limb_names in ((person, names[limb]), (out, joints[limb])))
+            np.testing.assert_allclose(other, one, atol=1e-3)
+
+
+def _angle(clip: Clip, names: tuple[str, ...]) -> np.ndarray:
+    """(T,) cosine at the middle one of three joints."""
+    a, b, c = (clip.joints[:, clip.skeleton.index(name)].astype(float) for name in names)
+    lengths = np.linalg.norm(a - b, axis=-1) * np.linalg.norm(c - b, axis=-1)
+    return ((a - b) * (c - b)).sum(-1) / lengths
+
+
+def test_kits_spine_is_where_the_table_of_names_finds_it_again() -> None:
+    """joint_names.yaml says where the 22 joints are in KIT's spine; the way there and back ends where it began."""
+    kit = Clip(_standing(), 12.5, KIT)
+    back = to_kit(to_humanml3d(kit, fps=12.5, uniform=False).with_(name="standing"))
+    for name in ("spine1", "spine2", "neck", "left_heel", "right_heel"):
+        j = KIT.index(name)
+        np.testing.assert_allclose(
+            back.joints[:, j] - back.joints[:, 0], kit.joints[:, j] - kit.joints[:, 0], atol=2e-3
+        )
+
+
+def test_a_clip_of_kit_keeps_its_bones() -> None:
+    tall = Clip(_standing() * np.float32(1.7), 25.0, KIT)
+    out = to_kit(tall)
+    assert (out.fps, len(out)) == (12.5, 3)
+    np.testing.assert_allclose(np.diff(out.joints, axis=1)[0], np.diff(tall.joints, axis=1)[0], atol=1e-5)
+
+
+def _standing(frames: int = 5) -> np.ndarray:
+    """KIT's person at rest."""
+    joints = np.zeros((len(KIT), 3))
+    for parent, j in KIT.bones:
+        joints[j] = joints[parent] + KIT.offsets[j]
+    joints[:, 1] -= joints[:, 1].min()
+    return np.repeat(joints[None], frames, 0).astype(np.float32)
 
 
 def test_resampling_refuses_the_impossible() -> None:

@@ -229,3 +229,16 @@ def test_tokens_of_a_tokenizer_that_is_not_here_say_what_to_give(
     said = capsys.readouterr().err
     assert "was written by tiny, which is no shipped model; give its folder with --tokenizer" in said
     assert not (tmp_path / "out.bvh").exists()
+
+
+def test_a_tokenizer_of_kits_body_reads_any_motion(sample_folder: Path, clip, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path / "cache"))
+    recipe = config.load_recipe(cards.find("configs", "smoke/kit_vqvae"), [f"data.folder={sample_folder}"])
+    run = build.assemble(recipe, name="kit")
+    (written,) = tokenize.tokenize(run, [clip])
+    (made,) = tokenize.detokenize(run, [written])
+    assert (made.skeleton.name, made.fps) == ("kit", 12.5)
+    assert len(made) == written.frames == int((len(clip) - 1) / clip.fps * 12.5 + 1e-6)
+    result = tokenizer_report.report(run, split="train", samples=3, space="text_motion")
+    assert result["mpjpe"] > 0
+    assert "space text_motion sees skeleton humanml3d, these motions have kit" in tokenizer_report.lines(result)[-1]
