@@ -1,7 +1,7 @@
 """How fast clips are read and batches are made, and how long a preparation takes.
 
     python -m benchmarks.data_reading --folder PREPARED [--source UNPACKED --name bandai_cmu]
-    python -m benchmarks.data_reading --sharded SHARDS
+    python -m benchmarks.data_reading --sharded SHARDS    (a folder, or an address: read by ``datasets`` streaming)
 
 One process, random order, page cache warm; medians of ``--repeats``. "view" finds the clip as a view into the file,
 "read" also copies every byte of it. Batches: 64 clips, with captions, as the training loop gets them.
@@ -59,7 +59,7 @@ def batch_milliseconds(batches: Iterator[Any], repeats: int, count: int = 50) ->
     return times[1:], real / padded
 
 
-def shards_a_second(folder: Path) -> float:
+def shards_a_second(folder: str) -> float:
     """Clips a processor second, every shard read whole, in this process."""
     dataset = ShardedDataset.open(folder)
     started, clips = time.process_time(), 0
@@ -68,7 +68,7 @@ def shards_a_second(folder: Path) -> float:
     return clips / (time.process_time() - started)
 
 
-def epoch_of_shards(folder: Path) -> tuple[float, float]:
+def epoch_of_shards(folder: str) -> tuple[float, float]:
     """(milliseconds of processor time a batch of 64, the most MB that Arrow holds) of an epoch of a sharded set."""
     import pyarrow as pa
 
@@ -82,7 +82,7 @@ def epoch_of_shards(folder: Path) -> tuple[float, float]:
     return (time.process_time() - started) / len(loader) * 1000, most / 1e6
 
 
-def sharded(folder: Path, repeats: int, out: Path | None) -> int:
+def sharded(folder: str, repeats: int, out: Path | None) -> int:
     """The numbers of a sharded set; 1 where the target is missed."""
     first, *again = [shards_a_second(folder) for _ in range(repeats + 1)]
     batch, most = epoch_of_shards(folder)
@@ -110,7 +110,7 @@ def prepare_seconds(name: str, source: Path, workers: int | None) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="a prepared data set (default: the packaged sample)")
-    parser.add_argument("--sharded", type=Path, help="a sharded set: only its numbers")
+    parser.add_argument("--sharded", help="a sharded set, its folder or address (file:///...): only its numbers")
     parser.add_argument("--source", type=Path, help="also time the preparation of this folder")
     parser.add_argument("--name", default="bandai_cmu", help="as which data set")
     parser.add_argument("--workers", type=int, help="processes of the preparation")

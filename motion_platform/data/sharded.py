@@ -190,7 +190,8 @@ class ShardedDataset(PreparedDataset):
         return made
 
     def _check_file(self, name: str, address: str) -> None:
-        """DataError for a file of another size; of one that lies here also for another checksum, once a process."""
+        """DataError for a file of another size; of one that lies here also for another checksum, once a process. One
+        that lies elsewhere is checked page by page when it is read, where it was written with checksums of pages."""
         expected = self.meta["files"][name]
         if not is_address(self.place):
             return verify(Path(address), expected["bytes"], expected["xxh3_128"], AGAIN)
@@ -198,7 +199,9 @@ class ShardedDataset(PreparedDataset):
         try:
             size = file_system.info(path).get("size")
         except Exception as error:  # as above
-            raise DataError(f"{address}: cannot be read ({short(error)}); {AGAIN}") from error
+            gone = isinstance(error, FileNotFoundError)
+            then = AGAIN if gone else "see that the store answers; training goes on with --resume"
+            raise DataError(f"{address}: cannot be read ({_why(error)}); {then}") from error
         if size is not None and size != expected["bytes"]:
             raise DataError(f"{address}: has {size} bytes, not {expected['bytes']}: it was cut off or changed; {AGAIN}")
         return None
@@ -212,10 +215,14 @@ class ShardedDataset(PreparedDataset):
                 yield from file.iter_batches(ROWS_A_GROUP)
             return
         from datasets import Dataset, Features
+        from pyarrow.dataset import ParquetFragmentScanOptions
 
         schema = arrow_schema(self.streams, self.has_events, self.has_words, self.has_tokens)
         features = Features.from_arrow_schema(schema)
-        stream = Dataset.from_parquet(address, features=features, streaming=True)  # load_dataset tells the hub of each
+        checked = ParquetFragmentScanOptions(page_checksum_verification=True)
+        stream = Dataset.from_parquet(  # load_dataset tells the hub of each
+            address, features=features, streaming=True, fragment_scan_options=checked
+        )
         for table in stream.with_format("arrow").iter(batch_size=ROWS_A_GROUP):
             yield from table.to_batches()
 
@@ -231,11 +238,16 @@ def fetched(place: str) -> Path:
         try:
             data = file_system.cat_file(path)
         except Exception as error:  # as above
-            raise DataError(f"{address}: cannot be read ({short(error)}); a sharded set is needed there") from error
+            raise DataError(f"{address}: cannot be read ({_why(error)}); a sharded set is needed there") from error
         here.mkdir(parents=True, exist_ok=True)
         with atomic_path(here / name) as partial:
             partial.write_bytes(data)
     return here
+
+
+def _why(error: Exception) -> str:
+    """What an object store or hub says of a file that cannot be read; of a missing one some say but its name."""
+    return f"nothing is there: {short(error)}" if isinstance(error, FileNotFoundError) else short(error)
 
 
 def _opened(address: str) -> tuple[Any, str]:

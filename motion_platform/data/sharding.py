@@ -113,6 +113,7 @@ def write_shard(folder: Path, file: str, split: str, rows: Iterable[Mapping[str,
             compression="none",
             use_dictionary=False,
             write_statistics=False,
+            write_page_checksum=True,  # a reader far away sees damage without the whole file
         )
     gathered = made.statistics
     return Shard(file, split, len(table), gathered.frames, gathered.mean.tolist(), gathered.squares.tolist())

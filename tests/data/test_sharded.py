@@ -137,7 +137,7 @@ def test_an_address_is_read_as_a_folder_is(at_address, sharded):
 
 def test_an_address_where_nothing_is_is_one_line(at_address):
     for address, message in (
-        (at_address + "2", "meta.json: cannot be read"),
+        (at_address + "2", r"meta.json: cannot be read \(nothing is there: .*\); a sharded set is needed there"),
         ("nowhere://bucket/set", "nowhere://bucket/set/meta.json: cannot be opened"),
     ):
         with pytest.raises(DataError, match=message) as caught:
@@ -151,7 +151,7 @@ def test_a_shard_that_is_cut_damaged_or_missing_is_one_line_that_names_it(folder
     broken = tmp_path / "broken"
     shutil.copytree(folder, broken)
     damaged = bytearray(whole)
-    damaged[len(whole) // 2] ^= 255
+    damaged[len(whole) // 2] ^= 1
     for content, message in (
         (whole[: len(whole) // 2], f"{name}: has .* bytes, not {len(whole)}: it was cut off or changed"),
         (bytes(damaged), f"{name}: is damaged: its checksum"),
@@ -170,6 +170,10 @@ def test_a_shard_that_is_cut_damaged_or_missing_is_one_line_that_names_it(folder
     store.pipe_file(f"/bucket/set/{name}", whole[:-100])
     with pytest.raises(DataError, match=f"memory://bucket/set/{name}: has .*it was cut off or changed"):
         PreparedDataset.open(at_address).shard(place)
+    store.pipe_file(f"/bucket/set/{name}", bytes(damaged))  # of the right size, one bit of a number is another
+    with pytest.raises(DataError, match=f"memory://bucket/set/{name}: cannot be read as Parquet .*checksum") as caught:
+        PreparedDataset.open(at_address).shard(place)
+    assert "\n" not in str(caught.value)
     store.pipe_file(f"/bucket/set/{name}", b"\0" * len(whole))
     with pytest.raises(DataError, match=f"memory://bucket/set/{name}: cannot be read as Parquet") as caught:
         PreparedDataset.open(at_address).shard(place)
