@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.util
+import json
 import os
 import signal
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import FrameType
 
@@ -62,6 +65,43 @@ def usual_run(test: str) -> tuple[str, Usual]:
         called = Path(place) / "called"
         outcome, seconds = run_tests(test, None, 900, called)
         return outcome, Usual(seconds, frozenset(called.read_text().split("\n")) if called.is_file() else frozenset())
+
+
+class Kept:
+    """Usual runs in a folder, for later calls: the whole suite's take some twenty minutes. Each is of one state of the
+    package and of the test file; where either has changed it is made anew."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        files = sorted((ROOT / "motion_platform").rglob("*.py"))
+        texts = [f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes() for path in files]
+        self.package = sha256(b"\0".join(texts)).hexdigest()
+
+    def usual_run(self, test: str) -> tuple[str, Usual]:
+        """(outcome, what it does) as :func:`usual_run` says; one that has passed is read back."""
+        content = (ROOT / test.partition("::")[0]).read_bytes()
+        key = sha256(f"{self.package}\n{test}\n".encode() + content).hexdigest()
+        path = self.folder / f"{key[:32]}.json"
+        if path.is_file():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            return "passed", Usual(kept["seconds"], frozenset(kept["called"]))
+        outcome, usual = usual_run(test)
+        if outcome == "passed":
+            self.folder.mkdir(parents=True, exist_ok=True)
+            text = json.dumps({"test": test, "seconds": usual.seconds, "called": sorted(usual.called)})
+            temporary = path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+        return outcome, usual
+
+
+def whole_suite(room: str, last: Sequence[str]) -> tuple[str, ...]:
+    """All test files of the suite but those of a room: those of other rooms, then those that run whole commands or
+    start a browser (``last``: starts of their names below tests/)."""
+    files = [str(path.relative_to(ROOT / "tests")) for path in sorted((ROOT / "tests").rglob("test_*.py"))]
+    files = [name for name in files if name.partition("/")[0] != room]
+    late = {name: max((i for i, start in enumerate(last, 1) if name.startswith(start)), default=0) for name in files}
+    return tuple(f"tests/{name}" for name in sorted(files, key=lambda name: (late[name], name)))
 
 
 def run_tests(

@@ -65,8 +65,76 @@ def test_then_all_tests_of_the_room_and_of_them_those_that_call_the_function(ben
 
     monkeypatch.setattr(benchmark, "run_tests", run_tests)
     usual = {"a": benchmark.Usual(1.0, frozenset({"m.py:3"})), "b": benchmark.Usual(1.0, frozenset({"m.py:4"}))}
-    assert benchmark.judge("m.py", "", ["a", "b", "a"], usual, "m.py:3") == "survived"
+    assert benchmark.judge("m.py", "", ["a", "b", "a"], usual, "m.py:3") == ("survived", "")
     assert ran == ["a"]
+
+
+def judged(benchmark, monkeypatch, outcomes: list[str], **settings) -> tuple[tuple[str, str], list[bool]]:
+    """What is said of a fault when the runs end so, one after another; and which of the runs were with the fault."""
+    left, changed = list(outcomes), []
+
+    def run_tests(_test: str, change: tuple[str, str] | None, _seconds: float) -> tuple[str, float]:
+        changed.append(change is not None)
+        return left.pop(0), 1.0
+
+    monkeypatch.setattr(benchmark, "run_tests", run_tests)
+    usual = {name: benchmark.Usual(1.0, frozenset({"m.py:3"})) for name in "ab"}
+    said = benchmark.judge("m.py", "", ["a", "b"], usual, "m.py:3", **settings)
+    assert left == []
+    return said, changed
+
+
+def test_what_takes_too_long_once_is_run_once_more(benchmark, monkeypatch) -> None:
+    assert judged(benchmark, monkeypatch, ["timeout", "passed", "passed"])[0] == ("survived", "")
+    assert judged(benchmark, monkeypatch, ["timeout", "failed"])[0] == ("killed", "a")
+    assert judged(benchmark, monkeypatch, ["passed", "timeout", "timeout"])[0] == ("timeout", "b")
+
+
+def test_a_test_of_the_whole_suite_that_fails_without_the_fault_has_not_noticed_it(benchmark, monkeypatch) -> None:
+    said, changed = judged(benchmark, monkeypatch, ["failed", "failed", "failed", "passed"], may_fail=True)
+    assert said == ("killed", "b")
+    assert changed == [True, False, True, False]
+
+
+def test_a_test_of_the_whole_suite_that_never_passes_is_left_out(benchmark, monkeypatch) -> None:
+    monkeypatch.setattr(benchmark, "usual_run", lambda test: ("failed", benchmark.Usual(1.0, frozenset({"m.py:3"}))))
+    assert benchmark.judge("m.py", "", ["a"], {}, "m.py:3", may_fail=True) == ("survived", "")
+    with pytest.raises(SystemExit, match="without any fault: failed: a"):
+        benchmark.judge("m.py", "", ["a"], {}, "m.py:3")
+
+
+def test_the_rest_of_the_suite_is_every_other_file_once_with_whole_commands_last(benchmark) -> None:
+    tests = benchmark.whole_suite("motion", benchmark.LAST)
+    every = {str(path.relative_to(benchmark.ROOT)) for path in (benchmark.ROOT / "tests").rglob("test_*.py")}
+    assert len(tests) == len(set(tests))
+    assert set(tests) == {name for name in every if not name.startswith("tests/motion/")}
+    assert tests[-1] == "tests/studio/test_page.py"
+    assert tests.index("tests/encoders/test_contract.py") < tests.index("tests/test_readme.py")
+
+
+def test_a_usual_run_is_kept_until_the_package_or_the_file_changes(monkeypatch, tmp_path) -> None:
+    from benchmarks import fault_runs
+
+    package, test, ran = tmp_path / "motion_platform" / "m.py", tmp_path / "t.py", []
+    package.parent.mkdir()
+    package.write_text("x = 1\n")
+    test.write_text("assert True\n")
+
+    def usual_run(test: str) -> tuple[str, fault_runs.Usual]:
+        ran.append(test)
+        return "passed" if len(ran) > 1 else "failed", fault_runs.Usual(2.5, frozenset({"m.py:3"}))
+
+    monkeypatch.setattr(fault_runs, "ROOT", tmp_path)
+    monkeypatch.setattr(fault_runs, "usual_run", usual_run)
+    for runs in (1, 2, 2):  # one that fails is not kept
+        outcome, usual = fault_runs.Kept(tmp_path / "kept").usual_run("t.py")
+        assert (len(ran), usual) == (runs, fault_runs.Usual(2.5, frozenset({"m.py:3"})))
+    assert outcome == "passed"
+    test.write_text("assert 1\n")
+    fault_runs.Kept(tmp_path / "kept").usual_run("t.py")
+    package.write_text("x = 2\n")
+    fault_runs.Kept(tmp_path / "kept").usual_run("t.py")
+    assert len(ran) == 4
 
 
 def test_the_function_of_a_line_is_the_innermost_and_zero_where_a_module_is_loaded(
@@ -104,6 +172,25 @@ def test_a_report_counts_what_was_noticed(benchmark, tmp_path, capsys) -> None:
     assert "18 of   20 noticed: 90.0 %" in capsys.readouterr().out
     (tmp_path / "known.txt").write_text("fault 0 # the same number\nfault 1 # the same\n")
     assert benchmark.report(results, tmp_path / "known.txt") == 0
+    assert "18 of   18 noticed" in capsys.readouterr().out
+    results["fault 0"]["whole"] = "killed"
+    assert benchmark.report(results, tmp_path / "none") == 0
+    said = capsys.readouterr().out.partition("by the whole suite")
+    assert "18 of   20 noticed: 90.0 %" in said[0]
+    assert "19 of   20 noticed: 95.0 % (76 to 99 %)" in said[2]
+
+
+def test_the_interval_of_a_share_is_wilsons(benchmark) -> None:
+    """Newcombe, Statistics in Medicine 17 (1998), Table I, method 3: 81 of 263 and 15 of 148."""
+    assert benchmark.interval(81, 263) == pytest.approx((25.53, 36.62), abs=0.005)
+    assert benchmark.interval(15, 148) == pytest.approx((6.24, 16.05), abs=0.005)
+
+
+def test_what_is_known_to_change_nothing_is_a_fault_that_is_there(benchmark) -> None:
+    for line in (benchmark.ROOT / "benchmarks" / "mutation_known.txt").read_text(encoding="utf-8").splitlines():
+        name, _, why = line.partition(" # ")
+        assert name in {str(fault) for fault in benchmark.faults_of(name.partition(":")[0])}, name
+        assert why
 
 
 JUDGE = """
@@ -114,7 +201,7 @@ from benchmarks import mutation
 path, test = "motion_platform/motion/intervals.py", "tests/motion/test_intervals.py"
 source, usual = (mutation.ROOT / path).read_text(encoding="utf-8"), {}
 for changed in (source, source.replace("[1::2]", "[0::2]"), source):
-    print(mutation.judge(path, changed, [test], usual))
+    print(mutation.judge(path, changed, [test], usual)[0])
 """
 
 
