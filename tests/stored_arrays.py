@@ -6,6 +6,7 @@ Where a change is meant, ``STORE_ARRAYS=1 python -m pytest TEST`` stores what th
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -29,3 +30,14 @@ def check_stored(name: str, made: dict[str, np.ndarray], *, atol: float, rtol: f
                 atol=atol,
                 err_msg=f"{name}: {key}",
             )
+
+
+def check_stored_table(name: str, made: dict[str, object]) -> None:
+    """The table (numbers, texts, lists and tables of them) is the stored one, key by key."""
+    path = STORED / f"{name}.json"
+    if os.environ.get("STORE_ARRAYS"):
+        path.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    made = json.loads(json.dumps(made))
+    assert {key: value for key, value in made.items() if stored.get(key) != value} == {}
+    assert set(made) == set(stored)

@@ -4,11 +4,12 @@ import inspect
 import math
 import pickle
 import typing
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from stored_arrays import check_stored
+from stored_arrays import check_stored, check_stored_table
 
 from motion_platform.core import registry
 from motion_platform.core.contracts import Embeddings, Needs
@@ -250,6 +251,84 @@ def test_the_values_of_every_metric_are_what_they_were(oracles):
         values = metric.state(prediction, batch, embeddings).compute()
         made[name] = np.array([values[value] for value in sorted(values)])
     check_stored("metrics", made, atol=1e-6, rtol=1e-4)
+
+
+def test_the_values_of_short_clips_are_what_they_were(oracles):
+    """What is counted of clips that are hardly there: speeds, accelerations and windows each need some frames."""
+    of_all: dict[str, list[list[float]]] = {}
+    for frames in (1, 2, 3, 4, 5, 6, 7, 8, 11, 16):
+        motion, real = (
+            oracles.motion_of([swaying(oracles, max(n, 16), seed + k)[:n] for k, n in enumerate(6 * [frames])])
+            for seed in (0, 100)
+        )
+        for name in CLASSES:
+            metric = registry.build("metrics", name, SETTINGS.get(name))
+            prediction, embeddings = judged(metric, motion, range(6))
+            try:
+                values = metric.state(
+                    prediction, batch_for(metric, oracles, motion, range(6), real), embeddings
+                ).compute()
+            except DataError:
+                values = {}
+            of_all.setdefault(name, []).append([values[value] for value in sorted(values)])
+    made = {
+        name: np.concatenate([np.array([len(values), *values]) for values in rows]) for name, rows in of_all.items()
+    }
+    check_stored("metrics_of_short_clips", made, atol=1e-6, rtol=1e-4)
+
+
+def test_the_names_units_directions_and_settings_of_every_metric_are_what_they_were(oracles):
+    """Stored results name their values; a unit or a direction that turns round makes a table say the opposite."""
+    motion = oracles.motion_of([swaying(oracles, n, k) for k, n in enumerate((60, 60, 90, 90, 131, 131))])
+    made = {}
+    for name, cls in CLASSES.items():
+        metric = registry.build("metrics", name, SETTINGS.get(name))
+        prediction, embeddings = judged(metric, motion, range(6))
+        values = metric.state(prediction, batch_for(metric, oracles, motion, range(6)), embeddings).compute()
+        made[name] = {value: metric.about(value) for value in values}
+        defaults = inspect.signature(cls).parameters.values()
+        made[f"{name}, settings"] = {
+            p.name: str(p.default) for p in defaults if p.default is not inspect.Parameter.empty
+        }
+    check_stored_table("metrics_about", made)
+
+
+def test_what_every_metric_says_where_a_part_of_the_batch_is_missing_is_what_it_said(oracles):
+    """Either it needs the part and says so, or its values are there without it."""
+    motion = oracles.motion_of([swaying(oracles, n, k) for k, n in enumerate((60, 60, 90, 90, 131, 131))])
+    lacking = {part: {part: None} for part in ("labels", "motion", "edit", "events", "captions")}
+    lacking |= {
+        "raw": {"raw": {}},
+        "beats": {"events": [{"bars": BEATS[::2]} for _ in range(6)]},
+        "times": {"events": [{kind: BEATS[:0] for kind in ("beats", "bars", "strokes", "accents")} for _ in range(6)]},
+        "one label": {"labels": [{}, *[{"content": content, "style": "normal"} for content in CONTENTS[1:]]]},
+    }
+    made = {}
+    for name in CLASSES:
+        metric = registry.build("metrics", name, SETTINGS.get(name))
+        prediction, embeddings = judged(metric, motion, range(6))
+        usual = set(metric.state(prediction, batch_for(metric, oracles, motion, range(6)), embeddings).compute())
+        for what, change in [
+            *lacking.items(),
+            *((part, part) for part in ("given captions", "given beats", "given labels")),
+        ]:
+            batch = batch_for(metric, oracles, motion, range(6))
+            given = embeddings
+            if isinstance(change, dict):
+                for attribute, value in change.items():
+                    setattr(batch, attribute, value)
+            elif embeddings is None:
+                continue
+            else:
+                given = replace(embeddings, **{change.removeprefix("given "): None})
+            try:
+                values = set(metric.state(prediction, batch, given).compute())
+            except DataError:
+                made[f"{name} without {what}"] = "DataError"
+            else:
+                if values != usual:
+                    made[f"{name} without {what}"] = sorted(values)
+    check_stored_table("metrics_without", made)
 
 
 @pytest.mark.parametrize(
