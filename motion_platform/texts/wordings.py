@@ -3,12 +3,16 @@
 Captions of one grammar teach a model that grammar. ``wordings.yaml`` holds verb phrases, fragments, situations and
 speech for kinds of motion, and adverbials, people, adjectives and reasons for styles, as people type them. Here they
 become sentences. A wording of the development part is in no training sentence, so that sentences of that part say
-whether a model understands wordings that it was not trained on.
+whether a model understands wordings that it was not trained on. ``sentences.csv`` holds whole sentences besides, each
+with its kind and style, in six voices (game makers, storytellers, annotators, first-time users, people who hint, and
+one who wrote what is easily confused).
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import importlib.resources
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -27,6 +31,8 @@ Part = Literal["training", "development"]
 HELD_OUT, LEAST = 5, 10
 """One wording in so many is kept for development, of lists of at least so many; shorter ones are training's."""
 PLAIN = "normal"
+WHOLE = 0.5
+"""How often a sentence is a whole one of somebody's, where there is one for the kind and the style."""
 STYLE_WORDS = ("how", "who", "are", "why")
 _HE = re.compile(
     r"\b(he|man|guy|dude|boy|mr|tom|grand(pa|father)|gentleman|lad|king|cowboy|geezer|brother|boxer)\b", re.I
@@ -71,12 +77,16 @@ def _swap(phrases: Sequence[str]) -> tuple[str, ...]:
     return tuple(swap_sides(phrase) for phrase in phrases)
 
 
+def _held_out(wording: str) -> bool:
+    return int(hashlib.sha256(wording.encode()).hexdigest(), 16) % HELD_OUT == 0
+
+
 def listed(text: str, part: Part) -> tuple[str, ...]:
     """The wordings of a list that belong to a part."""
     every = [" ".join(wording.split()) for wording in text.split(";")]
     every = list(dict.fromkeys(wording for wording in every if wording))
     far = len(every) if len(every) >= LEAST else 0
-    held = {w for w in every[:far] if int(hashlib.sha256(w.encode()).hexdigest(), 16) % HELD_OUT == 0}
+    held = {w for w in every[:far] if _held_out(w)}
     if part == "development":
         return tuple(w for w in every if w in held)
     return tuple(w for w in every if w not in held)
@@ -105,6 +115,29 @@ def styles(part: Part = "training") -> dict[str, dict[str, tuple[str, ...]]]:
     return {name: {key: listed(words[key], part) for key in STYLE_WORDS} for name, words in _file()["styles"].items()}
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A sentence as somebody wrote it: its kind, its style ("" where it says none), and whose voice it is."""
+
+    text: str
+    kind: str
+    style: str
+    voice: str
+
+
+@lru_cache(maxsize=2)
+def whole_sentences(part: Part = "training") -> tuple[Whole, ...]:
+    """The sentences of ``sentences.csv`` that belong to a part."""
+    with importlib.resources.files("motion_platform.texts").joinpath("sentences.csv").open(encoding="utf-8") as file:
+        every = [Whole(r["sentence"], r["content"], r["style"], r["voice"]) for r in csv.DictReader(file)]
+    return tuple(each for each in every if _held_out(each.text) == (part == "development"))
+
+
+@lru_cache(maxsize=4096)
+def _whole_of(kind: str, style: str, part: Part) -> tuple[str, ...]:
+    return tuple(each.text for each in whole_sentences(part) if (each.kind, each.style) == (kind, style))
+
+
 @lru_cache(maxsize=1)
 def subjects() -> tuple[str, ...]:
     """Who does it when nothing is said of the person."""
@@ -127,7 +160,7 @@ class Wording:
         if style and style not in styles(part):
             raise UnknownName("style", style, styles(), "wordings")
         self.style: dict[str, tuple[str, ...]] = styles(part)[style] if style else dict.fromkeys(STYLE_WORDS, ())
-        self.name, self.random = style or PLAIN, generator
+        self.name, self.part, self.random = style or PLAIN, part, generator
 
     def pick(self, options: Sequence[Any]) -> Any:
         return options[self.random.randrange(len(options))]
@@ -211,6 +244,10 @@ class Wording:
     def sentence(self) -> str:
         """One sentence in its final spelling."""
         self.kind = self.pick(self.kinds)
+        styles = ("", PLAIN) if self.name == PLAIN else (self.name,)
+        whole = [text for style in styles for text in _whole_of(self.kind.name, style, self.part)]
+        if whole and self.chance(WHOLE):
+            return self.spelled(self.pick(whole))
         plain = not any(self.style.values()) or (self.name == PLAIN and self.chance(0.85))
         if not plain:
             return self.spelled(self.styled())

@@ -1,6 +1,8 @@
 """Wordings: many, of the right side and form, with a part that training never sees."""
 
+import csv
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from motion_platform.texts.bandai import CANONICAL_STYLES, vocabulary
 from motion_platform.texts.wordings import kinds, listed, names_of, sentences_of, styles, subjects
 
 CONTENTS = sorted(vocabulary()["contents"])
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 STYLES = sorted({CANONICAL_STYLES.get(style, style) for style in vocabulary()["styles"]})
 
 
@@ -74,8 +77,10 @@ def test_a_style_is_said_and_the_normal_one_need_not_be():
     proud = sentences_of({"content": "bow", "style": "proud"}, "id", 60)
     plain = sentences_of({"content": "bow", "style": "normal"}, "id", 60)
     words = {word for part in styles()["proud"].values() for word in part}
-    lower = [text.lower() for text in proud]
-    assert sum(any(word.lower() in text for word in words) for text in lower) >= 54  # slips of the finger hide a few
+    whole = {each.text.lower().rstrip(".!") for each in wordings.whole_sentences()}  # these say it in their own way
+    lower = [text.lower() for text in proud if text.lower().rstrip(".!") not in whole]
+    hits = sum(any(word.lower() in text for word in words) for text in lower)
+    assert hits >= 0.85 * len(lower) > 15  # slips of the finger hide a few
     assert not any(word.lower() in text.lower() for word in words if len(word) > 8 for text in plain)
 
 
@@ -100,3 +105,27 @@ def test_subjects_are_no_people_of_a_style():
     people = {who for style, of in styles().items() if style != "normal" for who in of["who"]}
     assert len(subjects()) >= 40
     assert not set(subjects()) & people
+
+
+def test_whole_sentences_are_of_known_kinds_and_styles_and_in_no_test_set():
+    every = [*wordings.whole_sentences("training"), *wordings.whole_sentences("development")]
+    assert len({each.text.lower() for each in every}) == len(every)
+    assert {each.style for each in every} == {"", *styles()}
+    known = {kind.name for kind in kinds()}
+    assert {each.kind for each in every} <= known | {""}
+    for content in CONTENTS:
+        (name, *_) = names_of(content)
+        assert sum(each.kind == name for each in every) >= 200, name
+    tests = [BENCHMARKS / name for name in ("unseen_wordings.csv", "unseen_wordings_2.csv", "bare_verbs.csv")]
+    asked = {row["sentence"].lower() for path in tests for row in csv.DictReader(path.open(encoding="utf-8"))}
+    assert not asked & {each.text.lower() for each in every}
+
+
+def test_a_whole_sentence_is_drawn_for_its_kind_and_style_and_a_held_out_one_never():
+    held = {each.text.lower() for each in wordings.whole_sentences("development")}
+    mine = {each.text.lower() for each in wordings.whole_sentences() if (each.kind, each.style) == ("kick", "angry")}
+    said = {text.lower().rstrip(".!") for text in sentences_of({"content": "kick", "style": "angry"}, "id", 200)}
+    drawn = {text for text in mine if text.rstrip(".!") in said}
+    assert len(drawn) > len(mine) / 2
+    assert not {text for text in held if text.rstrip(".!") in said}
+    assert 0.1 < len(held) / (len(held) + len(wordings.whole_sentences())) < 0.3

@@ -26,13 +26,14 @@ from motion_platform.generators.diffusion.guidance import (
 from motion_platform.generators.diffusion.reading import ConditionReader
 from motion_platform.generators.language.codes import CodeGenerator
 from motion_platform.generators.tokens import composing, varying, writing
+from motion_platform.generators.tokens.labels import TextLabels
 from motion_platform.generators.tokens.lengths import Lengths
 from motion_platform.generators.tokens.seams import given_steps, paste
 from motion_platform.motion.foot_lock import standing
 from motion_platform.nn.transformer import Transformer, sinusoidal
 
-Memory = tuple[list | None, Tensor | None]
-"""Keys and values of every layer, and the mask (B, N) of what they are of."""
+Memory = tuple[list | None, Tensor | None, Tensor | None]
+"""Keys and values of every layer, the mask (B, N) of what they are of, and the vector (B, width) of the labels."""
 
 
 class MaskedTokens(CodeGenerator):
@@ -50,6 +51,8 @@ class MaskedTokens(CodeGenerator):
     the order of settling; without it a body that stands (one certain code) is settled before one that strides.
     foot_lock: bones keep their lengths and supporting feet stand (motion/foot_lock.py), before given frames are put in.
     lengths_only: train what picks a length (generators/tokens/lengths.py) and leave all else as it is.
+    labels: target -> labels that the first slot's text is read for (generators/tokens/labels.py); encoder_width: of
+    that slot's token states. labels_only: train that reading alone.
     """
 
     called = "masked_tokens"
@@ -83,6 +86,9 @@ class MaskedTokens(CodeGenerator):
         seam_seconds: float = 0.35,
         foot_lock: bool = False,
         lengths_only: bool = False,
+        labels: dict[str, list[str]] | None = None,
+        encoder_width: int = 384,
+        labels_only: bool = False,
     ) -> None:
         super().__init__()
         self.spec, self.slots, self.width = spec, tuple(slots), width
@@ -134,31 +140,42 @@ class MaskedTokens(CodeGenerator):
             alignment=alignment_loss,
         )
         self.length = Lengths(width, self.max_steps, self.stride, max_frames) if self.slots else None
-        if lengths_only:
-            self.requires_grad_(False)
-            if self.length is None:
-                raise ConfigError("masked_tokens: lengths_only: there is no slot to read a length from")
-            self.length.requires_grad_(True)
-        self.lengths_only = lengths_only
+        self.labels = TextLabels(encoder_width, labels, width) if self.slots and labels else None
+        alone = {"lengths_only": (lengths_only, self.length), "labels_only": (labels_only, self.labels)}
+        for name, (asked, part) in alone.items():
+            if asked:
+                self.requires_grad_(False)
+                if part is None:
+                    raise ConfigError(f"masked_tokens: {name}: there is no slot, or no label, to read")
+                part.requires_grad_(True)
+        if self.labels is not None and labels_only:
+            self.labels.rows.requires_grad_(False)  # what a generator makes of a label is not read
+        self.lengths_only, self.labels_only = lengths_only, labels_only
 
     # ---------------------------------------------------------------- the network
 
-    def _memory(self, read: Mapping[str, Condition]) -> Memory:
-        """Keys and values of every layer, and the mask (B, N) of what they are of; nothing without slots."""
+    def _memory(self, given: Mapping[str, Condition], read: Mapping[str, Condition]) -> Memory:
+        """What every pass reads of the conditions, as they were given and as the reader has read them; nothing without
+        slots."""
         if not self.slots:
-            return None, None
+            return None, None, None
         tokens = torch.cat([read[slot].tokens for slot in self.slots], 1)
-        return self.transformer.keys_values(tokens), torch.cat([read[slot].mask for slot in self.slots], 1)
+        mask = torch.cat([read[slot].mask for slot in self.slots], 1)
+        said = None if self.labels is None else self.labels.vector(given[self.slots[0]])
+        return self.transformer.keys_values(tokens), mask, said
 
     def logits(self, seen: Tensor, book: Tensor, real: Tensor, memory: Memory) -> Tensor:
         """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width), where ``real`` (B, S)."""
+        keys, mask, said = memory
         first = self.level[book]
+        if said is not None:
+            first, seen = first + said, seen + said[:, None]
         seen = seen * real[..., None]
         seen = seen + self.near(seen.transpose(1, 2)).transpose(1, 2)
         h = torch.cat([first[:, None].to(seen.dtype), seen], 1)
         h = h + self.positions[: h.shape[1]].to(h.dtype)
         here = F.pad(real, (1, 0), value=True)
-        h = self.transformer(self.dropout(h), here, *memory)[:, 1:]
+        h = self.transformer(self.dropout(h), here, keys, mask)[:, 1:]
         return torch.einsum("bsc,bkc->bsk", h, self.heads[book].to(h.dtype)) + self.biases[book][:, None].to(h.dtype)
 
     def embed(self, ids: Tensor, upto: Tensor) -> Tensor:
@@ -177,6 +194,9 @@ class MaskedTokens(CodeGenerator):
         if self.lengths_only and self.length is not None:
             error = self.length.error(self.reader.pooled(self.reader(given)), whole.lengths)
             return {"loss": error, "length": error.detach()}
+        said = self._said(batch, given)
+        if self.labels_only:
+            return {"loss": said["labels"], **{name: part.detach() for name, part in said.items()}}
         varied = whole
         if self.training:
             varied = varying.crop(varied, self.crop, self.crop_frames)
@@ -192,7 +212,7 @@ class MaskedTokens(CodeGenerator):
         hidden = writing.corrupt(ids[..., 0], masked, self.codes, self.codes)
         seen[..., 0] = torch.where(later[:, None], ids[..., 0], hidden)
         read = self.reader(given)
-        predicted = self.logits(self.embed(seen, book.clamp(min=1)), book, real, self._memory(read))
+        predicted = self.logits(self.embed(seen, book.clamp(min=1)), book, real, self._memory(given, read))
         target = ids.gather(2, book[:, None, None].expand(-1, ids.shape[1], 1))[..., 0]
         error = F.cross_entropy(predicted.float().transpose(1, 2), target, reduction="none")
         error = (error * masked).sum(1) / masked.sum(1)
@@ -202,11 +222,22 @@ class MaskedTokens(CodeGenerator):
         if self.length is not None:
             parts["length"] = self.length.error(self.reader.pooled(read), whole.lengths)
             loss = loss + 0.1 * parts["length"]
+        if said:
+            parts |= said
+            loss = loss + said["labels"]
         x0 = torch.where(whole.mask[..., None], self.spec.normalise(whole.x), 0.0)
         for name, extra in self.reader.losses(read, x0, batch).items():
             parts[name] = extra
             loss = loss + self.reader.weights[name] * extra
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
+
+    def _said(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
+        """{"labels": the sum of their errors, TARGET_right: ...}; {} for a model that reads none."""
+        if self.labels is None:
+            return {}
+        found = self.labels.losses(given[self.slots[0]], batch.labels or [{}] * len(batch.ids))
+        error = torch.stack([found[name] for name in self.labels.targets]).sum()
+        return {"labels": error, **{name: part for name, part in found.items() if name not in self.labels.targets}}
 
     # ---------------------------------------------------------------- sampling
 
@@ -309,8 +340,13 @@ class MaskedTokens(CodeGenerator):
         stacked = {}
         for slot in self.slots:
             views = [given[slot] if slot in on else given[slot].drop() for on, _ in chain]
-            stacked[slot] = Condition(torch.cat([v.tokens for v in views]), torch.cat([v.mask for v in views]))
-        return self._memory(self.reader(stacked))
+            own = [v.encoded for v in views if v.encoded is not None]
+            stacked[slot] = Condition(
+                torch.cat([v.tokens for v in views]),
+                torch.cat([v.mask for v in views]),
+                encoded=torch.cat(own) if len(own) == len(views) else None,
+            )
+        return self._memory(stacked, self.reader(stacked))
 
     def _write(
         self,

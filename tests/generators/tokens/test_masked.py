@@ -1,10 +1,12 @@
 """The masked transformer on an untrained tokenizer: what it promises whatever it has learned."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from motion_platform.core.errors import ConfigError, UnknownName, UsageError
-from motion_platform.core.schema import Batch, Sampling
+from motion_platform.core.schema import Batch, Sampling, Spans
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.tokens.masked import MaskedTokens
 from motion_platform.model import editing
@@ -74,18 +76,69 @@ def test_lengths_alone_are_trained_where_that_is_asked(masked, make):
         masked(slots=(), lengths_only=True)
 
 
+LABELS = {"content": ["walk", "kick", "other"], "style": ["normal", "sad"]}
+
+
+def with_states(given, width=12):
+    """The same conditions with an encoder's own token states."""
+    random = torch.Generator().manual_seed(5)
+    return {
+        slot: replace(c, encoded=torch.randn(len(c.tokens), c.tokens.shape[1] - 1, width, generator=random))
+        for slot, c in given.items()
+    }
+
+
+def test_labels_alone_are_trained_where_that_is_asked(masked, make):
+    model = masked(labels=LABELS, encoder_width=12, labels_only=True).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-2)
+    batch = replace(make.batch(), labels=[{"content": "kick", "style": "sad"}] * 4)
+    loss = model.loss(batch, with_states(make.given(4)))
+    assert set(loss) == {"loss", "labels", "content_right", "style_right"}
+    loss["loss"].backward()
+    optimiser.step()
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(name.startswith("labels.") and ".rows." not in name for name in changed)
+    with pytest.raises(ConfigError, match="labels_only"):
+        masked(labels_only=True)
+
+
+def test_labels_that_say_nothing_yet_change_nothing_and_then_tell_motions_apart(masked, make):
+    plain, model = masked(), masked(labels=LABELS, encoder_width=12)
+    model.load_state_dict(plain.state_dict(), strict=False)
+    given = with_states(make.given(4))
+    spans = Spans(torch.tensor([0, 0, 1]), torch.tensor([0, 20, 0]), torch.tensor([20, 20, 24]), ("body",) * 3)
+    ways = (
+        lambda of: run(of, make, given=given).x,
+        lambda of: (
+            of.compose({s: with_states(make.given(3))[s] for s in given}, spans, noise=NoiseSource(["a", "b"], 0)).x
+        ),
+    )
+    same = [way(model) for way in ways]
+    for way, made in zip(ways, same, strict=True):
+        torch.testing.assert_close(made, way(plain))
+    for rows in model.labels.rows.values():
+        torch.nn.init.normal_(rows, std=3.0)
+    for way, made in zip(ways, same, strict=True):
+        assert not torch.allclose(way(model), made, atol=1e-3)
+    silent = {slot: c.drop() for slot, c in given.items()}
+    torch.testing.assert_close(run(model, make, given=silent).x, run(plain, make, given=silent).x)
+
+
 def test_what_a_neighbour_is_can_be_seen_from_the_start(masked, make):
     """Codes much smaller than the positions beside them are lost in the first normalisation."""
     model = masked()
     sizes = model.books.detach()[0].norm(dim=-1)
     assert float(sizes.min()) > 0.3 * float(model.positions[1].norm())
-    read = model.reader(make.given(1))
+    given = make.given(1)
+    memory = model._memory(given, model.reader(given))
     real, book = torch.ones(1, 10, dtype=torch.bool), torch.zeros(1, dtype=torch.int64)
     out = []
     for code in (3, 17):
         ids = torch.full((1, 10, 3), 5)
         ids[0, 4, 0], ids[0, 5, 0] = code, model.codes
-        out.append(model.logits(model.embed(ids, book + 1), book, real, model._memory(read))[0, 5].detach())
+        out.append(model.logits(model.embed(ids, book + 1), book, real, memory)[0, 5].detach())
     assert float((out[0] - out[1]).std()) > 0.02 * float(out[0].std())
 
 
