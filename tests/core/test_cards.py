@@ -124,3 +124,32 @@ def test_a_mistake_in_a_table_that_may_be_left_out_is_named_too(keep: dict, says
     card = {"task": "a", "title": "b", "source": "c", "reads": {"text": "text"}, "writes": "motion", "data": "sample"}
     with pytest.raises(ConfigError, match=re.escape(says)):
         config.check(tasks.Task, card | {"keep": keep}, "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ("reads: {text: text, low: {kind: text}, music: audio}\nwrites: motion\n", "text, audio -> motion"),
+        ("reads: {}\nwrites: motion\n", "nothing -> motion"),
+        ("reads: [text]\nwrites: motion\n", ""),
+        ("reads: {text: text}\nwrites: [motion]\n", ""),
+        ("title: a recipe\n", ""),
+        ("[", ""),
+    ],
+)
+def test_a_listing_says_what_a_task_reads_and_writes(card: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "card.yaml").write_text(card)
+    assert cards.inputs(tmp_path / "card.yaml") == said
+
+
+def test_the_task_of_a_model_is_the_card_that_it_carries_else_the_one_of_that_name() -> None:
+    known = tasks.load("text_to_motion")
+    carried = known.model_dump() | {"title": "carried"}
+    model = config.ModelRecipe(name="mdm")
+    common = {"format": 1, "name": "x", "motion_platform": "0", "model": model, "slots": {}}
+    spec = {"representation": "humanml3d", "skeleton": "humanml3d", "fps": 20.0, "units": "m", "dim": 263}
+    card = config.ModelFile(**common, spec=spec, task="text_to_motion")
+    assert tasks.of_model(card, "x") == known
+    assert tasks.of_model(card.model_copy(update={"task_card": carried}), "x").title == "carried"
+    with pytest.raises(ConfigError, match="x: task_card"):
+        tasks.of_model(card.model_copy(update={"task_card": {"task": "t"}}), "x")

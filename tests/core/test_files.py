@@ -20,6 +20,7 @@ from motion_platform.core.files import (
     lock_folder,
     numbered,
     settle,
+    settle_all,
     settle_folder,
     sweep,
     temporary_beside,
@@ -329,3 +330,11 @@ def test_files_are_left_to_another_process_that_commits_three_times_first(
         write_pair(tmp_path, 1)
         assert pair(tmp_path) == ("1", 1, 1000)
     assert len(tries) == min(busy + 1, 3)
+
+
+def test_all_that_was_committed_in_a_folder_is_settled_where_no_name_is_known(tmp_path: Path) -> None:
+    for name in ("a.json", "b.c.json"):
+        (tmp_path / f".{name}.commit").mkdir()
+        (tmp_path / f".{name}.commit" / name).write_text(name)
+    settle_all(tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.json": "a.json", "b.c.json": "b.c.json"}

@@ -14,7 +14,11 @@ from motion_platform.core.opening import (
     check_head,
     check_plain,
     check_yaml,
+    read_json,
+    read_table,
     read_text,
+    read_yaml,
+    short,
 )
 
 
@@ -90,3 +94,88 @@ def test_plain_values_are_as_deep_as_is_allowed_and_no_deeper() -> None:
     assert check_plain(value, "a") is value
     with pytest.raises(DataError, match="a: is nested deeper than 60 levels"):
         check_plain([value], "a")
+
+
+def test_a_table_is_its_rows_by_column_with_the_numbers_of_an_editor(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('clip, caption ,side\na,"walks, then sits",left\n\n,,\nb, runs \n')
+    assert read_table(path, ["clip", "side"]) == [
+        (2, {"clip": "a", "caption": "walks, then sits", "side": "left"}),
+        (5, {"clip": "b", "caption": "runs", "side": ""}),
+    ]
+    path.write_text("")
+    assert read_table(path, []) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "need", "message"),
+    [
+        ("clip\na\n", ["clip", "side"], r"row 1: no column 'side'; needed: clip, side \(got clip\)"),
+        ("", ["clip"], r"row 1: no column 'clip'; needed: clip \(got nothing\)"),
+        ("clip\na\nb,c\n", ["clip"], "row 3: has more fields than the header"),
+        ("clip\n" + "a" * 131_073, ["clip"], "is no table: field larger than field limit"),
+    ],
+)
+def test_a_table_that_is_none_is_one_line(text: str, need: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ConfigError, match=rf"t\.csv: {message}"):
+        read_table(tmp_path / "t.csv", need, ConfigError)
+
+
+def test_json_is_plain_values_and_its_pairs_may_be_made_into_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": [1, 2.5, "x"], "a": null}')
+    assert read_json(path) == {"a": None}
+    assert read_json(path, pairs=len) == 2
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-2.1e999"])
+def test_json_without_finite_numbers_is_refused(number: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(f"[1, {number}]")
+    with pytest.raises(DataError, match=rf"a\.json: is not JSON: {number} is no number"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(("text", "what"), [("{", "JSON"), ("[" * 100_000, "JSON"), ("{", "a card")])
+def test_what_is_no_json_is_called_what_it_was_to_be(text: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(text)
+    said = "is not JSON" if what == "JSON" else "cannot be read as a card"
+    with pytest.raises(ConfigError, match=rf"a\.json: {said}: "):
+        read_json(tmp_path / "a.json", ConfigError, what=what)
+
+
+@pytest.mark.parametrize("text", ['a: "\\x01"', '[1, {"\\x02": 1}]'])
+def test_control_characters_that_only_an_escape_says_are_refused_wherever_they_are(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(DataError, match=r"a\.yaml: '.x0[12]' holds '.x0[12]', which no text does"):
+        read_yaml(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("&a [*a]", "line 1: a table that holds itself"),
+        ("- 1\n- !!python/object:os.system {}", "line 2: the tag tag:yaml.org,2002:python.* is not allowed"),
+        ("a: !own 1", "line 1: the tag !own is not allowed"),
+        ("a: [", "cannot be read as YAML: "),
+    ],
+)
+def test_yaml_that_is_more_than_plain_values_is_refused(text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        check_yaml(text, "a.yaml")
+
+
+def test_yaml_is_its_values_and_nothing_is_none(tmp_path: Path) -> None:
+    for text, values in (
+        ("a: [1, x]\nb: &c {d: 1.5}\ne: *c", {"a": [1, "x"], "b": {"d": 1.5}, "e": {"d": 1.5}}),
+        ("", None),
+    ):
+        (tmp_path / "a.yaml").write_text(text)
+        assert read_yaml(tmp_path / "a.yaml") == values
+
+
+def test_an_error_is_said_on_one_line_of_two_hundred_characters() -> None:
+    assert short(ValueError("a\n b")) == "a b"
+    assert short(ValueError("")) == "ValueError"
+    assert short(ValueError("x" * 200)) == "x" * 200
+    assert short(ValueError("x" * 201)) == "x" * 200 + "..."

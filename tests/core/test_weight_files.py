@@ -1,5 +1,7 @@
 import hashlib
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -184,3 +186,54 @@ def test_models_that_came_out_of_one_file_or_a_package_are_kept_in_the_cache(tmp
     monkeypatch.setenv("MOTION_CACHE", str(tmp_path))
     assert weight_files.language_model_folder("qwen") == tmp_path / "language_models" / "qwen"
     assert weight_files.audio_model_folder("aves") == tmp_path / "audio_models" / "aves"
+
+
+def test_a_gguf_file_that_was_unpacked_before_is_found_by_its_content(tmp_path, monkeypatch, no_hub):
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "mine.GGUF"
+    file.write_bytes(b"weights")
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    made = tmp_path / "cache" / "language_models" / f"gguf-{sha256[:16]}"
+    made.mkdir(parents=True)
+    weight_files.gguf.write_origin(made, file, sha256)
+    assert weight_files.find(file) == made
+    assert weight_files.gguf.origin(made) == weight_files.fingerprint(made) == sha256
+    assert no_hub == []
+
+
+def test_a_gguf_file_that_is_none_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(WeightsError, match=r"none\.gguf: no such file; give a GGUF file"):
+        weight_files.find(tmp_path / "none.gguf")
+    (tmp_path / "mine.gguf").write_bytes(b"no weights")
+    for _ in range(2):
+        with pytest.raises(WeightsError, match=r"mine\.gguf: cannot be read as GGUF: ") as caught:
+            weight_files.find(tmp_path / "mine.gguf")
+        assert "\n" not in str(caught.value)
+        assert list((tmp_path / "cache" / "language_models").iterdir()) == []
+
+
+@pytest.mark.parametrize("said", [None, "{", "[]", "{}", "1"])
+def test_a_folder_that_does_not_say_what_it_was_made_from_is_known_by_its_files(said, folder):
+    if said is not None:
+        (folder / "origin.json").write_text(said)
+    assert weight_files.gguf.origin(folder) is None
+    assert weight_files.fingerprint(folder) == weight_files.folder_sha256(folder)
+
+
+def test_somebody_who_answers_is_reached_and_nobody_is_an_error():
+    class Nothing(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Nothing) as server:
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        weight_files.reach(address)
+        thread.join()
+    with pytest.raises(OSError, match=r"refused|urlopen"):
+        weight_files.reach(address)
