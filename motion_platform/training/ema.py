@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from motion_platform.training.parts import put
+from motion_platform.training.parts import part_of
+from motion_platform.training.zero import held, later
 
 
 class EMA:
@@ -20,14 +21,15 @@ class EMA:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay, self.updates = decay, 0
-        self.shadow = {n: p.detach().clone().float() for n, p in module.named_parameters() if p.requires_grad}
+        self._trained = {n: p for n, p in module.named_parameters() if p.requires_grad}
+        self.shadow = {n: held(p).clone().float() for n, p in self._trained.items()}
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
         """Take in the weights after an optimiser step."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        weights = [p.detach().float() for n, p in module.named_parameters() if n in self.shadow]
+        weights = [held(p).float() for n, p in module.named_parameters() if n in self.shadow]
         torch._foreach_lerp_(list(self.shadow.values()), weights, 1 - decay)
 
     @contextmanager
@@ -41,13 +43,14 @@ class EMA:
             self._write(module, own)
 
     def state_dict(self) -> dict[str, object]:
-        return {"updates": self.updates, "shadow": self.shadow}
+        shadow = {n: later(average, self._trained[n]) for n, average in self.shadow.items()}
+        return {"updates": self.updates, "shadow": shadow}
 
     @torch.no_grad()
     def load_state_dict(self, state: dict) -> None:
         self.updates = int(state["updates"])
         for name, value in state["shadow"].items():
-            put(self.shadow[name], value)
+            self.shadow[name].copy_(part_of(value, self._trained[name]))
 
     @torch.no_grad()
     def _write(self, module: nn.Module, values: dict[str, Tensor]) -> None:

@@ -59,7 +59,7 @@ class Reporter:
             return
         self.output.mkdir(parents=True, exist_ok=True)
         self._log = (self.output / "log.jsonl").open("a", encoding="utf-8")
-        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        trained = sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters() if p.requires_grad)  # or in parts
         pieces = f" in {micro} micro-batches" if micro > 1 else ""
         print(
             f"training {model.card.name} ({model.card.model.name}, {trained / 1e6:.2f} M weights) on {where}: steps "

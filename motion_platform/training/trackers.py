@@ -17,6 +17,7 @@ from accelerate.utils import ProjectConfiguration
 from motion_platform.core.config import Recipe
 from motion_platform.core.errors import MotionPlatformError, UsageError
 from motion_platform.core.opening import short
+from motion_platform.training import zero
 from motion_platform.training.state import flat
 
 PROJECT = "motion-platform"
@@ -42,10 +43,20 @@ def accelerator_for(output: Path, names: Sequence[str], *, precision: str, cpu: 
     """An Accelerator that knows the trackers; nothing is opened or written yet. UsageError for an engine that
     accelerate was configured for and that is not installed."""
     place = ProjectConfiguration(project_dir=str(output), logging_dir=str(output / FOLDER))
+    handlers = zero.handlers(cpu) if zero.wanted() else []
     try:
-        return Accelerator(mixed_precision=precision, cpu=cpu, log_with=list(names) or None, project_config=place)
+        accelerator = Accelerator(
+            mixed_precision=precision,
+            cpu=cpu and not zero.wanted(),
+            log_with=list(names) or None,
+            project_config=place,
+            kwargs_handlers=handlers,
+        )
     except ImportError as error:
         raise UsageError(f"accelerate is configured for an engine that is not here: {short(error)}") from error
+    if zero.wanted():
+        zero.load_whole()
+    return accelerator
 
 
 class Trackers:

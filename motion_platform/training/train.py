@@ -37,6 +37,7 @@ from motion_platform.training.feeding import loader_for, precompute
 from motion_platform.training.known import write_what_is_known
 from motion_platform.training.progress import Reporter
 from motion_platform.training.ranks import Interrupted, StopFlag, agreed, alike, micro_batches, told_when_another_ends
+from motion_platform.training.zero import held, later
 
 
 def run(
@@ -111,11 +112,13 @@ def _run(
     recipe = recipe.model_copy(update={"train": train})
     with accelerator.main_process_first():  # the others find the features in the cache
         precompute(built.model, loader, reporter)
+    if state is not None:
+        restore_weights(state, built.model)
     model, optimiser = parts.prepared(accelerator, built.model, make_optimiser(built.model, train), recipe)
     ema = EMA(built.model, train.ema_decay)
     step = 0
     if state is not None:
-        step = restore(state, built.model, ema, optimiser)
+        step = restore(state, ema, optimiser)
     if state is not None and accelerator.scaler is not None:
         accelerator.scaler.load_state_dict(state["scaler"])
     batches = loader.micro_batches(step * micro + rank, stride=world, prefetch=train.prefetch)
@@ -223,7 +226,7 @@ def optimise(
         seed_everything(seed_of(recipe.seed, step, k * world + accelerator.process_index))
         with accelerator.no_sync(model) if k < own - 1 else contextlib.nullcontext():
             losses = model(batch)
-            accelerator.backward(losses["loss"] / own)
+            parts.backward(accelerator, model, losses["loss"], own)
         for key, value in losses.items():
             total[key] = total.get(key, 0) + value.detach() / own
     if world > 1:  # what is logged is the loss of all processes' clips; which parts there are may differ between them
@@ -279,7 +282,7 @@ def snapshot(step: int, model: MotionModel, ema: EMA, optimiser: Any, accelerato
     """All that changes while training."""
     return {
         "step": step,
-        "model": {name: t.detach() for name, t in model.own_state().items()},
+        "model": {name: later(held(t), t) for name, t in model.own_state().items()},
         "ema": ema.state_dict(),
         "optimiser": optimiser.state_dict(),
         "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else None,
@@ -287,12 +290,17 @@ def snapshot(step: int, model: MotionModel, ema: EMA, optimiser: Any, accelerato
     }
 
 
-def restore(state: dict[str, Any], model: MotionModel, ema: EMA, optimiser: Any) -> int:
-    """The inverse of :func:`snapshot`; returns the step."""
+@torch.no_grad()
+def restore_weights(state: dict[str, Any], model: MotionModel) -> None:
+    """Those of :func:`snapshot` into a model that no engine has yet spread: DeepSpeed copies what it begins with."""
     for name, value in model.own_state().items():
-        parts.put(value, state["model"][name])
-    ema.load_state_dict(state["ema"])
-    parts.load_optimiser(optimiser, state["optimiser"])
+        value.copy_(state["model"][name])
     if "data" in state:  # with what the weights started from, which is not read again
         model.card = model.card.model_copy(update={"data": state["data"]})
+
+
+def restore(state: dict[str, Any], ema: EMA, optimiser: Any) -> int:
+    """The rest of :func:`snapshot`, into what the engine made; returns the step."""
+    ema.load_state_dict(state["ema"])
+    parts.load_optimiser(optimiser, state["optimiser"])
     return int(state["step"])
