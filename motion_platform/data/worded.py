@@ -9,7 +9,7 @@ from motion_platform.core.errors import DataError
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.texts.wordings import names_of, sentences_of
 
-A_KIND, LEAST, MOST = 120, 1, 40
+A_KIND, LEAST, MOST = 80, 1, 24
 """Sentences for all clips with the same labels together, and the least and most for each of them."""
 
 

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motion_platform.core.errors import ConfigError, DataError
-from motion_platform.core.schema import Condition
+from motion_platform.core.schema import Batch, Condition
 from motion_platform.texts.wordings import names_of
 
 OTHER = "other"
@@ -111,6 +111,12 @@ class TextLabels(nn.Module):
             losses[name] = (error * rows).sum() / share
             losses[f"{name}_right"] = ((logits.argmax(-1) == wanted) & rows).sum() / share
         return losses
+
+    def parts(self, text: Condition, batch: Batch) -> dict[str, Tensor]:
+        """{"labels": the sum of the errors, TARGET_right: ...} of a batch in training."""
+        found = self.losses(text, batch.labels or [{}] * len(batch.ids))
+        error = torch.stack([found[name] for name in self.targets]).sum()
+        return {"labels": error, **{name: part for name, part in found.items() if name not in self.targets}}
 
     def index(self, target: str, labels: Mapping[str, str]) -> int:
         """The place of a clip's label in a target, -1 where it says nothing of it."""

@@ -17,18 +17,13 @@ from torch import Tensor, nn
 from motion_platform.core.errors import ConfigError, DataError, UsageError
 from motion_platform.core.schema import Batch, Condition, Edit, Motion, MotionSpec, Sampling, Spans, Tokens, length_mask
 from motion_platform.core.seeding import NoiseSource
-from motion_platform.generators.diffusion.guidance import (
-    Chain,
-    check_lengths,
-    guidance_chain,
-    known_slots,
-)
+from motion_platform.generators.diffusion.guidance import Chain, check_lengths, guidance_chain, known_slots
 from motion_platform.generators.diffusion.reading import ConditionReader
 from motion_platform.generators.language.codes import CodeGenerator
 from motion_platform.generators.tokens import composing, varying, writing
 from motion_platform.generators.tokens.labels import TextLabels
 from motion_platform.generators.tokens.lengths import Lengths
-from motion_platform.generators.tokens.seams import given_steps, paste
+from motion_platform.generators.tokens.seams import given_codes, paste
 from motion_platform.motion.foot_lock import standing
 from motion_platform.nn.transformer import Transformer, sinusoidal
 
@@ -148,7 +143,7 @@ class MaskedTokens(CodeGenerator):
                 if part is None:
                     raise ConfigError(f"masked_tokens: {name}: there is no slot, or no label, to read")
                 part.requires_grad_(True)
-        if self.labels is not None and labels_only:
+        if labels_only and self.labels is not None:
             self.labels.rows.requires_grad_(False)  # what a generator makes of a label is not read
         self.lengths_only, self.labels_only = lengths_only, labels_only
 
@@ -194,7 +189,7 @@ class MaskedTokens(CodeGenerator):
         if self.lengths_only and self.length is not None:
             error = self.length.error(self.reader.pooled(self.reader(given)), whole.lengths)
             return {"loss": error, "length": error.detach()}
-        said = self._said(batch, given)
+        said = {} if self.labels is None else self.labels.parts(given[self.slots[0]], batch)
         if self.labels_only:
             return {"loss": said["labels"], **{name: part.detach() for name, part in said.items()}}
         varied = whole
@@ -230,14 +225,6 @@ class MaskedTokens(CodeGenerator):
             parts[name] = extra
             loss = loss + self.reader.weights[name] * extra
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
-
-    def _said(self, batch: Batch, given: Mapping[str, Condition]) -> dict[str, Tensor]:
-        """{"labels": the sum of their errors, TARGET_right: ...}; {} for a model that reads none."""
-        if self.labels is None:
-            return {}
-        found = self.labels.losses(given[self.slots[0]], batch.labels or [{}] * len(batch.ids))
-        error = torch.stack([found[name] for name in self.labels.targets]).sum()
-        return {"labels": error, **{name: part for name, part in found.items() if name not in self.labels.targets}}
 
     # ---------------------------------------------------------------- sampling
 
@@ -275,7 +262,7 @@ class MaskedTokens(CodeGenerator):
         lengths = lengths.to(device)
         with torch.inference_mode():
             steps = -(-lengths // self.stride)
-            known, kept = self._known(edit, lengths)
+            known, kept = (None, None) if edit is None else given_codes(self, edit, lengths)
             memory = self.memory_of(given, chain)
             ids = self._write(steps, chain, memory, noise, sampling, known, kept)
             made = self.tokenizer.decode(Tokens(ids, steps))
@@ -312,40 +299,14 @@ class MaskedTokens(CodeGenerator):
         frames = int(lengths.max())
         return x[:, :frames] * length_mask(lengths, frames)[..., None]
 
-    def _known(self, edit: Edit | None, lengths: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps.
-
-        Errors: UsageError for an edit that keeps parts of a frame.
-        """
-        if edit is None:
-            return None, None
-        whole = edit.keep.all(-1)
-        if bool((edit.keep.any(-1) != whole).any()):
-            raise UsageError(
-                f"--keep: {self.called} keeps whole frames, not parts of the body; a diffusion model (mdm) does"
-            )
-        frames = edit.x.shape[1]
-        # Where nothing is given, the nearest given frame is held: the encoder sees a few frames to each side.
-        place = torch.arange(frames, device=edit.x.device)
-        far = torch.where(whole[:, None, :], (place[:, None] - place[None]).abs()[None], frames * 2)
-        near = far.argmin(-1)
-        filled = edit.x.gather(1, near[..., None].expand(-1, -1, edit.x.shape[-1]))
-        tokens = self.tokenizer.encode(Motion(filled.to(self.books), lengths, self.spec))
-        inside = length_mask(lengths.to(whole.device), frames)
-        kept = given_steps(whole, inside, self.stride)
-        return tokens.ids, kept[:, : tokens.ids.shape[1]].to(tokens.ids.device)
-
     def memory_of(self, given: Mapping[str, Condition], chain: Chain) -> Memory:
         """What the passes of a guidance chain read, stacked along the batch."""
         stacked = {}
         for slot in self.slots:
             views = [given[slot] if slot in on else given[slot].drop() for on, _ in chain]
-            own = [v.encoded for v in views if v.encoded is not None]
-            stacked[slot] = Condition(
-                torch.cat([v.tokens for v in views]),
-                torch.cat([v.mask for v in views]),
-                encoded=torch.cat(own) if len(own) == len(views) else None,
-            )
+            own = given[slot].encoded
+            tokens, mask = torch.cat([v.tokens for v in views]), torch.cat([v.mask for v in views])
+            stacked[slot] = Condition(tokens, mask, encoded=None if own is None else own.repeat(len(views), 1, 1))
         return self._memory(stacked, self.reader(stacked))
 
     def _write(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motion_platform.core.schema import Edit
+from motion_platform.core.errors import UsageError
+from motion_platform.core.schema import Edit, Motion, length_mask
 from motion_platform.motion.representations import get_representation
+
+if TYPE_CHECKING:
+    from motion_platform.generators.tokens.masked import MaskedTokens
 
 
 def paste(x: Tensor, lengths: Tensor, edit: Edit, blend: int, representation: str) -> Tensor:
@@ -57,3 +63,25 @@ def given_steps(whole: Tensor, inside: Tensor, stride: int) -> Tensor:
     inner = kept & before & after
     beside = F.pad(inner, (1, 0))[:, :-1] | F.pad(inner, (0, 1))[:, 1:]
     return inner | (kept & ~beside)
+
+
+def given_codes(model: MaskedTokens, edit: Edit, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """(codes (B, S, Q), which steps are given (B, S)) of what an edit keeps of motions of ``lengths`` (B,) frames.
+
+    Errors: UsageError for an edit that keeps parts of a frame.
+    """
+    whole = edit.keep.all(-1)
+    if bool((edit.keep.any(-1) != whole).any()):
+        raise UsageError(
+            f"--keep: {model.called} keeps whole frames, not parts of the body; a diffusion model (mdm) does"
+        )
+    frames = edit.x.shape[1]
+    # Where nothing is given, the nearest given frame is held: the encoder sees a few frames to each side.
+    place = torch.arange(frames, device=edit.x.device)
+    far = torch.where(whole[:, None, :], (place[:, None] - place[None]).abs()[None], frames * 2)
+    near = far.argmin(-1)
+    filled = edit.x.gather(1, near[..., None].expand(-1, -1, edit.x.shape[-1]))
+    tokens = model.tokenizer.encode(Motion(filled.to(model.books), lengths, model.spec))
+    inside = length_mask(lengths.to(whole.device), frames)
+    kept = given_steps(whole, inside, model.stride)
+    return tokens.ids, kept[:, : tokens.ids.shape[1]].to(tokens.ids.device)

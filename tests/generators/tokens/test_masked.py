@@ -190,12 +190,12 @@ def test_kept_frames_are_exact_and_the_rest_is_not_the_given_motion(masked, make
 def test_given_steps_are_their_own_codes(masked, make):
     model = masked()
     motion = make.batch((40, 40)).motion
-    ids, kept = model._known(editing.prefix(motion, 1.0), torch.tensor([40, 40]))
+    ids, kept = given_codes(model, editing.prefix(motion, 1.0), torch.tensor([40, 40]))
     assert kept[:, :4].all(), "all but the step at the edge"
     assert not kept[:, 4:].any()
     whole = model.tokenizer.encode(motion).ids
     assert torch.equal(ids[:, :3, 0], whole[:, :3, 0])
-    _, single = model._known(editing.key_frames(motion, [0, 1, 2, 3, 20, 21, 22, 23]), torch.tensor([40, 40]))
+    _, single = given_codes(model, editing.key_frames(motion, [0, 1, 2, 3, 20, 21, 22, 23]), torch.tensor([40, 40]))
     assert single.nonzero()[:, 1].tolist() == [0, 5, 0, 5], "a step alone is given, edge or not"
 
 
