@@ -9,6 +9,7 @@ from motion_platform.core.errors import ConfigError, UnknownName, UsageError
 from motion_platform.core.schema import Batch, Sampling, Spans
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.tokens.masked import MaskedTokens
+from motion_platform.generators.tokens.seams import given_codes
 from motion_platform.model import editing
 
 TOKENIZER = {
