@@ -80,9 +80,12 @@ class Gltf:
         if "sparse" in entry or "bufferView" not in entry:
             raise self.fail(f"{where} is sparse, which is not read for animations; export without it")
         view = views[self.index(entry["bufferView"], len(views), f"{where}: bufferView")]
-        if "EXT_meshopt_compression" in (view.get("extensions") or {}):
+        extensions = view.get("extensions")
+        if isinstance(extensions, dict) and "EXT_meshopt_compression" in extensions:
             raise self.fail(f"{where} is compressed (EXT_meshopt_compression); export the file without compression")
-        kind, width = TYPES.get(entry.get("componentType")), WIDTHS.get(entry.get("type"))  # type: ignore[arg-type]
+        component, form = entry.get("componentType"), entry.get("type")
+        kind = TYPES.get(component) if isinstance(component, int) else None
+        width = WIDTHS.get(form) if isinstance(form, str) else None
         if kind is None or width is None or view.get("buffer", 0) != 0:
             raise self.fail(f"{where} is of an unknown kind, or in another file")
         numbers = [entry.get("count"), entry.get("byteOffset", 0), view.get("byteOffset", 0), view.get("byteLength")]

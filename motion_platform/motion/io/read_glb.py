@@ -215,7 +215,9 @@ def _channels(file: Gltf, animation: dict[str, Any], tree: Tree) -> list[tuple[i
     out = []
     for channel in file.entries("channels", animation):
         target = channel.get("target")
-        if not isinstance(target, dict) or target.get("node") not in order:
+        if not isinstance(target, dict) or target.get("node") is None:
+            continue
+        if (node := file.index(target["node"], len(file.nodes), "a channel's node")) not in order:
             continue
         path = target.get("path")
         if path not in ("rotation", "translation"):  # scales of bones and weights of faces are no motion of joints
@@ -228,7 +230,7 @@ def _channels(file: Gltf, animation: dict[str, Any], tree: Tree) -> list[tuple[i
         width, keys = (4 if path == "rotation" else 3), len(times) * (3 if how == "CUBICSPLINE" else 1)
         if values.shape != (keys, width) or (np.diff(times) < 0).any() or times[0] < 0:
             raise file.fail(f"an animation has {len(values)} values for {len(times)} key times, or times out of order")
-        out.append((order[target["node"]], path, times, values, how))
+        out.append((order[node], path, times, values, how))
     return out
 
 

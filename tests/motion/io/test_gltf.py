@@ -86,6 +86,8 @@ def test_normalised_integers(kind: int, form: str, raw: list[int], wanted: list[
         ({"count": True}, {}, "whole numbers from 0"),
         ({"type": "VEC9"}, {}, "unknown kind"),
         ({"componentType": 1}, {}, "unknown kind"),
+        ({"componentType": {}}, {}, "unknown kind"),
+        ({"type": []}, {}, "unknown kind"),
         ({}, {"buffer": 1}, "in another file"),
         ({"sparse": {}}, {}, "is sparse"),
         ({"bufferView": 1}, {}, "bufferView is 1; allowed: 0 to 0"),
@@ -96,7 +98,7 @@ def test_accessors_beyond_the_file_are_refused(entry: dict, view: dict, message:
     base = {"componentType": FLOAT, "type": "SCALAR", "count": 2}
     with pytest.raises(DataError, match=message):
         table(base | entry, view, bytes(8)).accessor(0)
-    assert table(base, {}, bytes(8)).accessor(0).tolist() == [[0.0], [0.0]]
+    assert table(base, {"extensions": 7}, bytes(8)).accessor(0).tolist() == [[0.0], [0.0]]
 
 
 def test_a_value_that_is_no_number_is_refused() -> None:

@@ -151,6 +151,7 @@ HOSTILE = {
     "skin without joints": changed(skins__0__joints=[]),
     "nodes of another kind": changed(nodes="x"),
     "animations of another kind": changed(animations={"a": 1}),
+    "nodes of a channel of another kind": changed(animations__0__channels__0__target={"node": {}, "path": "rotation"}),
     "unknown interpolation": changed(animations__0__samplers__0__interpolation="MAGIC"),
     "a year of frames": two_bones([0.0, 3.2e7], np.array([about_z(0), about_z(90)]), "LINEAR"),
     "times out of order": two_bones([1.0, 0.5], np.array([about_z(0), about_z(90)]), "LINEAR"),
