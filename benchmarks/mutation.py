@@ -312,8 +312,12 @@ def main() -> int:
             entry = results.get(name, {})
             if time.monotonic() - start > 60 * args.minutes:
                 break
+            unread = entry.get("outcome") is None or (entry["outcome"] == "survived" and args.again)
+            left = args.whole and entry.get("outcome") == "survived" and "whole" not in entry
+            if not unread and not left:
+                continue
             source, function = changed_source(fault), function_of(fault.path, fault.line)
-            if entry.get("outcome") is None or (entry["outcome"] == "survived" and args.again):
+            if unread:
                 tests = [*nearest_tests(fault.path), *(() if args.nearest else room_tests(fault.path))]
                 outcome, by = judge(fault.path, source, tests, usual, function, kept)
                 entry = {"room": room, "outcome": outcome, "by": by, **asdict(fault)}

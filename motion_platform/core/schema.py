@@ -104,6 +104,18 @@ class Condition:
     encoded: Tensor | None = None
     mixed: Sequence[tuple[Tensor, Condition]] = ()
 
+    def rows(self, chosen: Tensor) -> Condition:
+        """The condition of some rows, an index (R,): tokens, mask and the encoder's own tokens; no rate, no mixture."""
+        encoded = None if self.encoded is None else self.encoded[chosen]
+        return Condition(self.tokens[chosen], self.mask[chosen], encoded=encoded)
+
+    @staticmethod
+    def stacked(views: Sequence[Condition]) -> Condition:
+        """Conditions of as many tokens one after the other along the batch, as :meth:`rows` takes them apart."""
+        own = [view.encoded for view in views if view.encoded is not None]
+        encoded = torch.cat(own) if len(own) == len(views) else None
+        return Condition(torch.cat([v.tokens for v in views]), torch.cat([v.mask for v in views]), encoded=encoded)
+
     def drop(self, rows: Tensor | None = None) -> Condition:
         """Switch off everything but the null token, in all rows or where ``rows`` (B,) is True."""
         mask = self.mask.clone()

@@ -10,18 +10,18 @@ one who wrote what is easily confused).
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import importlib.resources
 import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from importlib import resources
 from typing import Any, Literal
 
 from motion_platform.core.errors import UnknownName
+from motion_platform.core.opening import table_of
 from motion_platform.core.packaged import packaged_yaml
 from motion_platform.core.seeding import seed_of
 from motion_platform.texts.inflection import article, inflect
@@ -128,14 +128,18 @@ class Whole:
 @lru_cache(maxsize=2)
 def whole_sentences(part: Part = "training") -> tuple[Whole, ...]:
     """The sentences of ``sentences.csv`` that belong to a part."""
-    with importlib.resources.files("motion_platform.texts").joinpath("sentences.csv").open(encoding="utf-8") as file:
-        every = [Whole(r["sentence"], r["content"], r["style"], r["voice"]) for r in csv.DictReader(file)]
+    text = resources.files("motion_platform.texts").joinpath("sentences.csv").read_text(encoding="utf-8")
+    every = [Whole(r["sentence"], r["content"], r["style"], r["voice"]) for _, r in table_of(text, "sentences.csv")]
     return tuple(each for each in every if _held_out(each.text) == (part == "development"))
 
 
-@lru_cache(maxsize=4096)
-def _whole_of(kind: str, style: str, part: Part) -> tuple[str, ...]:
-    return tuple(each.text for each in whole_sentences(part) if (each.kind, each.style) == (kind, style))
+@lru_cache(maxsize=2)
+def _whole_by_labels(part: Part) -> dict[tuple[str, str], list[str]]:
+    """(kind, style) -> the whole sentences of a part."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in whole_sentences(part):
+        found.setdefault((each.kind, each.style), []).append(each.text)
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -245,7 +249,8 @@ class Wording:
         """One sentence in its final spelling."""
         self.kind = self.pick(self.kinds)
         styles = ("", PLAIN) if self.name == PLAIN else (self.name,)
-        whole = [text for style in styles for text in _whole_of(self.kind.name, style, self.part)]
+        by_labels = _whole_by_labels(self.part)
+        whole = [text for style in styles for text in by_labels.get((self.kind.name, style), ())]
         if whole and self.chance(WHOLE):
             return self.spelled(self.pick(whole))
         plain = not any(self.style.values()) or (self.name == PLAIN and self.chance(0.85))

@@ -62,6 +62,22 @@ def test_padding_is_outside_the_mask_and_everything_goes_to_a_device() -> None:
     assert Condition(x, motion.mask).to("meta").encoded is None
 
 
+def test_rows_of_a_condition_stacked_again_are_the_condition() -> None:
+    random = torch.Generator().manual_seed(0)
+    tokens, own = torch.randn(3, 4, 2, generator=random), torch.randn(3, 3, 5, generator=random)
+    mask = torch.rand(3, 4, generator=random) < 0.5
+    whole = Condition(tokens, mask, encoded=own)
+    first, last = whole.rows(torch.tensor([0])), whole.rows(torch.tensor([2, 1]))
+    assert (last.tokens[1].tolist(), last.mask[0].tolist()) == (tokens[1].tolist(), mask[2].tolist())
+    again = Condition.stacked([first, last]).rows(torch.tensor([0, 2, 1]))
+    assert torch.equal(again.tokens, tokens)
+    assert torch.equal(again.mask, mask)
+    assert torch.equal(again.encoded, own)
+    without = Condition(tokens, mask).rows(torch.tensor([1]))
+    assert without.encoded is None
+    assert Condition.stacked([first, without]).encoded is None
+
+
 def test_a_condition_that_is_dropped_is_its_null_token() -> None:
     tokens = torch.tensor([[[9.0], [1.0], [3.0]], [[9.0], [5.0], [7.0]]])
     condition = Condition(tokens, torch.tensor([[True, True, True], [True, True, False]]))

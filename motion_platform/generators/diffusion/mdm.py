@@ -228,9 +228,9 @@ class MDM(Diffusion):
     def passes(self, given: Mapping[str, Condition], chain: Chain, windows: Windows, mask: Tensor | None) -> _Context:
         stacked = {}
         for slot in self.slots:
-            condition = Condition(given[slot].tokens[windows.rows], given[slot].mask[windows.rows])
+            condition = given[slot].rows(windows.rows)
             if not any(slot in on for on, _ in chain):  # nobody reads more than its null token
                 condition = Condition(condition.tokens[:, :1], condition.mask[:, :1])
             views = [condition if slot in on else condition.drop() for on, _ in chain]
-            stacked[slot] = Condition(torch.cat([v.tokens for v in views]), torch.cat([v.mask for v in views]))
+            stacked[slot] = Condition.stacked(views)
         return self._context(self.reader(stacked))

@@ -69,12 +69,7 @@ def write_spans(
     windows, of_span = span_windows(spans, model.max_steps, margin=margin, overlap=model.overlap, fade=FADE)
     device = model.books.device
     windows, of_span = windows.to(device), of_span.to(device)
-    rows = {
-        slot: Condition(
-            each.tokens[of_span], each.mask[of_span], encoded=None if each.encoded is None else each.encoded[of_span]
-        )
-        for slot, each in given.items()
-    }
+    rows = {slot: each.rows(of_span) for slot, each in given.items()}
     memory = model.memory_of(rows, chain)
     coefficients = torch.tensor([c for _, c in chain], device=device).view(-1, 1, 1, 1)
     copies, steps = len(chain), sampling.steps or model.steps

@@ -304,9 +304,7 @@ class MaskedTokens(CodeGenerator):
         stacked = {}
         for slot in self.slots:
             views = [given[slot] if slot in on else given[slot].drop() for on, _ in chain]
-            own = given[slot].encoded
-            tokens, mask = torch.cat([v.tokens for v in views]), torch.cat([v.mask for v in views])
-            stacked[slot] = Condition(tokens, mask, encoded=None if own is None else own.repeat(len(views), 1, 1))
+            stacked[slot] = Condition.stacked(views)
         return self._memory(stacked, self.reader(stacked))
 
     def _write(
