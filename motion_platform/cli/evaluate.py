@@ -93,7 +93,7 @@ def evaluate(
             if (why := why_not(run.model, card)) is not None:
                 raise UsageError(f"--task: {why}")
         data = data or (run.data.folder if run.data else None)
-        weights = weights_of(guidance, list(run.model.card.slots))
+        weights = weights_of(guidance, run.model.guided)
         settings["lengths"] = lengths
         entry = engine.Entry(model=model, name=run.model.card.name, guidance=weights, **settings)
     others = [

@@ -268,5 +268,5 @@ def _texts(texts: list[str], lows: list[str], file: Path | None) -> tuple[list[A
 def _sampling(guidance: list[str], steps: int | None, sampler: str | None, run: Any, amplitude: float = 1.0) -> Any:
     from motion_platform.core.schema import Sampling
 
-    weights = weights_of(guidance, list(run.model.card.slots)) or {}
+    weights = weights_of(guidance, run.model.guided) or {}
     return Sampling(guidance=weights, steps=steps, sampler=sampler, amplitude=amplitude)

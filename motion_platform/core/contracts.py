@@ -94,10 +94,11 @@ class Trainable(nn.Module, ABC):
 
 class Generator(Trainable):
     """A Trainable that makes motion from conditions. mixes: whether a slot may hold a ``Mixture`` of values; edits:
-    whether it can keep parts of a given motion."""
+    whether it can keep parts of a given motion. links: what guidance weighs beside the slots."""
 
     mixes: bool = False
     edits: bool = True
+    links: tuple[str, ...] = ()
 
     @abstractmethod
     def generate(

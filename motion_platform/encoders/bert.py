@@ -101,6 +101,10 @@ class Bert(nn.Module):
         settings = [self.limit, eps, config["num_attention_heads"], self.filler]
         self.identity = f"{weight_files.sha256_of(folder / 'model.safetensors')} {vocabulary_sha256(folder)} {settings}"
 
+    def knows(self, word: str) -> bool:
+        """Whether a word in small letters is read whole, and not in pieces."""
+        return self.tokenizer.token_to_id(word) is not None
+
     def forward(self, texts: list[str], output: str, cut: Callable[[int], None]) -> tuple[Tensor, Tensor]:
         """b texts -> (b, 1, C) unit sentence vectors or (b, N, C) token states, and the mask.
 

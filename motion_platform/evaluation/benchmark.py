@@ -336,7 +336,7 @@ def sampling_of(entry: Entry, run: Run) -> Sampling:
     elif isinstance(guidance, dict):
         weights = dict(guidance)
     else:
-        weights = dict.fromkeys(run.model.card.slots, float(guidance))
+        weights = dict.fromkeys(run.model.guided, float(guidance))
     return Sampling(guidance=weights, sampler=entry.sampler, steps=entry.steps)
 
 

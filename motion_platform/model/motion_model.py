@@ -57,6 +57,12 @@ class MotionModel(nn.Module):
         return self.trainable
 
     @property
+    def guided(self) -> list[str]:
+        """What guidance weighs: what a generator makes of its conditions, and the conditions of the card."""
+        links = self.trainable.links if isinstance(self.trainable, Generator) else ()
+        return [*links, *self.card.slots]
+
+    @property
     def device(self) -> torch.device:
         return next(self.trainable.parameters()).device
 

@@ -226,7 +226,7 @@ class Pipeline:
         if guidance is None:
             weights: Mapping[str, float] = {}
         else:
-            weights = guidance if isinstance(guidance, Mapping) else dict.fromkeys(self.run.model.card.slots, guidance)
+            weights = guidance if isinstance(guidance, Mapping) else dict.fromkeys(self.run.model.guided, guidance)
         return Sampling(guidance=weights, sampler=sampler, steps=steps, amplitude=amplitude)
 
 

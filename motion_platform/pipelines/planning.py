@@ -11,6 +11,8 @@ from pathlib import Path
 from motion_platform.core.errors import UsageError
 from motion_platform.core.plan import WHOLE_BODY, Plan, Planner, Segment
 from motion_platform.core.schema import Sampling
+from motion_platform.encoders.bert import Bert
+from motion_platform.encoders.sentence import SentenceEncoder
 from motion_platform.model.knowledge import Known
 from motion_platform.model.run import Run
 from motion_platform.motion.clip import Clip
@@ -24,6 +26,7 @@ from motion_platform.pipelines.texts import Line, check_text, slots_of
 from motion_platform.pipelines.wording import in_models_words, repeated, with_doubts
 from motion_platform.planners.clauses import clause_of
 from motion_platform.texts.inflection import inflect
+from motion_platform.texts.spelling import corrected
 
 DEFAULT = "rules"
 
@@ -147,6 +150,42 @@ def make(
         )
     planner = planner_named(plan)
     slots_of(run, texts, low_texts)  # a text that cannot be read is refused before anything is said of it
+    meant = list(texts)
+    if planner is not None and not any(low_texts):
+        meant = [None if text is None else as_meant(run, text, say) for text in texts]
+    clips = _made(
+        run,
+        meant,
+        low_texts,
+        planner,
+        plan,
+        seconds=seconds,
+        samples=samples,
+        seed=seed,
+        sampling=sampling,
+        progress=progress,
+        say=say,
+        strict=strict,
+    )
+    return [_as_typed(clip, texts[k // samples], meant[k // samples]) for k, clip in enumerate(clips)]
+
+
+def _made(
+    run: Run,
+    texts: Sequence[str | None],
+    low_texts: Sequence[str | None],
+    planner: Planner | None,
+    plan: str,
+    *,
+    seconds: Sequence[float],
+    samples: int,
+    seed: int,
+    sampling: Sampling | None,
+    progress: Callable[[str, int, int], None] | None,
+    say: Callable[[str], None] | None,
+    strict: bool,
+) -> list[Clip]:
+    """What :func:`make` makes of texts without slips."""
     plans: list[Plan | None] = [None] * len(texts) if any(low_texts) else plans_of(run, texts, planner)
     asked = [
         [segment.text for segment in found.segments] if found else [text] if text else []
@@ -174,6 +213,27 @@ def make(
             made[k] = nearest(made[k], amount, partial(work.draw, k), say)
     flat = [with_answers(run, clip, unknown[k]) for k in range(len(texts)) for clip in made[k]]
     return [clip.with_(name=f"motion_{number:03d}") for number, clip in enumerate(flat, 1)]
+
+
+def as_meant(run: Run, text: str, say: Callable[[str], None] | None = None) -> str:
+    """A text without slips of the finger, which a line says, where the model's encoder has whole words
+    (texts/spelling.py)."""
+    own = (each.network for each in run.model.conditioning.encoders.values() if isinstance(each, SentenceEncoder))
+    words = next((network for network in own if isinstance(network, Bert)), None)
+    if words is None:
+        return text
+    meant, changed = corrected(text, words.knows)
+    if changed:
+        slips = ", ".join(f"{typed!r} as {read!r}" for typed, read in changed)
+        _tell(say, f"{text!r}: read {slips} (--plan none keeps every letter)")
+    return meant
+
+
+def _as_typed(clip: Clip, typed: str | None, meant: str | None) -> Clip:
+    """A clip of a text with slips carries what was typed."""
+    if typed is None or typed == meant:
+        return clip
+    return clip.with_(captions=(typed, *clip.captions[1:]), info={**clip.info, "text": typed, "read_as": meant})
 
 
 @dataclass

@@ -101,7 +101,7 @@ def test_guidance_that_is_no_weight_is_refused_with_its_option() -> None:
 
     from motion_platform.core.errors import UsageError
 
-    run = SimpleNamespace(model=SimpleNamespace(card=SimpleNamespace(slots={"text_high": None, "text_low": None})))
+    run = SimpleNamespace(model=SimpleNamespace(guided=["text_high", "text_low"]))
     for given in ("nan", "1e30", "text_low=inf", "-1e9"):
         with pytest.raises(UsageError, match=r"--guidance: text_\w+: got .*allowed: -100 to 100"):
             generating._sampling([given], None, None, run)

@@ -125,6 +125,13 @@ def test_generate_takes_any_part_of_the_slots_and_refuses_others(built) -> None:
         model.generate({"text_hihg": ["walk"]}, [4], ["a"])
 
 
+def test_guidance_weighs_the_conditions_and_what_a_generator_makes_of_them(built) -> None:
+    model = built()
+    assert model.guided == ["text_high", "text_low"]
+    model.trainable.links = ("labels",)
+    assert model.guided == ["labels", "text_high", "text_low"]
+
+
 def test_a_row_does_not_depend_on_its_batch(built) -> None:
     model = built().eval()
     many = model.generate({"text_high": ["walk", "run", "x"]}, [4, 4, 4], ["a", "b", "c"], seed=1).x

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from motion_platform.core.plan import Plan, Segment
@@ -50,6 +51,21 @@ def test_what_the_default_model_makes_of_a_bare_verb_is_that_and_long_enough_to_
     assert planning.make(run, ["he sprints"], plan="none")[0].seconds < 3
     assert planning.make(run, ["he sprints"], seconds=[1.0])[0].seconds == 1.0
     assert any("walk forward" in line for line in said)
+
+
+def test_a_slip_of_the_finger_is_read_as_it_was_meant_and_said() -> None:
+    said: list[str] = []
+    run = generate.load("text_to_motion", "text_to_motion_masked")
+    slipped, meant = "a person wlaks to the left", "a person walks to the left"
+    clips = planning.make(run, [slipped, meant], samples=2, seed=1, seconds=[1.0], say=said.append)
+    assert [clip.captions[0] for clip in clips] == [slipped] * 2 + [meant] * 2
+    assert [clip.info.get("read_as") for clip in clips] == [meant] * 2 + [None] * 2
+    assert sum("'wlaks' as 'walks'" in line for line in said) == 1
+    (alone,) = planning.make(run, [meant], seed=1, seconds=[1.0])
+    np.testing.assert_allclose(clips[0].joints, alone.joints, atol=1e-4)
+    (kept,) = planning.make(run, [slipped], plan="none", seed=1, seconds=[1.0])
+    assert "read_as" not in kept.info
+    assert not np.allclose(kept.joints, alone.joints, atol=1e-2)
 
 
 @pytest.mark.parametrize("sentence", ["a person waves happily", "she bows, then waves the left hand"])

@@ -18,7 +18,6 @@ from motion_platform.core.schema import Condition, Sampling, Spans
 from motion_platform.core.seeding import NoiseSource
 from motion_platform.generators.diffusion.guidance import Chain
 from motion_platform.generators.spans import soften, span_windows
-from motion_platform.generators.tokens import writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +71,7 @@ def write_spans(
     rows = {slot: each.rows(of_span) for slot, each in given.items()}
     memory = model.memory_of(rows, chain)
     coefficients = torch.tensor([c for _, c in chain], device=device).view(-1, 1, 1, 1)
-    copies, steps = len(chain), sampling.steps or model.steps
+    copies = len(chain)
     totals = spans.totals().to(device)
     total = int(totals.max())
     real = torch.arange(total, device=device)[None] < totals[:, None]
@@ -89,24 +88,5 @@ def write_spans(
     def uniform(of: str) -> Tensor:
         return torch.special.ndtr(noise.normal((total,), name=f"spans {of}", device=device))
 
-    ids = torch.full((len(totals), total, model.codebooks), model.codes, dtype=torch.int64, device=device)
-    ids[..., 1:] = 0
-    masked, count = real.clone(), real.sum(1)
-    for step in range(steps):
-        ids[..., 0] = torch.where(masked, model.codes, ids[..., 0])
-        chosen, score = writing.choose(ask(ids, 0), uniform(f"step {step}"), model.temperature, model.top_p)
-        ids[..., 0] = torch.where(masked, chosen, ids[..., 0])
-        left = writing.still_masked(step, steps, count)
-        gumbel = -torch.log(-torch.log(uniform(f"order {step}").clamp(1e-6, 1 - 1e-6)))
-        trust = score + model.order_noise * gumbel * (1 - (step + 1) / steps)
-        order = trust.masked_fill(~masked, torch.inf).argsort(1).argsort(1)
-        masked = masked & (order < left[:, None])
-        if not bool(masked.any()):
-            break
-        if sampling.progress is not None:
-            sampling.progress(step + 1, steps)
-    ids[..., 0] = torch.where(real, ids[..., 0], 0)
-    for q in range(1, model.codebooks):
-        chosen, _ = writing.choose(ask(ids, q), uniform(f"book {q}"), model.later_temperature, model.top_p)
-        ids[..., q] = torch.where(real, chosen, 0)
-    return ids
+    ids = torch.zeros(*real.shape, model.codebooks, dtype=torch.int64, device=device)
+    return model.drawing(sampling).write(ids, real, model.codes, ask, uniform, sampling.progress)

@@ -8,6 +8,7 @@ one it writes; lengths as a distribution; training on other lengths and tempi of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,6 +28,8 @@ from motion_platform.generators.tokens.seams import given_codes, paste
 from motion_platform.motion.foot_lock import standing
 from motion_platform.nn.transformer import Transformer, sinusoidal
 
+LABELS = "labels"
+"""The link of the guidance chain that stands for what was read of a text, without its words."""
 Memory = tuple[list | None, Tensor | None, Tensor | None]
 """Keys and values of every layer, the mask (B, N) of what they are of, and the vector (B, width) of the labels."""
 
@@ -84,6 +87,7 @@ class MaskedTokens(CodeGenerator):
         labels: dict[str, list[str]] | None = None,
         encoder_width: int = 384,
         labels_only: bool = False,
+        labels_alone: float = 0.0,
     ) -> None:
         super().__init__()
         self.spec, self.slots, self.width = spec, tuple(slots), width
@@ -103,11 +107,10 @@ class MaskedTokens(CodeGenerator):
             raise ConfigError(f"masked_tokens: overlap: got {overlap} s; allowed: less than max_frames")
         self.residual_share, self.crop, self.crop_frames = residual_share, crop, crop_frames
         self.tempo, self.most_tempo = tempo, most_tempo
-        self.steps, self.temperature, self.top_p = steps, temperature, top_p
-        self.later_temperature, self.order_noise = later_temperature, order_noise
-        self.guidance = dict.fromkeys(self.slots, 1.5) | known_slots(
-            guidance or {}, self.slots, "masked_tokens: guidance"
-        )
+        self.draw = writing.Draw(steps, temperature, later_temperature, top_p, order_noise)
+        self.links = (LABELS,) if self.slots and labels else ()
+        weighed = (*self.links, *self.slots)
+        self.guidance = dict.fromkeys(weighed, 1.5) | known_slots(guidance or {}, weighed, "masked_tokens: guidance")
         self.blend, self.foot_lock = round(seam_seconds * spec.fps), foot_lock
 
         self.register_buffer("positions", sinusoidal(self.max_steps + 1, width), persistent=False)
@@ -136,6 +139,7 @@ class MaskedTokens(CodeGenerator):
         )
         self.length = Lengths(width, self.max_steps, self.stride, max_frames) if self.slots else None
         self.labels = TextLabels(encoder_width, labels, width) if self.slots and labels else None
+        self.labels_alone = labels_alone
         alone = {"lengths_only": (lengths_only, self.length), "labels_only": (labels_only, self.labels)}
         for name, (asked, part) in alone.items():
             if asked:
@@ -149,15 +153,19 @@ class MaskedTokens(CodeGenerator):
 
     # ---------------------------------------------------------------- the network
 
-    def _memory(self, given: Mapping[str, Condition], read: Mapping[str, Condition]) -> Memory:
-        """What every pass reads of the conditions, as they were given and as the reader has read them; nothing without
-        slots."""
+    def _memory(self, read: Mapping[str, Condition], said: Tensor | None) -> Memory:
+        """What every pass reads: the conditions as the reader has read them and the vector (B, width) of the labels;
+        nothing without slots."""
         if not self.slots:
             return None, None, None
         tokens = torch.cat([read[slot].tokens for slot in self.slots], 1)
         mask = torch.cat([read[slot].mask for slot in self.slots], 1)
-        said = None if self.labels is None else self.labels.vector(given[self.slots[0]])
         return self.transformer.keys_values(tokens), mask, said
+
+    def _pooled(self, given: Mapping[str, Condition], read: Mapping[str, Condition]) -> Tensor:
+        """(B, width) what a length is picked from."""
+        pooled = self.reader.pooled(read)
+        return pooled if self.labels is None else pooled + self.labels.vector(given[self.slots[0]])
 
     def logits(self, seen: Tensor, book: Tensor, real: Tensor, memory: Memory) -> Tensor:
         """(B, S, K) for codebook ``book`` (B,), from embedded steps (B, S, width), where ``real`` (B, S)."""
@@ -187,10 +195,10 @@ class MaskedTokens(CodeGenerator):
             raise DataError("masked_tokens: the batch has no motion to learn from")
         whole = batch.motion
         if self.lengths_only and self.length is not None:
-            error = self.length.error(self.reader.pooled(self.reader(given)), whole.lengths)
+            error = self.length.error(self._pooled(given, self.reader(given)), whole.lengths)
             return {"loss": error, "length": error.detach()}
-        said = {} if self.labels is None else self.labels.parts(given[self.slots[0]], batch)
-        if self.labels_only:
+        if self.labels_only and self.labels is not None:
+            said = self.labels.parts(given[self.slots[0]], batch)
             return {"loss": said["labels"], **{name: part.detach() for name, part in said.items()}}
         varied = whole
         if self.training:
@@ -206,20 +214,25 @@ class MaskedTokens(CodeGenerator):
         seen = ids.clone()
         hidden = writing.corrupt(ids[..., 0], masked, self.codes, self.codes)
         seen[..., 0] = torch.where(later[:, None], ids[..., 0], hidden)
+        vector = None if self.labels is None else self.labels.vector(given[self.slots[0]])
+        if self.labels_alone:
+            alone = torch.rand(rows, device=ids.device) < self.labels_alone
+            given = {slot: condition.drop(alone) for slot, condition in given.items()}
         read = self.reader(given)
-        predicted = self.logits(self.embed(seen, book.clamp(min=1)), book, real, self._memory(given, read))
+        predicted = self.logits(self.embed(seen, book.clamp(min=1)), book, real, self._memory(read, vector))
         target = ids.gather(2, book[:, None, None].expand(-1, ids.shape[1], 1))[..., 0]
         error = F.cross_entropy(predicted.float().transpose(1, 2), target, reduction="none")
         error = (error * masked).sum(1) / masked.sum(1)
         right = ((predicted.argmax(-1) == target) & masked).sum(1) / masked.sum(1)
         loss = error.mean()
-        parts = {"first": _of(error, ~later), "later": _of(error, later), "right": _of(right, ~later)}
+        parts = {
+            "first": writing.mean_of(error, ~later),
+            "later": writing.mean_of(error, later),
+            "right": writing.mean_of(right, ~later),
+        }
         if self.length is not None:
-            parts["length"] = self.length.error(self.reader.pooled(read), whole.lengths)
+            parts["length"] = self.length.error(self._pooled(given, read), whole.lengths)
             loss = loss + 0.1 * parts["length"]
-        if said:
-            parts |= said
-            loss = loss + said["labels"]
         x0 = torch.where(whole.mask[..., None], self.spec.normalise(whole.x), 0.0)
         for name, extra in self.reader.losses(read, x0, batch).items():
             parts[name] = extra
@@ -232,7 +245,7 @@ class MaskedTokens(CodeGenerator):
         """(B,) frames: the median of the lengths that clips of such a text have."""
         if self.length is None:
             return None
-        return self.length.median(self.reader.pooled(self.reader(given)))
+        return self.length.median(self._pooled(given, self.reader(given)))
 
     def seams(self, length: int) -> list[int]:
         """Frames at which a longer motion goes on from what was written before."""
@@ -289,23 +302,34 @@ class MaskedTokens(CodeGenerator):
             x = self._fit(composing.soften_borders(self, x, spans), lengths.to(device))
         return Motion(x.clone(), lengths.to(device), self.spec)
 
+    def drawing(self, sampling: Sampling) -> writing.Draw:
+        """How codes are drawn, in as many passes as were asked for."""
+        return replace(self.draw, steps=sampling.steps or self.draw.steps)
+
     def _chain(self, given: Mapping[str, Condition], sampling: Sampling) -> Chain:
         if sampling.sampler is not None:
             raise UsageError(f"--sampler: {self.called} draws codes and has no samplers; --steps sets its passes")
-        asked = known_slots(sampling.guidance, self.slots, f"{self.called}: guidance")
-        return guidance_chain(self.slots, self.guidance | asked, given) if self.slots else [((), 1.0)]
+        if not self.slots:
+            return [((), 1.0)]
+        weighed = (*self.links, *self.slots)
+        weights = self.guidance | known_slots(sampling.guidance, weighed, f"{self.called}: guidance")
+        return guidance_chain(weighed, weights, {**given, LABELS: given[self.slots[0]]})
 
     def _fit(self, x: Tensor, lengths: Tensor) -> Tensor:
         frames = int(lengths.max())
         return x[:, :frames] * length_mask(lengths, frames)[..., None]
 
     def memory_of(self, given: Mapping[str, Condition], chain: Chain) -> Memory:
-        """What the passes of a guidance chain read, stacked along the batch."""
-        stacked = {}
+        """What the passes of a guidance chain read, stacked along the batch. The labels of a text are a link of the
+        chain of their own (``labels``): they are told where its words are not."""
+        stacked, said = {}, None
         for slot in self.slots:
             views = [given[slot] if slot in on else given[slot].drop() for on, _ in chain]
             stacked[slot] = Condition.stacked(views)
-        return self._memory(stacked, self.reader(stacked))
+        if self.labels is not None:
+            vector = self.labels.vector(given[self.slots[0]])
+            said = torch.cat([vector if LABELS in on else torch.zeros_like(vector) for on, _ in chain])
+        return self._memory(self.reader(stacked), said)
 
     def _write(
         self,
@@ -353,8 +377,7 @@ class MaskedTokens(CodeGenerator):
         name: str,
         sampling: Sampling,
     ) -> Tensor:
-        """Codes (B, S, Q) of one window: the first codebook in ``steps`` passes, one pass each later one."""
-        ids, steps = ids.clone(), sampling.steps or self.steps
+        """Codes (B, S, Q) of one window."""
         weights = torch.tensor([c for _, c in chain], device=ids.device).view(-1, 1, 1, 1)
         copies = len(chain)
 
@@ -368,27 +391,4 @@ class MaskedTokens(CodeGenerator):
             drawn = noise.normal((ids.shape[1],), name=f"{name} {of}", device=ids.device)
             return torch.special.ndtr(drawn)
 
-        open_ = ~given & real
-        count = open_.sum(1)
-        masked = open_.clone()
-        ids[..., 0] = torch.where(masked, self.codes, ids[..., 0])
-        for step in range(steps):
-            if not bool(masked.any()):
-                break
-            chosen, score = writing.choose(ask(ids, 0), uniform(f"step {step}"), self.temperature, self.top_p)
-            ids[..., 0] = torch.where(masked, chosen, ids[..., 0])
-            left = writing.still_masked(step, steps, count)
-            gumbel = -torch.log(-torch.log(uniform(f"order {step}").clamp(1e-6, 1 - 1e-6)))
-            trust = score + self.order_noise * gumbel * (1 - (step + 1) / steps)
-            order = trust.masked_fill(~masked, torch.inf).argsort(1).argsort(1)
-            masked = masked & (order < left[:, None])
-            ids[..., 0] = torch.where(masked, self.codes, ids[..., 0])
-        for q in range(1, self.codebooks):
-            chosen, _ = writing.choose(ask(ids, q), uniform(f"book {q}"), self.later_temperature, self.top_p)
-            ids[..., q] = torch.where(open_, chosen, ids[..., q])
-        return ids
-
-
-def _of(values: Tensor, rows: Tensor) -> Tensor:
-    """The mean over some rows; 0 where there are none."""
-    return (values * rows).sum() / rows.sum().clamp(min=1)
+        return self.drawing(sampling).write(ids, ~given & real, self.codes, ask, uniform)

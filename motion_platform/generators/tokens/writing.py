@@ -7,6 +7,8 @@ arXiv:2202.04200), section 3.2.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -53,3 +55,55 @@ def choose(logits: Tensor, uniform: Tensor, temperature: float, top_p: float) ->
     place = torch.minimum(place, (kept > 0).sum(-1) - 1)
     chosen = order.indices.gather(-1, place[..., None])[..., 0]
     return chosen, score.gather(-1, chosen[..., None])[..., 0]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How codes are drawn. steps: passes that settle the first codebook. temperature, top_p: see :func:`choose`;
+    later_temperature: of the later codebooks. order_noise: size of the Gumbel noise in the order of settling."""
+
+    steps: int
+    temperature: float
+    later_temperature: float
+    top_p: float
+    order_noise: float
+
+    def write(
+        self,
+        ids: Tensor,
+        fresh: Tensor,
+        mask_id: int,
+        ask: Callable[[Tensor, int], Tensor],
+        uniform: Callable[[str], Tensor],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Tensor:
+        """Codes (B, S, Q): ``ids`` with new ones where ``fresh`` (B, S). The first codebook in ``steps`` passes, the
+        most certain first; one pass each later codebook.
+
+        ask: codes and a codebook -> log-probabilities (B, S, K). uniform: the name of a draw -> numbers (B, S) in 0 to
+        1. progress: takes the passes done and all of them.
+        """
+        ids, masked, count = ids.clone(), fresh.clone(), fresh.sum(1)
+        ids[..., 0] = torch.where(masked, mask_id, ids[..., 0])
+        for step in range(self.steps):
+            if not bool(masked.any()):
+                break
+            chosen, score = choose(ask(ids, 0), uniform(f"step {step}"), self.temperature, self.top_p)
+            ids[..., 0] = torch.where(masked, chosen, ids[..., 0])
+            left = still_masked(step, self.steps, count)
+            gumbel = -torch.log(-torch.log(uniform(f"order {step}").clamp(1e-6, 1 - 1e-6)))
+            trust = score + self.order_noise * gumbel * (1 - (step + 1) / self.steps)
+            order = trust.masked_fill(~masked, torch.inf).argsort(1).argsort(1)
+            masked = masked & (order < left[:, None])
+            ids[..., 0] = torch.where(masked, mask_id, ids[..., 0])
+            if progress is not None:
+                progress(step + 1, self.steps)
+        for q in range(1, ids.shape[-1]):
+            chosen, _ = choose(ask(ids, q), uniform(f"book {q}"), self.later_temperature, self.top_p)
+            ids[..., q] = torch.where(fresh, chosen, ids[..., q])
+        return ids
+
+
+def mean_of(values: Tensor, rows: Tensor) -> Tensor:
+    """The mean over some rows; 0 where there are none."""
+    return (values * rows).sum() / rows.sum().clamp(min=1)

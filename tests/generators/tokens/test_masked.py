@@ -127,13 +127,56 @@ def test_labels_that_say_nothing_yet_change_nothing_and_then_tell_motions_apart(
     torch.testing.assert_close(run(model, make, given=silent).x, run(plain, make, given=silent).x)
 
 
+def read_labels(masked, **settings):
+    """A model whose labels say something."""
+    model = masked(labels=LABELS, encoder_width=12, **settings)
+    for rows in model.labels.rows.values():
+        torch.nn.init.normal_(rows, std=3.0)
+    return model
+
+
+def other_words(given):
+    """The same token states of the encoder, read as other words."""
+    return {slot: replace(c, tokens=c.tokens.flip(0)) for slot, c in given.items()}
+
+
+def test_labels_are_a_link_of_the_guidance_chain_of_their_own(masked, make):
+    plain, model = masked(), read_labels(masked)
+    model.load_state_dict(plain.state_dict(), strict=False)
+    given = with_states(make.given(4))
+    nothing = dict.fromkeys(model.slots, 0.0)
+    by_label = run(model, make, given=given, guidance={"labels": 1.0} | nothing).x
+    torch.testing.assert_close(
+        run(model, make, given=other_words(given), guidance={"labels": 1.0} | nothing).x, by_label
+    )
+    assert not torch.allclose(by_label, run(model, make, given=given, guidance={"labels": 0.0} | nothing).x, atol=1e-3)
+    words = dict.fromkeys(model.slots, 1.0)
+    torch.testing.assert_close(
+        run(model, make, given=given, guidance={"labels": 0.0} | words).x,
+        run(plain, make, given=given, guidance=words).x,
+    )
+    with pytest.raises(UnknownName, match="labels"):
+        run(plain, make, given=given, guidance={"labels": 1.0})
+
+
+def test_a_row_that_learns_from_labels_alone_does_not_see_its_words(masked, make):
+    given, batch = with_states(make.given(4)), replace(make.batch(), labels=[{"content": "kick"}] * 4)
+
+    def first(share, words):
+        torch.manual_seed(3)
+        return read_labels(masked, labels_alone=share, crop=0.0, tempo=0.0).train().loss(batch, words)["first"]
+
+    assert first(1.0, given) == first(1.0, other_words(given))
+    assert first(0.0, given) != first(0.0, other_words(given))
+
+
 def test_what_a_neighbour_is_can_be_seen_from_the_start(masked, make):
     """Codes much smaller than the positions beside them are lost in the first normalisation."""
     model = masked()
     sizes = model.books.detach()[0].norm(dim=-1)
     assert float(sizes.min()) > 0.3 * float(model.positions[1].norm())
     given = make.given(1)
-    memory = model._memory(given, model.reader(given))
+    memory = model._memory(model.reader(given), None)
     real, book = torch.ones(1, 10, dtype=torch.bool), torch.zeros(1, dtype=torch.int64)
     out = []
     for code in (3, 17):
