@@ -21,6 +21,14 @@ def test_numbers_are_numbers_and_overrides_work() -> None:
     assert recipe.train.steps == config.load_recipe(SMOKE).train.steps
 
 
+def test_a_recipe_that_says_no_more_than_it_must_begins_at_seed_zero_from_nothing(tmp_path: Path) -> None:
+    written = yaml.safe_load(SMOKE.read_text())
+    short = {key: written[key] for key in ("task", "representation", "data", "model", "train")}
+    (tmp_path / "short.yaml").write_text(yaml.safe_dump(short))
+    recipe = config.load_recipe(tmp_path / "short.yaml")
+    assert (recipe.seed, recipe.initial, recipe.output, recipe.slots) == (0, None, None, {})
+
+
 def test_a_bare_no_is_a_precision() -> None:
     assert config.load_recipe(SMOKE, ["train.precision=no"]).train.precision == "no"
 

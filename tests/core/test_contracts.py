@@ -40,6 +40,12 @@ class Near(Space):
         raise NotImplementedError
 
 
+def test_what_a_base_says_of_a_kind_that_says_nothing() -> None:
+    """An encoder is cut with its recording; a generator edits, mixes nothing and weighs its slots alone."""
+    assert (Plain.frozen, Plain.hears_whole, Plain.rate_hz) == (True, False, None)
+    assert (Still.mixes, Still.edits, Still.links) == (False, True, ())
+
+
 def test_a_frozen_encoder_stays_in_evaluation_mode_and_another_follows_its_owner() -> None:
     encoder = Plain()
     assert not encoder.train().training

@@ -53,6 +53,17 @@ def test_a_turn_beyond_half_a_circle_is_still_to_its_side(degrees):
     assert contradicts(joints[:, swap] * [-1, 1, 1], "walk-turn-right") is False
 
 
+def test_a_turn_is_seen_from_where_it_begins():
+    """Hips that are turned 40 degrees to the left in the first frame and 10 in the last have turned right."""
+    angle = np.radians(np.linspace(40, 10, 50))
+    joints = np.zeros((50, 22, 3))
+    for side, sign in (("left", 0.1), ("right", -0.1)):
+        hip = get_skeleton("humanml3d").index(f"{side}_hip")
+        joints[:, hip] = sign * np.stack([np.cos(angle), 0 * angle, -np.sin(angle)], -1)
+    assert contradicts(joints, "walk-turn-right") is False
+    assert contradicts(joints, "walk-turn-left") is True
+
+
 def test_a_deep_bend_is_no_swapped_body(clips):
     """The trunk of every clip leaned forward by 130 degrees at the hips: "up" points to the floor in all frames."""
     skeleton = get_skeleton("humanml3d")

@@ -100,6 +100,12 @@ def test_the_least_sizes_and_those_that_cannot_be() -> None:
             BeatNetwork(*sizes)
 
 
+@pytest.mark.parametrize(("frames", "steps"), [(1, 1), (3, 1), (5, 1), (6, 2), (8, 2)])
+def test_what_is_left_over_of_a_step_is_cut_and_less_than_one_is_one(frames: int, steps: int) -> None:
+    mel, mask = torch.rand(1, frames, 128), torch.ones(1, frames, dtype=torch.bool)
+    assert BeatNetwork(1, 1, 1, 1).eval()(mel, mask).beat.shape == (1, steps)
+
+
 def test_long_music_is_listened_to_a_minute_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounded memory: pieces of ``CHUNK`` frames and a margin on either side; in training all at once."""
     network, seen = BeatNetwork(1, 1, 1, 1).eval(), []

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from motion_platform.core.plan import Plan, Segment
+from motion_platform.core.schema import Sampling
 from motion_platform.pipelines import generate, planning
 from motion_platform.pipelines.wording import in_models_words, repeated, with_doubts
 from motion_platform.planners.rules import Rules
@@ -112,3 +113,26 @@ def test_seconds_are_shared_by_the_times() -> None:
 )
 def test_a_number_that_is_not_kept_is_said(sentence: str, doubted: bool) -> None:
     assert any("cannot be promised" in note for note in with_doubts(plan_of(sentence)).notes) == doubted
+
+
+def test_the_default_model_reads_what_strange_words_ask_for_and_is_told_it() -> None:
+    run = generate.load("text_to_motion", "text_to_motion_masked")
+    asked = {
+        "throws a right hook": ("punch", None),
+        "legs it like an angry bull": (None, "angry"),
+        "shuffles along, ninety years old": (None, "old"),
+        "yes, present!": ("respond", None),
+    }
+    labels = run.model.trainable.labels
+    given = run.model.conditioning({"text_high": list(asked), "text_low": [None] * len(asked)})["text_high"]
+    read = {name: [labels.targets[name][k] for k in p.argmax(1)] for name, p in labels.probabilities(given).items()}
+    for k, (kind, style) in enumerate(asked.values()):
+        assert kind in (None, read["content"][k])
+        assert style in (None, read["style"][k])
+    made = {
+        weight: planning.make(
+            run, ["throws a right hook"], seconds=[1.0], sampling=Sampling(guidance={"labels": weight})
+        )[0]
+        for weight in (0.0, 2.5)
+    }
+    assert not np.allclose(made[0.0].joints, made[2.5].joints, atol=1e-2)

@@ -81,7 +81,9 @@ def test_a_style_is_said_and_the_normal_one_need_not_be():
     lower = [text.lower() for text in proud if text.lower().rstrip(".!") not in whole]
     hits = sum(any(word.lower() in text for word in words) for text in lower)
     assert hits >= 0.85 * len(lower) > 15  # slips of the finger hide a few
-    assert not any(word.lower() in text.lower() for word in words if len(word) > 8 for text in plain)
+    ours = [text.lower() for text in plain if text.lower().rstrip(".!") not in whole]  # "without any swagger" is plain
+    assert ours
+    assert not any(word.lower() in text for word in words if len(word) > 8 for text in ours)
 
 
 def test_they_are_the_same_for_a_seed_and_distinct():

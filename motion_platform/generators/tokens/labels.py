@@ -17,13 +17,18 @@ from torch import Tensor, nn
 
 from motion_platform.core.errors import ConfigError, DataError
 from motion_platform.core.schema import Batch, Condition
+from motion_platform.texts.kinds import kind_of
 from motion_platform.texts.wordings import names_of
 
 OTHER = "other"
 """The label of a text that asks for none of the others, where a target lists it."""
+UNKNOWN: Mapping[str, str] = {"": ""}
+"""Labels of a clip of which nobody has said the kind."""
 POOLS = 6
 """Four weighted means, the plain mean and the maximum."""
 SMOOTHING = 0.05
+SHARPNESS = 3
+"""Power of the probabilities in a generator's vector: a text asks for one kind, and half of each of two is neither."""
 
 
 class TextLabels(nn.Module):
@@ -86,10 +91,11 @@ class TextLabels(nn.Module):
         return {name: head(read).float().softmax(-1) for name, head in self.heads.items()}
 
     def vector(self, text: Condition) -> Tensor:
-        """(B, width): the rows of the labels by their probabilities; zero where no text is given. What is read is not
-        changed by what a generator makes of it."""
+        """(B, width): the rows of the labels by their sharpened probabilities; zero where no text is given. What is
+        read is not changed by what a generator makes of it."""
         with torch.no_grad():
-            read = self.probabilities(text)
+            read = {name: found**SHARPNESS for name, found in self.probabilities(text).items()}
+            read = {name: found / found.sum(-1, keepdim=True) for name, found in read.items()}
         total = torch.stack([read[name].to(rows) @ rows for name, rows in self.rows.items()]).sum(0)
         return total * (told(text)[:, None] * self.size)
 
@@ -112,15 +118,28 @@ class TextLabels(nn.Module):
             losses[f"{name}_right"] = ((logits.argmax(-1) == wanted) & rows).sum() / share
         return losses
 
-    def parts(self, text: Condition, batch: Batch) -> dict[str, Tensor]:
-        """{"labels": the sum of the errors, TARGET_right: ...} of a batch in training."""
-        found = self.losses(text, batch.labels or [{}] * len(batch.ids))
+    def parts(self, text: Condition, batch: Batch, slot: str) -> dict[str, Tensor]:
+        """{"labels": the sum of the errors, TARGET_right: ...} of a batch in training. slot: that of the texts. A clip
+        of another kind, or of none, whose text names one that many know ("a person walks forward") says nothing."""
+        texts = batch.raw.get(slot) or [None] * len(batch.ids)
+        labels = [
+            UNKNOWN if said is not None and self._other(of) and kind_of([str(said)]) is not None else of
+            for of, said in zip(batch.labels or [{}] * len(batch.ids), texts, strict=True)
+        ]
+        found = self.losses(text, labels)
         error = torch.stack([found[name] for name in self.targets]).sum()
         return {"labels": error, **{name: part for name, part in found.items() if name not in self.targets}}
+
+    def _other(self, labels: Mapping[str, str]) -> bool:
+        return any(
+            OTHER in listed and listed[self.index(name, labels)] == OTHER for name, listed in self.targets.items()
+        )
 
     def index(self, target: str, labels: Mapping[str, str]) -> int:
         """The place of a clip's label in a target, -1 where it says nothing of it."""
         listed, label = self.targets[target], labels.get(target)
+        if labels is UNKNOWN:
+            return -1
         if label is None:
             return listed.index(OTHER) if OTHER in listed and not labels.get("style") else -1
         for name in (label, *names_of(label)):

@@ -198,7 +198,7 @@ class MaskedTokens(CodeGenerator):
             error = self.length.error(self._pooled(given, self.reader(given)), whole.lengths)
             return {"loss": error, "length": error.detach()}
         if self.labels_only and self.labels is not None:
-            said = self.labels.parts(given[self.slots[0]], batch)
+            said = self.labels.parts(given[self.slots[0]], batch, self.slots[0])
             return {"loss": said["labels"], **{name: part.detach() for name, part in said.items()}}
         varied = whole
         if self.training:

@@ -6,7 +6,7 @@ import pytest
 from motion_platform.core.errors import ConfigError, DataError
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.report import Report
-from motion_platform.data.scores import synthesis
+from motion_platform.data.scores import score, synthesis
 from motion_platform.data.scores.conductors import CONDUCTORS
 from motion_platform.data.sources import conductor_scores
 from motion_platform.data.sources.conductor_scores import ConductorScores
@@ -173,3 +173,17 @@ def test_a_frame_that_rounding_leaves_out_is_made_up_and_no_more():
     for frames in (2, 5):
         with pytest.raises(DataError, match=f"made 3 frames where the motion needs {frames}"):
             conductor_scores._as_long_as(x, frames)
+
+
+def test_the_main_meter_is_that_of_most_bars_and_not_of_most_beats():
+    """Fast bars of one beat and a few of two: a bar counts once, however many beats it has."""
+    starts = np.arange(0.0, 54.0, 0.5)
+    ones = np.zeros(len(starts), dtype=np.int64)
+    tempo = ((0.0, 200.0), (30.0, 90.0), (38.0, 200.0))
+    meter = ((0.0, 3, 4), (30.0, 2, 4), (38.0, 3, 4))
+    notes = (starts, ones + 0.5, ones + 60, ones + 80, ones)
+    read = score.Score("bars", *notes, programs=(0,), drums=(False,), tempo=tempo, meter=meter)
+    grid = score.grid(read)
+    bars = np.bincount(grid.beats[grid.index == 0], minlength=3)
+    assert bars[1] > bars[2] > 0
+    assert conductor_scores._main_meter(read) == 1

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from motion_platform.core.errors import ConfigError, DataError
-from motion_platform.core.schema import Condition
-from motion_platform.generators.tokens.labels import SMOOTHING, TextLabels, told
+from motion_platform.core.schema import Batch, Condition
+from motion_platform.generators.tokens.labels import SHARPNESS, SMOOTHING, TextLabels, told
 
 TARGETS = {"content": ["walk", "kick", "other"], "style": ["normal", "sad"]}
 
@@ -49,7 +49,9 @@ def test_the_vector_is_the_rows_by_their_probabilities_and_zero_where_nothing_is
     assert not labels.vector(text).any(), "a model that goes on from one without labels makes the same at first"
     for rows in labels.rows.values():
         torch.nn.init.normal_(rows)
-    read = labels.probabilities(text)
+    read = {name: each**SHARPNESS for name, each in labels.probabilities(text).items()}
+    read = {name: each / each.sum(1, keepdim=True) for name, each in read.items()}
+    assert bool((read["content"].amax(1) > labels.probabilities(text)["content"].amax(1)).all())
     wanted = read["content"] @ labels.rows["content"] + read["style"] @ labels.rows["style"]
     torch.testing.assert_close(labels.vector(text), wanted * 8**0.5)
     torch.testing.assert_close(sum(read["content"].T), torch.ones(3))
@@ -77,6 +79,20 @@ def test_a_label_counts_as_the_kind_that_words_it_and_as_other_where_none_does()
     assert labels.index("content", {}) == 2, "a clip that nobody labelled is of no kind"
     assert labels.index("content", {"style": "sad"}) == -1, "a style alone says nothing of the kind"
     assert labels.index("style", {"content": "kick"}) == labels.index("style", {"style": "hand-keyed"}) == -1
+
+
+def test_a_clip_that_nobody_labelled_is_of_another_kind_only_where_its_text_names_none_that_many_know() -> None:
+    """CMU's clips have captions and no labels: "a person walks forward" must not be learned as another kind."""
+    labels, text = build(), texts(4)
+    said = ["a person walks forward", "plays the violin", "a person walks forward", "strums a guitar"]
+    of = [{}, {}, {"content": "kick"}, {"content": "playing the violin"}]
+    batch = Batch(["a", "b", "c", "d"], {"text_high": said}, torch.tensor([9] * 4), labels=of)
+    rows = labels.probabilities(text)["content"].log()
+    wanted = -(rows[1, 2] + rows[2, 1] + rows[3, 2]) / 3
+    torch.testing.assert_close(labels.parts(text, batch, "text_high")["labels"], wanted)
+    unsaid = Batch(batch.ids, {}, batch.lengths, labels=of)
+    every = -(rows[0, 2] + rows[1, 2] + rows[2, 1] + rows[3, 2]) / 4
+    torch.testing.assert_close(labels.parts(text, unsaid, "text_high")["labels"], every)
 
 
 def test_the_error_is_the_cross_entropy_of_the_rows_that_say_something() -> None:

@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from motion_platform.core.errors import DataError
 from motion_platform.motion.io import amc
+from motion_platform.motion.skeleton import Skeleton
 
 # name, parent, direction, length, axis (degrees), dof: a person in 1/0.45 inch
 BONES = [
@@ -125,6 +126,16 @@ def test_the_tip_of_a_last_bone_follows_from_its_end_site(tmp_path: Path) -> Non
     clip = amc.read(write(tmp_path, amc_text(frames)))
     tip = _tip(clip, "head", clip.info["end_sites"]["head"][0])
     np.testing.assert_allclose(tip, [slow(frame)["head"][1] * SCALE for frame in frames], atol=2e-5)
+
+
+def test_a_skeleton_that_is_told_keeps_its_name_and_must_have_these_joints(tmp_path: Path) -> None:
+    path = write(tmp_path, amc_text(motion()))
+    own = amc.read(path).skeleton
+    told = Skeleton("mine", own.joints, own.parents, own.offsets)
+    assert amc.read(path, skeleton=told).skeleton.name == "mine"
+    other = Skeleton("other", ("first", *own.joints[1:]), own.parents, own.offsets)
+    with pytest.raises(DataError, match="not those of skeleton other"):
+        amc.read(path, skeleton=other)
 
 
 def test_the_frame_rate_is_assumed_and_told(tmp_path: Path) -> None:
