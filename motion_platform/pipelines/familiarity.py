@@ -27,13 +27,17 @@ def known_by_name(name: str) -> Known:
     return found
 
 
+def sentence_encoders(run: Run) -> list[SentenceEncoder]:
+    """The encoders of the model that read whole sentences."""
+    return [each for each in run.model.conditioning.encoders.values() if isinstance(each, SentenceEncoder)]
+
+
 def answers_of(run: Run, texts: Sequence[str]) -> list[Answer] | None:
     """What the model says of each text; None where nothing is known of what it knows."""
     known = known_of_run(run)
     if known is None or not texts:
         return None
-    own = [each for each in run.model.conditioning.encoders.values() if isinstance(each, SentenceEncoder)]
-    encoder = next((each for each in own if each.fingerprint() == known.encoder), None)
+    encoder = next((each for each in sentence_encoders(run) if each.fingerprint() == known.encoder), None)
     return known.answers(texts, encoder or SentenceEncoder().eval())
 
 

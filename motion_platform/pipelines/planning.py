@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from motion_platform.core.errors import UsageError
 from motion_platform.core.plan import WHOLE_BODY, Plan, Planner, Segment
 from motion_platform.core.schema import Sampling
 from motion_platform.encoders.bert import Bert
-from motion_platform.encoders.sentence import SentenceEncoder
 from motion_platform.model.knowledge import Known
 from motion_platform.model.run import Run
 from motion_platform.motion.clip import Clip
 from motion_platform.pipelines import generate, timeline
 from motion_platform.pipelines import low_texts as low_texts_of
 from motion_platform.pipelines.amounts import SEEN, seconds_of_amount, verb_of
-from motion_platform.pipelines.familiarity import check_known, known_of_run, with_answers
+from motion_platform.pipelines.familiarity import check_known, known_of_run, sentence_encoders, with_answers
 from motion_platform.pipelines.measured import Amount, amount_of, nearest
 from motion_platform.pipelines.planner_names import NONE, check_planner, planner_of
 from motion_platform.pipelines.texts import Line, check_text, slots_of
@@ -153,73 +153,31 @@ def make(
     meant = list(texts)
     if planner is not None and not any(low_texts):
         meant = [None if text is None else as_meant(run, text, say) for text in texts]
-    clips = _made(
-        run,
-        meant,
-        low_texts,
-        planner,
-        plan,
-        seconds=seconds,
-        samples=samples,
-        seed=seed,
-        sampling=sampling,
-        progress=progress,
-        say=say,
-        strict=strict,
-    )
-    return [_as_typed(clip, texts[k // samples], meant[k // samples]) for k, clip in enumerate(clips)]
-
-
-def _made(
-    run: Run,
-    texts: Sequence[str | None],
-    low_texts: Sequence[str | None],
-    planner: Planner | None,
-    plan: str,
-    *,
-    seconds: Sequence[float],
-    samples: int,
-    seed: int,
-    sampling: Sampling | None,
-    progress: Callable[[str, int, int], None] | None,
-    say: Callable[[str], None] | None,
-    strict: bool,
-) -> list[Clip]:
-    """What :func:`make` makes of texts without slips."""
-    plans: list[Plan | None] = [None] * len(texts) if any(low_texts) else plans_of(run, texts, planner)
+    plans: list[Plan | None] = [None] * len(texts) if any(low_texts) else plans_of(run, meant, planner)
     asked = [
         [segment.text for segment in found.segments] if found else [text] if text else []
-        for found, text in zip(plans, texts, strict=True)
+        for found, text in zip(plans, meant, strict=True)
     ]
     strangers = check_known(run, [each for words in asked for each in words], strict=strict, say=say)
     unknown = [[strangers[each] for each in words if each in strangers] for words in asked]
-    if not any(plans):
+    if any(plans):
+        lengths = generate.spread(list(seconds) or [None], len(texts), "--seconds")
+        for length in lengths:
+            if length is not None:
+                generate.frames_of(length, run.model.spec.fps)  # refuses 0 before a plan takes it for no length
+        clips = _Work(run, plans, meant, list(lengths), seed, sampling, progress).make(planner, plan, samples, say)
+    else:
         clips = generate.generate_texts(
-            run, texts, low_texts, seconds=seconds, samples=samples, seed=seed, sampling=sampling, progress=progress
+            run, meant, low_texts, seconds=seconds, samples=samples, seed=seed, sampling=sampling, progress=progress
         )
-        return [with_answers(run, clip, unknown[number // samples]) for number, clip in enumerate(clips)]
-    lengths = generate.spread(list(seconds) or [None], len(texts), "--seconds")
-    for length in lengths:
-        if length is not None:
-            generate.frames_of(length, run.model.spec.fps)  # refuses 0 before a plan takes it for no length
-    work = _Work(run, list(plans), list(texts), list(lengths), seed, sampling, progress)
-    for k, found in enumerate(plans):
-        if found is not None:
-            work.prepare(k, found, plan, say)
-    made = work.all(samples)
-    for k, found in enumerate(plans):
-        amount = _amount_of(planner, found)
-        if amount is not None:
-            made[k] = nearest(made[k], amount, partial(work.draw, k), say)
-    flat = [with_answers(run, clip, unknown[k]) for k in range(len(texts)) for clip in made[k]]
-    return [clip.with_(name=f"motion_{number:03d}") for number, clip in enumerate(flat, 1)]
+    rows = [number // samples for number in range(len(clips))]
+    return [with_answers(run, _as_typed(c, texts[k], meant[k]), unknown[k]) for k, c in zip(rows, clips, strict=True)]
 
 
 def as_meant(run: Run, text: str, say: Callable[[str], None] | None = None) -> str:
     """A text without slips of the finger, which a line says, where the model's encoder has whole words
     (texts/spelling.py)."""
-    own = (each.network for each in run.model.conditioning.encoders.values() if isinstance(each, SentenceEncoder))
-    words = next((network for network in own if isinstance(network, Bert)), None)
+    words = next((each.network for each in sentence_encoders(run) if isinstance(each.network, Bert)), None)
     if words is None:
         return text
     meant, changed = corrected(text, words.knows)
@@ -230,10 +188,8 @@ def as_meant(run: Run, text: str, say: Callable[[str], None] | None = None) -> s
 
 
 def _as_typed(clip: Clip, typed: str | None, meant: str | None) -> Clip:
-    """A clip of a text with slips carries what was typed."""
-    if typed is None or typed == meant:
-        return clip
-    return clip.with_(captions=(typed, *clip.captions[1:]), info={**clip.info, "text": typed, "read_as": meant})
+    """A clip of a text with slips carries what was typed, and how it was read."""
+    return clip if typed is None or typed == meant else _asked_as(clip, typed, {"read_as": meant})
 
 
 @dataclass
@@ -248,6 +204,20 @@ class _Work:
     sampling: Sampling | None
     progress: Callable[[str, int, int], None] | None
     whole: set[int] = field(default_factory=set)
+
+    def make(self, planner: Planner | None, plan: str, samples: int, say: Callable[[str], None] | None) -> list[Clip]:
+        """All motions in order, those with a number drawn again until they show it."""
+        plans = list(self.plans)
+        for k, found in enumerate(plans):
+            if found is not None:
+                self.prepare(k, found, plan, say)
+        made = self.all(samples)
+        for k, found in enumerate(plans):
+            amount = _amount_of(planner, found)
+            if amount is not None:
+                made[k] = nearest(made[k], amount, partial(self.draw, k), say)
+        flat = [clip for clips in made for clip in clips]
+        return [clip.with_(name=f"motion_{number:03d}") for number, clip in enumerate(flat, 1)]
 
     def prepare(self, k: int, found: Plan, planner: str, say: Callable[[str], None] | None) -> None:
         """Settle how the text of a plan is made, and say it."""
@@ -362,12 +332,11 @@ def _amount_of(planner: Planner | None, plan: Plan | None) -> Amount | None:
 
 def _with_sentence(clip: Clip, plan: Plan | None) -> Clip:
     """A clip of a changed sentence carries what was asked for, and the plan."""
-    if plan is None:
-        return clip
-    return clip.with_(
-        captions=(plan.sentence, *clip.captions[1:]),
-        info={**clip.info, "text": plan.sentence, "plan": timeline.described(plan)},
-    )
+    return clip if plan is None else _asked_as(clip, plan.sentence, {"plan": timeline.described(plan)})
+
+
+def _asked_as(clip: Clip, text: str, info: Mapping[str, Any]) -> Clip:
+    return clip.with_(captions=(text, *clip.captions[1:]), info={**clip.info, "text": text, **info})
 
 
 def _tell(say: Callable[[str], None] | None, line: str) -> None:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 
-from motion_platform.texts.wordings import kinds, styles, subjects, whole_sentences
+from motion_platform.texts.wordings import every_sentence, kinds, styles, subjects
 
 SHORTEST = 4
 """Letters of the shortest word that is looked at."""
@@ -48,17 +48,16 @@ def corrected(text: str, is_word: Callable[[str], bool]) -> tuple[str, list[tupl
 @lru_cache(maxsize=1)
 def _known() -> frozenset[str]:
     """Words of the wordings, and those that two or more whole sentences have (one may be a slip of its own)."""
-    parts = ("training", "development")
-    whole = Counter(
-        word
-        for part in parts
-        for each in whole_sentences(part)
-        for word in set(re.findall(r"[a-z]+", each.text.lower()))
-    )
-    phrases = [text for part in parts for kind in kinds(part) for text in (*kind.do, *kind.say)]
-    phrases += [text for part in parts for words in styles(part).values() for texts in words.values() for text in texts]
-    words = {word for text in (*phrases, *subjects()) for word in re.findall(r"[a-z]+", text.lower())}
-    return frozenset({word for word, count in whole.items() if count > 1} | words)
+    whole = Counter(word for each in every_sentence() for word in _words(each.text))
+    phrases = [*subjects()]
+    for part in ("training", "development"):
+        phrases += [text for kind in kinds(part) for text in (*kind.do, *kind.say)]
+        phrases += [text for words in styles(part).values() for texts in words.values() for text in texts]
+    return frozenset(word for word, count in whole.items() if count > 1).union(*map(_words, phrases))
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", text.lower()))
 
 
 @lru_cache(maxsize=256)

@@ -125,12 +125,18 @@ class Whole:
     voice: str
 
 
+@lru_cache(maxsize=1)
+def every_sentence() -> tuple[Whole, ...]:
+    """The sentences of ``sentences.csv``."""
+    text = resources.files("motion_platform.texts").joinpath("sentences.csv").read_text(encoding="utf-8")
+    rows = (row for _, row in table_of(text, "sentences.csv"))
+    return tuple(Whole(row["sentence"], row["content"], row["style"], row["voice"]) for row in rows)
+
+
 @lru_cache(maxsize=2)
 def whole_sentences(part: Part = "training") -> tuple[Whole, ...]:
     """The sentences of ``sentences.csv`` that belong to a part."""
-    text = resources.files("motion_platform.texts").joinpath("sentences.csv").read_text(encoding="utf-8")
-    every = [Whole(r["sentence"], r["content"], r["style"], r["voice"]) for _, r in table_of(text, "sentences.csv")]
-    return tuple(each for each in every if _held_out(each.text) == (part == "development"))
+    return tuple(each for each in every_sentence() if _held_out(each.text) == (part == "development"))
 
 
 @lru_cache(maxsize=2)

@@ -70,20 +70,14 @@ def write_spans(
     windows, of_span = windows.to(device), of_span.to(device)
     rows = {slot: each.rows(of_span) for slot, each in given.items()}
     memory = model.memory_of(rows, chain)
-    coefficients = torch.tensor([c for _, c in chain], device=device).view(-1, 1, 1, 1)
-    copies = len(chain)
     totals = spans.totals().to(device)
     total = int(totals.max())
     real = torch.arange(total, device=device)[None] < totals[:, None]
 
     def ask(ids: Tensor, q: int) -> Tensor:
         """(B, S, K) log-probabilities of codebook q."""
-        book = torch.full((len(of_span),), q, device=device)
-        seen = model.embed(ids[windows.rows[:, None], windows.index], book.clamp(min=1))
-        out = model.logits(
-            seen.repeat(copies, 1, 1), book.repeat(copies), windows.mask.repeat(copies, 1), memory
-        ).float()
-        return windows.blend((coefficients * out.unflatten(0, (copies, -1)).log_softmax(-1)).sum(0))
+        codes = ids[windows.rows[:, None], windows.index]
+        return windows.blend(model.guided(codes, q, windows.mask, chain, memory))
 
     def uniform(of: str) -> Tensor:
         return torch.special.ndtr(noise.normal((total,), name=f"spans {of}", device=device))

@@ -22,8 +22,6 @@ from motion_platform.texts.wordings import names_of
 
 OTHER = "other"
 """The label of a text that asks for none of the others, where a target lists it."""
-UNKNOWN: Mapping[str, str] = {"": ""}
-"""Labels of a clip of which nobody has said the kind."""
 POOLS = 6
 """Four weighted means, the plain mean and the maximum."""
 SMOOTHING = 0.05
@@ -99,13 +97,16 @@ class TextLabels(nn.Module):
         total = torch.stack([read[name].to(rows) @ rows for name, rows in self.rows.items()]).sum(0)
         return total * (told(text)[:, None] * self.size)
 
-    def losses(self, text: Condition, labels: Sequence[Mapping[str, str]]) -> dict[str, Tensor]:
+    def losses(
+        self, text: Condition, labels: Sequence[Mapping[str, str]], said: Sequence[object] | None = None
+    ) -> dict[str, Tensor]:
         """Target -> cross-entropy over the rows that have a text and a label, and ``TARGET_right``, the share of them
-        that is read rightly. labels: one dict a row, as in ``Batch.labels``."""
+        that is read rightly. labels: one dict a row, as in ``Batch.labels``; said: the texts (:meth:`index`)."""
+        told_of = list(zip(labels, said or [None] * len(labels), strict=True))
         given, losses, read = told(text), {}, self.dropout(self._pooled(text))
         for name, head in self.heads.items():
             logits = head(read)
-            wanted = torch.tensor([self.index(name, each) for each in labels], device=logits.device)
+            wanted = torch.tensor([self.index(name, *each) for each in told_of], device=logits.device)
             rows = given & (wanted >= 0)
             share = rows.sum().clamp(min=1)
             error = F.cross_entropy(
@@ -119,33 +120,22 @@ class TextLabels(nn.Module):
         return losses
 
     def parts(self, text: Condition, batch: Batch, slot: str) -> dict[str, Tensor]:
-        """{"labels": the sum of the errors, TARGET_right: ...} of a batch in training. slot: that of the texts. A clip
-        of another kind, or of none, whose text names one that many know ("a person walks forward") says nothing."""
-        texts = batch.raw.get(slot) or [None] * len(batch.ids)
-        labels = [
-            UNKNOWN if said is not None and self._other(of) and kind_of([str(said)]) is not None else of
-            for of, said in zip(batch.labels or [{}] * len(batch.ids), texts, strict=True)
-        ]
-        found = self.losses(text, labels)
+        """{"labels": the sum of the errors, TARGET_right: ...} of a batch in training. slot: that of the texts."""
+        found = self.losses(text, batch.labels or [{}] * len(batch.ids), batch.raw.get(slot))
         error = torch.stack([found[name] for name in self.targets]).sum()
         return {"labels": error, **{name: part for name, part in found.items() if name not in self.targets}}
 
-    def _other(self, labels: Mapping[str, str]) -> bool:
-        return any(
-            OTHER in listed and listed[self.index(name, labels)] == OTHER for name, listed in self.targets.items()
-        )
-
-    def index(self, target: str, labels: Mapping[str, str]) -> int:
-        """The place of a clip's label in a target, -1 where it says nothing of it."""
+    def index(self, target: str, labels: Mapping[str, str], said: object = None) -> int:
+        """The place of a clip's label in a target, -1 where it says nothing of it. said: its text; a clip of another
+        kind, or of none, whose text names one that many know ("a person walks forward") says nothing."""
         listed, label = self.targets[target], labels.get(target)
-        if labels is UNKNOWN:
-            return -1
-        if label is None:
-            return listed.index(OTHER) if OTHER in listed and not labels.get("style") else -1
-        for name in (label, *names_of(label)):
+        for name in () if label is None else (label, *names_of(label)):
             if name in listed:
                 return listed.index(name)
-        return listed.index(OTHER) if OTHER in listed else -1
+        styled = label is None and labels.get("style")  # a style alone says nothing of the kind
+        if OTHER not in listed or styled or (said is not None and kind_of([str(said)]) is not None):
+            return -1
+        return listed.index(OTHER)
 
 
 def told(text: Condition) -> Tensor:

@@ -311,13 +311,20 @@ class MaskedTokens(CodeGenerator):
             raise UsageError(f"--sampler: {self.called} draws codes and has no samplers; --steps sets its passes")
         if not self.slots:
             return [((), 1.0)]
-        weighed = (*self.links, *self.slots)
-        weights = self.guidance | known_slots(sampling.guidance, weighed, f"{self.called}: guidance")
-        return guidance_chain(weighed, weights, {**given, LABELS: given[self.slots[0]]})
+        asked = known_slots(sampling.guidance, list(self.guidance), f"{self.called}: guidance")
+        return guidance_chain(list(self.guidance), self.guidance | asked, {**given, LABELS: given[self.slots[0]]})
 
     def _fit(self, x: Tensor, lengths: Tensor) -> Tensor:
         frames = int(lengths.max())
         return x[:, :frames] * length_mask(lengths, frames)[..., None]
+
+    def guided(self, ids: Tensor, q: int, real: Tensor, chain: Chain, memory: Memory) -> Tensor:
+        """(B, S, K) log-probabilities of codebook ``q`` after codes (B, S, Q), those of the chain put together."""
+        copies, book = len(chain), torch.full((len(ids),), q, device=ids.device)
+        seen = self.embed(ids, book.clamp(min=1)).repeat(copies, 1, 1)
+        out = self.logits(seen, book.repeat(copies), real.repeat(copies, 1), memory).float()
+        weights = torch.tensor([c for _, c in chain], device=ids.device).view(-1, 1, 1, 1)
+        return (weights * out.unflatten(0, (copies, -1)).log_softmax(-1)).sum(0)
 
     def memory_of(self, given: Mapping[str, Condition], chain: Chain) -> Memory:
         """What the passes of a guidance chain read, stacked along the batch. The labels of a text are a link of the
@@ -378,14 +385,9 @@ class MaskedTokens(CodeGenerator):
         sampling: Sampling,
     ) -> Tensor:
         """Codes (B, S, Q) of one window."""
-        weights = torch.tensor([c for _, c in chain], device=ids.device).view(-1, 1, 1, 1)
-        copies = len(chain)
 
         def ask(codes: Tensor, q: int) -> Tensor:
-            book = torch.full((len(codes),), q, device=codes.device)
-            seen = self.embed(codes, book.clamp(min=1)).repeat(copies, 1, 1)
-            out = self.logits(seen, book.repeat(copies), real.repeat(copies, 1), memory).float()
-            return (weights * out.unflatten(0, (copies, -1)).log_softmax(-1)).sum(0)
+            return self.guided(codes, q, real, chain, memory)
 
         def uniform(of: str) -> Tensor:
             drawn = noise.normal((ids.shape[1],), name=f"{name} {of}", device=ids.device)
