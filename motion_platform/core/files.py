@@ -124,7 +124,7 @@ def _folder_beside(path: Path, settle_first: Callable[[Path], None]) -> Iterator
         path.parent.mkdir(parents=True, exist_ok=True)
         settle_first(path)
         sweep(path.parent)
-        partial = temporary_beside(path.with_suffix(""))
+        partial = temporary_beside(path, folder=True)
         try:
             partial.mkdir()
             yield partial
@@ -190,13 +190,14 @@ def put_folder(partial: Path, folder: Path, *, replace: bool) -> None:
 
 def settle_folder(folder: Path) -> None:
     """Finish what a process had committed, see :func:`atomic_folder`, and then died. Errors: OutputError."""
+    folder = _named(folder)
     commit = _commit(folder)
     if not os.path.isdir(commit):  # false for a name that can be none, too
         return
     with _one_line(folder):
         old = None
         if folder.exists() or folder.is_symlink():
-            old = temporary_beside(folder.with_suffix(""))
+            old = temporary_beside(folder, folder=True)
             os.replace(folder, old)
         try:
             os.replace(commit, folder)
@@ -259,11 +260,19 @@ def _is_left(place: Path, host: str, process: str) -> bool:
     return not psutil.pid_exists(int(process, 16))
 
 
-def temporary_beside(path: Path) -> Path:
-    """A new name beside ``path``, hidden, with its extension; it says who writes, see :func:`sweep`."""
+def temporary_beside(path: Path, *, folder: bool = False) -> Path:
+    """A new name beside ``path``, hidden, with its extension (that of a folder is none); it says who writes, see
+    :func:`sweep`. Of a long name only the beginning is in it: one that a file may have must not become one that no file
+    may have, and systems count bytes."""
     mark = f"{_host()}-{os.getpid():x}-{uuid.uuid4().hex[:8]}"
-    path = path if path.name else Path(os.path.abspath(path))
-    return path.parent / f".{path.stem[:100]}.{mark}.tmp{path.suffix}"
+    path = _named(path)
+    begin = os.fsencode(path.stem)[:100].decode(errors="ignore")
+    return path.parent / f".{begin}.{mark}.tmp{'' if folder else path.suffix}"
+
+
+def _named(path: Path) -> Path:
+    """The same place with its own name at the end, which ``.`` and ``..`` do not have."""
+    return path if path.name not in ("", "..") else Path(os.path.abspath(path))
 
 
 @functools.lru_cache(maxsize=1)
@@ -273,7 +282,7 @@ def _host() -> str:
 
 
 def _commit(path: Path) -> Path:
-    path = path if path.name else Path(os.path.abspath(path))
+    path = _named(path)
     return path.parent / f".{path.name}.commit"
 
 

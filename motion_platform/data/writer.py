@@ -237,7 +237,7 @@ class PreparedWriter(Rows):
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             sweep(self.out.parent)
-            self.temporary = temporary_beside(self.out.with_suffix(""))
+            self.temporary = temporary_beside(self.out, folder=True)
             self.temporary.mkdir()
         except OSError as error:
             raise OutputError(f"{self.out}: cannot be written: {error.strerror or error}") from error

@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -80,6 +81,9 @@ def test_wrong_names_are_refused_before_work(tmp_path):
     check_folders([tmp_path / "a.html"])
     with pytest.raises(UsageError, match=r"the folder .*no does not exist"):
         check_folders([tmp_path / "no" / "a.html"])
+    (tmp_path / "b.html").mkdir()
+    with pytest.raises(UsageError, match=r"b\.html: is a folder; give a file name"):
+        check_folders([tmp_path / "a.html", tmp_path / "b.html"])
 
 
 def test_a_folder_is_whole_or_what_was_there_stays(tmp_path: Path) -> None:
@@ -201,6 +205,25 @@ def test_what_a_dead_process_left_is_taken_away_and_what_a_living_one_writes_is_
     assert sorted(tmp_path.iterdir()) == sorted([living, stranger])
 
 
+@pytest.fixture
+def dead(tmp_path: Path) -> Path:
+    """A temporary file of a process that is no more, in a new folder."""
+    process = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    (tmp_path / "new").mkdir()
+    living = temporary_beside(tmp_path / "new" / "b.npz")
+    place = living.with_name(living.name.replace(f"-{os.getpid():x}-", f"-{int(process.stdout):x}-"))
+    place.write_text("half")
+    return place
+
+
+@pytest.mark.parametrize("kind", [atomic_path, atomic_files, atomic_folder])
+def test_whoever_writes_into_a_folder_takes_away_first_what_a_dead_process_left_there(kind, dead: Path) -> None:
+    with kind(dead.parent / "a.npz") as temporary:
+        assert not dead.exists()
+        (temporary if kind is atomic_path else temporary / "a.npz").write_text("1")
+    assert [path.name for path in dead.parent.iterdir()] == ["a.npz"]
+
+
 def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from motion_platform.core.files import lock_folder\n"
@@ -210,8 +233,10 @@ def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert other.stdout.readline() == "in\n"
+    start = time.monotonic()
     with pytest.raises(UsageError, match="another process trains here"), lock_folder(tmp_path / "run", "trains"):
         pass
+    assert time.monotonic() - start < 1, "it is said at once"
     other.kill()  # no chance to clean up: the lock ends with the process
     other.wait()
     with lock_folder(tmp_path / "run", "trains"):
@@ -219,6 +244,13 @@ def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:
     with lock_folder(tmp_path / "new", "trains"):
         pass
     assert not (tmp_path / "new").exists(), "a folder that nothing was written into is not left"
+    with lock_folder(tmp_path / "new" / "inner", "trains"):
+        (tmp_path / "new" / "inner" / "made").write_text("")
+    assert (tmp_path / "new" / "inner" / "made").exists()
+    (tmp_path / "empty").mkdir()
+    with lock_folder(tmp_path / "empty", "trains"):
+        pass
+    assert (tmp_path / "empty").is_dir(), "nor is one that was there taken away"
 
 
 def test_a_name_that_is_too_long_is_one_line(tmp_path: Path) -> None:
@@ -230,6 +262,49 @@ def test_the_place_where_one_stands_has_a_name(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     settle_folder(Path("."))
     settle(Path("x" * 300) / "model.yaml")
+
+
+@pytest.mark.parametrize(("at", "said"), [("set", "."), ("set/in", ".."), ("set/in", "../in/..")])
+def test_a_folder_that_is_said_by_where_one_stands_is_finished_and_replaced(
+    at: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "set" / "in").mkdir(parents=True)
+    (tmp_path / ".set.commit").mkdir()
+    (tmp_path / ".set.commit" / "a").write_text("finished")
+    monkeypatch.chdir(tmp_path / at)
+    settle_folder(Path(said))
+    assert [(path.name, path.read_text()) for path in (tmp_path / "set").iterdir()] == [("a", "finished")]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set" / "in").mkdir()
+    monkeypatch.chdir(tmp_path / at)
+    with atomic_folder(Path(said)) as partial:
+        (partial / "b").write_text("replaced")
+    assert [(path.name, path.read_text()) for path in (tmp_path / "set").iterdir()] == [("b", "replaced")]
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_what_another_process_commits_meanwhile_is_finished_before_a_folder_takes_its_place(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "set") as partial:
+        (partial / "a").write_text("mine")
+        (tmp_path / ".set.commit").mkdir()  # that one died before it could move it
+        (tmp_path / ".set.commit" / "b").write_text("another's")
+    assert [(path.name, path.read_text()) for path in (tmp_path / "set").iterdir()] == [("a", "mine")]
+    assert os.listdir(tmp_path) == ["set"]
+
+
+@pytest.mark.parametrize("name", ["a" * 250 + ".bvh", "\u3042" * 80 + ".bvh", "\u00e9" * 125 + ".npz"])
+def test_a_name_as_long_as_a_file_may_have_can_be_written(name: str, tmp_path: Path) -> None:
+    with atomic_path(tmp_path / name) as temporary:
+        temporary.write_text("1")
+        assert len(os.fsencode(temporary.name)) < 143  # which is all that some encrypted disks allow
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_temporary_name_begins_with_a_hundred_bytes_of_the_name_and_keeps_its_extension_unless_a_folder() -> None:
+    for stem, begin in (("a" * 101, "a" * 100), ("b" * 100, "b" * 100), ("\u3042" * 34, "\u3042" * 33)):
+        assert temporary_beside(Path(f"{stem}.npz")).name.startswith(f".{begin}.")
+    assert temporary_beside(Path("x/run.1.npz")).name.endswith(".tmp.npz")
+    assert temporary_beside(Path("x/run.1"), folder=True).name.endswith(".tmp")
 
 
 def test_a_symbolic_link_stays_one_and_the_file_that_it_names_is_written(tmp_path: Path) -> None:
@@ -334,7 +409,21 @@ def test_files_are_left_to_another_process_that_commits_three_times_first(
 
 def test_all_that_was_committed_in_a_folder_is_settled_where_no_name_is_known(tmp_path: Path) -> None:
     for name in ("a.json", "b.c.json"):
-        (tmp_path / f".{name}.commit").mkdir()
+        (tmp_path / f".{name}.commit" / "sub" / "deep").mkdir(parents=True)
         (tmp_path / f".{name}.commit" / name).write_text(name)
+        (tmp_path / f".{name}.commit" / "sub" / "deep" / name).write_text(name)
     settle_all(tmp_path)
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.json": "a.json", "b.c.json": "b.c.json"}
+    for folder in (tmp_path, tmp_path / "sub" / "deep"):
+        files = {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+        assert files == {"a.json": "a.json", "b.c.json": "b.c.json"}
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "b.c.json", "sub"], "and no empty folder is left"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="says which files are open")
+def test_files_are_closed_when_they_are_written(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    for number in range(3):
+        with atomic_path(tmp_path / "a.txt") as temporary:
+            temporary.write_text("1")
+        write_pair(tmp_path, number)
+    assert len(os.listdir("/proc/self/fd")) == len(before)
