@@ -343,7 +343,7 @@ def _explain(model: type[BaseModel], problem: Mapping[str, Any], where: str | Pa
     if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return f"{where}: {key}: got {got}; a table of key: value is needed here"
     if problem["type"] == "value_error" and isinstance(problem.get("input"), dict):  # of a table as a whole
-        return f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}"
+        return f"{where}: {key + ': ' if key else ''}{problem['msg'].removeprefix('Value error, ')}"
     return f"{where}: {key}: got {got}; {problem['msg'][:1].lower()}{problem['msg'][1:]}"
 
 

@@ -101,10 +101,15 @@ def test_what_a_task_keeps_is_allowed_up_to_its_borders() -> None:
     assert tasks.Keep(how="key_poses", poses=[1, 1]).poses == [1, 1]
     assert tasks.Keep(how="in_between", part=0.499).part == 0.499
     assert tasks.Keep(how="prefix", part=0.6).part == 0.6
+    assert tasks.Keep(how="prefix", part=0.001).part == 0.001
+    assert tasks.Keep(how="last_pose", pose_frames=1).pose_frames == 1
     plain = tasks.Keep(how="prefix")
     assert (plain.part, plain.poses, plain.pose_frames) == (0.2, [3, 5], 4)
-    for wrong in ({"poses": [0, 1]}, {"poses": [2, 1]}, {"poses": [1]}, {"part": 0}, {"part": 1}, {"pose_frames": 0}):
-        with pytest.raises(ValueError, match=r"poses|part|pose_frames"):
+    for poses in ([0, 1], [2, 1], [1], [1, 2, 3]):
+        with pytest.raises(ValueError, match="poses"):
+            tasks.Keep(how="key_poses", poses=poses)
+    for wrong in ({"part": 0}, {"part": 1}, {"pose_frames": 0}):
+        with pytest.raises(ValueError, match=r"part|pose_frames"):
             tasks.Keep(how="key_poses", **wrong)
     with pytest.raises(ValueError, match=r"part 0\.5 at both ends leaves nothing"):
         tasks.Keep(how="in_between", part=0.5)
@@ -124,6 +129,68 @@ def test_a_mistake_in_a_table_that_may_be_left_out_is_named_too(keep: dict, says
     card = {"task": "a", "title": "b", "source": "c", "reads": {"text": "text"}, "writes": "motion", "data": "sample"}
     with pytest.raises(ConfigError, match=re.escape(says)):
         config.check(tasks.Task, card | {"keep": keep}, "a.yaml")
+
+
+CARD = {"task": "a", "title": "b", "source": "c", "writes": "motion", "data": "sample"}
+
+
+def test_a_slot_may_say_its_column_and_its_option() -> None:
+    reads = {"low_text": "text", "speech": {"kind": "audio", "column": "wav", "option": "--said"}, "old": "motion"}
+    written = {**CARD, "reads": reads, "columns": {"old": "before"}, "options": {"old": "--was"}, "optional": ["old"]}
+    task = tasks.check(written, "a.yaml")
+    assert task.reads == {"low_text": "text", "speech": "audio", "old": "motion"}
+    assert (task.columns, task.options) == ({"old": "before", "speech": "wav"}, {"old": "--was", "speech": "--said"})
+    assert [task.option(slot) for slot in task.reads] == ["--low-text", "--said", "--was"]
+    assert task.required() == ["low_text", "speech"]
+    assert written["columns"] == {"old": "before"}  # what was handed over stays as it was
+    assert tasks.check(task.model_dump(), "a.yaml") == task
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"reads": {"speech": {"kind": "audio", "columns": "wav"}}}, r"^a\.yaml: slot speech: got columns; a slot is"),
+        ({"reads": {"speech": {"column": "wav"}}}, "slot speech: got no kind; a slot is a kind, or {kind, column"),
+        ({"reads": ["text"]}, r"a\.yaml: reads: got \['text'\]; a table of key: value is needed here"),
+        ({"reads": {"text": "txt"}}, r"a\.yaml: reads\.text: got 'txt'; did you mean 'text'\?"),
+        ({"reads": {"text": "text"}, "keep": {"how": "prefix"}}, "keep: is for a task that reads a motion and writes"),
+        ({"reads": {"old": "motion"}, "keep": {"how": "prefix"}, "writes": "captions"}, "keep: is for a task that"),
+    ],
+)
+def test_slots_that_are_none_are_one_line(values: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        tasks.check({**CARD, **values}, "a.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_task_may_keep_a_part_of_the_motion_that_it_reads() -> None:
+    task = tasks.check({**CARD, "reads": {"old": "motion"}, "keep": {"how": "prefix"}}, "a.yaml")
+    assert task.keep == tasks.Keep(how="prefix")
+
+
+def test_cards_of_both_endings_are_found_and_an_unknown_one_names_those_there_are(tmp_path: Path) -> None:
+    own = tmp_path / "mine.yml"
+    with pytest.raises(
+        UsageError, match=r"mine\.yml: there is no such file; tasks that can be named: .*text_to_motion"
+    ):
+        cards.find("tasks", str(own))
+    own.write_text("x: 1")
+    assert cards.find("tasks", str(own)) == own
+    for said in ("./smoke/recogniser.yaml", "./configs/smoke/recogniser.yml"):
+        assert cards.find("configs", said) == ROOT / "configs" / "smoke" / "recogniser.yaml"
+    for kind, one in (("configs", "recipe"), ("benchmarks", "benchmark"), ("suites", "suite")):
+        with pytest.raises(UnknownName, match=f"^unknown {one} 'nothing'"):
+            cards.find(kind, "nothing")
+
+
+def test_cards_in_folders_of_their_own_are_no_recipes() -> None:
+    recipes = cards.names("configs")
+    assert recipes == sorted(recipes)
+    assert "smoke/recogniser" in recipes
+    for kind in ("benchmarks", "suites"):
+        assert cards.names(kind)
+        assert cards.folder(kind) == ROOT / "configs" / kind
+        assert not [name for name in recipes if name.startswith(f"{kind}/")]
 
 
 @pytest.mark.parametrize(
