@@ -42,7 +42,7 @@ def check_head(path: Path, error: type[MotionPlatformError] = DataError) -> None
     """``error`` for a file that cannot be opened, or is a Git LFS pointer."""
     try:
         with path.open("rb") as file:
-            check_pointer(path, file.read(64), error)
+            check_pointer(path, file.read(len(LFS_POINTER)), error)
     except (OSError, ValueError) as problem:  # ValueError: a name with a zero byte
         raise error(f"{path}: cannot be read: {getattr(problem, 'strerror', None) or problem}") from problem
 
@@ -58,7 +58,7 @@ def read_text(
         data = path.read_bytes()
     except (OSError, ValueError) as problem:  # ValueError: a name with a zero byte
         raise error(f"{path}: cannot be read as {what}: {getattr(problem, 'strerror', None) or problem}") from problem
-    check_pointer(path, data[:64], error)
+    check_pointer(path, data, error)
     try:
         text = data.decode("utf-16" if wide and data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as problem:

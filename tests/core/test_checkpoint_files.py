@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from safetensors.torch import save_file
 
 from motion_platform.core import checkpoint_files, weight_files
 from motion_platform.core.errors import ConfigError, WeightsError
@@ -67,9 +71,70 @@ def test_a_setting_that_was_renamed_is_found_under_its_new_name(
     assert model.card.model.settings["diffusion"]["sample_steps"] == 7
 
 
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A checkpoint folder of four tensors."""
+    return written(tmp_path / "small", {"spec.mean": torch.zeros(2), "spec.std": torch.ones(2)} | OF_A_NET)
+
+
+OF_A_NET = {"net.half": torch.tensor([0.5, 3.0]).half(), "net.codes": torch.tensor([2**40])}
+
+
+def written(folder: Path, tensors: dict[str, torch.Tensor]) -> Path:
+    changed(folder, "conductor_small")
+    save_file(tensors, folder / "model.safetensors")
+    card = yaml.safe_load((folder / "model.yaml").read_text())
+    card["weights"]["sha256"] = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    (folder / "model.yaml").write_text(yaml.safe_dump(card))
+    return folder
+
+
+def test_the_tensors_of_one_part_are_floats_or_integers_without_its_prefix(small: Path) -> None:
+    card, tensors = checkpoint_files.checkpoint_part(str(small), "net.")
+    assert card.name == "conductor_small"
+    assert {name: (of.dtype, of.tolist()) for name, of in tensors.items()} == {
+        "half": (torch.float32, [0.5, 3.0]),
+        "codes": (torch.int64, [2**40]),
+    }
+    with pytest.raises(WeightsError, match=r"is a conductor_ddpm without tensors codec\.\*; name another checkpoint"):
+        checkpoint_files.checkpoint_part(str(small), "codec.")
+
+
+def test_weights_that_are_changed_missing_or_something_else_are_one_line(small: Path, tmp_path: Path) -> None:
+    read = checkpoint_files.read_weights
+    card = checkpoint_files.read_card(small)
+    assert read(small, card).keys() == {"spec.mean", "spec.std", *OF_A_NET}
+    file = small / "model.safetensors"
+    file.write_bytes(file.read_bytes() + b"\0")
+    with pytest.raises(
+        WeightsError, match=r"is not the file that model\.yaml describes: sha256 is .*; the file was ch"
+    ):
+        read(small, card)
+    card.weights["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    with pytest.raises(WeightsError, match="is not a weight file of this kind: "):
+        read(small, card)
+    file.unlink()
+    with pytest.raises(WeightsError, match=r"model\.safetensors: is missing"):
+        checkpoint_files.read_card(small)
+    for lacking in ("spec.mean", "spec.std"):
+        kept = {"spec.mean": torch.zeros(2), "spec.std": torch.ones(2)}
+        del kept[lacking]
+        folder = written(tmp_path / lacking, kept)
+        with pytest.raises(WeightsError, match=f"it lacks {lacking}"):
+            read(folder, checkpoint_files.read_card(folder))
+
+
 def test_another_format_is_refused(tmp_path: Path) -> None:
     folder = changed(tmp_path / "next", "conductor_small")
     card = (folder / "model.yaml").read_text().replace("format: 1", "format: 3")
     (folder / "model.yaml").write_text(card)
     with pytest.raises(WeightsError, match=r"is of checkpoint format 3; this version .* reads 1 and 2$"):
         checkpoint_files.read_card(folder)
+
+
+def test_cards_are_read_without_torch() -> None:
+    code = (
+        "import sys; from motion_platform.core import checkpoint_files, plan, registry; print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

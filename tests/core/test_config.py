@@ -168,6 +168,7 @@ def small(tmp_path: Path) -> Path:
 def test_an_override_can_delete_and_replace(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "dropout" not in config.read_yaml(small, ["~slots.text_high.dropout"])["slots"]["text_high"]
     assert "slots" not in config.read_yaml(small, ["~slots"])
+    assert config.read_yaml(small, ["a=1", "b=2", "~a"]).keys() ^ config.read_yaml(small).keys() == {"b"}
     assert config.read_yaml(small, ["model.settings={}"])["model"]["settings"] == {}
     assert config.read_yaml(small, ["model.settings={heads: 2}"])["model"]["settings"] == {"heads": 2}
     assert config.read_yaml(small, ["model.settings.width=32"])["model"]["settings"] == {"layers": 2, "width": 32}
@@ -190,6 +191,11 @@ def test_a_key_to_delete_that_is_not_there_is_one_line(small: Path) -> None:
         config.read_yaml(small, ["~train.step"])
     with pytest.raises(ConfigError, match="write it as key=value"):
         config.read_yaml(small, ["~train.steps=3"])
+    for nothing in ("~", "~ ", "~ =", " =1"):
+        with pytest.raises(ConfigError, match="write it as key=value"):
+            config.read_yaml(small, [nothing])
+    with pytest.raises(ConfigError, match=r"~train\.steps\.x: there is no such key to delete; allowed: \(none\)"):
+        config.read_yaml(small, ["~train.steps.x"])
 
 
 def test_what_a_recipe_leaves_out_is_what_it_was() -> None:
@@ -263,6 +269,19 @@ def test_a_number_of_a_recipe_or_card_is_allowed_up_to_its_border(recipe, key, a
     for value in refused:
         with pytest.raises(ValueError, match=key):
             recipe(**{**least.get(recipe, {}), key: value})
+
+
+def test_seed_and_step_begin_at_zero() -> None:
+    values = config.read_yaml(SMOKE)
+    assert config.check(config.Recipe, {**values, "seed": 0}, "here").seed == 0
+    with pytest.raises(ConfigError, match="here: seed: got -1; input should be greater than or equal to 0"):
+        config.check(config.Recipe, {**values, "seed": -1}, "here")
+    spec = {"representation": "humanml3d", "skeleton": "humanml3d", "fps": 20.0, "units": "metre", "dim": 263}
+    model = {"format": 2, "name": "x", "task": "t", "motion_platform": "0", "model": {"name": "mdm"}, "slots": {}}
+    assert config.check(config.ModelFile, {**model, "spec": spec}, "here").step == 0
+    assert config.check(config.ModelFile, {**model, "spec": spec, "step": 0}, "here").task_card is None
+    with pytest.raises(ConfigError, match="here: step: got -1"):
+        config.check(config.ModelFile, {**model, "spec": spec, "step": -1}, "here")
 
 
 def test_epochs_are_above_zero() -> None:

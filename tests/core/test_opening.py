@@ -44,12 +44,39 @@ def test_a_text_may_be_as_large_as_is_said_and_no_larger(tmp_path: Path) -> None
         read_text(tmp_path / "a.txt", most=9)
 
 
+@pytest.mark.parametrize(("read", "most"), [(read_text, 256 << 20), (read_json, 256 << 20), (read_yaml, 512 << 10)])
+def test_a_file_of_more_than_can_be_honest_is_refused_by_its_size_alone(read, most: int, tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(most + 1)  # a hole, which takes no time to write
+    with pytest.raises(DataError, match=rf"large: is {most >> 20} MB of text; at most {most >> 20} MB are read"):
+        read(tmp_path / "large")
+
+
+def test_a_yaml_file_may_be_half_a_megabyte(tmp_path: Path) -> None:
+    for more in (0, 1):
+        text = "a: " + " " * ((512 << 10) - 4 + more) + "1"
+        (tmp_path / "a.yaml").write_text(text)
+        if more:
+            with pytest.raises(DataError, match="MB of text; at most"):
+                read_yaml(tmp_path / "a.yaml")
+        else:
+            assert read_yaml(tmp_path / "a.yaml") == {"a": 1}
+
+
 def test_the_head_of_a_file_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(ConfigError, match="is a Git LFS pointer"):
         check_head(tmp_path / "a.bin", ConfigError)
     with pytest.raises(DataError, match="cannot be read: No such file"):
         check_head(tmp_path / "none.bin")
+    with pytest.raises(ConfigError, match="is a Git LFS pointer"):
+        read_text(tmp_path / "a.bin", ConfigError)
+    with pytest.raises(DataError, match="cannot be read as a card: No such file"):
+        read_text(tmp_path / "none.bin", what="a card")
+    with pytest.raises(DataError, match="cannot be read: embedded null byte"):
+        check_head(Path("a\0b"))
+    with pytest.raises(DataError, match="cannot be read as text: embedded null byte"):
+        read_text(Path("a\0b"))
     (tmp_path / "b.bin").write_bytes(b"aversion https://git-lfs")
     check_head(tmp_path / "b.bin")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pytest
 
@@ -98,8 +98,58 @@ def test_a_diffusion_model_declares_none_of_the_bases_settings(cls):
     assert blocks_of(cls)["diffusion"] is DiffusionSettings
 
 
-@pytest.mark.parametrize(("key", "value"), [("width", 65_537), ("layers", 1001), ("heads", 1025)])
-def test_a_size_that_nobody_builds_is_refused_before_it_is_built(key, value):
-    with pytest.raises(ConfigError, match=rf"model: mdm\.{key}: got {value}; at most \d+ is built"):
-        arguments(MDM, {key: value}, "model: mdm")
-    assert arguments(MDM, {key: value - 1}, "model: mdm")[key] == value - 1
+class Tower:
+    def __init__(
+        self,
+        *,
+        layers: int = 1,
+        heads: int = 1,
+        width: int | None = None,
+        hidden: int | list[int] = 1,
+        dim: float = 1.0,
+        kernel: int = 3,
+        mode: Literal["sin", "cos"] | None = None,
+        age: int = 1,
+    ) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("key", "most"),
+    [("layers", 1000), ("heads", 1024), ("width", 2**16), ("hidden", 2**16), ("dim", 2**16), ("kernel", 2**12)],
+)
+def test_a_size_that_nobody_builds_is_refused_before_it_is_built(key, most):
+    assert arguments(Tower, {key: most}, "model: tower") == {key: most}
+    with pytest.raises(ConfigError, match=rf"model: tower\.{key}: got {most + 1}; at most {most} is built"):
+        arguments(Tower, {key: most + 1}, "model: tower")
+
+
+def test_only_sizes_and_only_numbers_are_compared_with_the_largest():
+    for settings in ({"width": None}, {"hidden": [70_000]}, {"age": 10**9}):
+        assert arguments(Tower, settings, "tower") == settings
+
+
+def test_a_word_that_may_be_left_out_is_refused_as_its_type_says():
+    assert arguments(Tower, {"mode": "sin"}, "tower") == {"mode": "sin"}
+    with pytest.raises(ConfigError, match=r"^tower\.mode: got 'tan'; Input should be 'sin' or 'cos'$"):
+        arguments(Tower, {"mode": "tan"}, "tower")
+
+
+def test_a_class_takes_what_its_constructor_names_and_no_more():
+    class Nothing:
+        pass
+
+    class Anything:
+        def __init__(self, size: int = 1, **rest: int) -> None:
+            raise NotImplementedError
+
+    class Several:
+        def __init__(self, *sizes: int) -> None:
+            raise NotImplementedError
+
+    assert (settings_of(Nothing), blocks_of(Nothing), arguments(Nothing, {}, "x")) == ({}, {}, {})
+    with pytest.raises(ConfigError, match="x has no setting 'size'; allowed: \\(none\\)"):
+        arguments(Nothing, {"size": 1}, "x")
+    for wrong, said in ((Anything, r"\*\*rest"), (Several, r"\*sizes")):
+        with pytest.raises(TypeError, match=f"takes {said}: .*int.*; components name every setting explicitly"):
+            settings_of(wrong)

@@ -140,6 +140,102 @@ def test_what_the_hub_gave_before_needs_no_network(monkeypatch, folder):
     assert weight_files.find("owner/name") == folder
 
 
+@pytest.fixture
+def hub(monkeypatch, folder):
+    """A hub that has one model; what it was asked for, and whether somebody looked if it can be reached."""
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    asked = {"files": ["config.json"], "ignored": [], "reached": []}
+
+    def snapshot_download(name, local_files_only=False, ignore_patterns=()):
+        if local_files_only:
+            raise LocalEntryNotFoundError("not in the cache")
+        asked["ignored"].append(ignore_patterns)
+        return str(folder)
+
+    class Api:
+        def list_repo_files(self, name):
+            return asked["files"]
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(weight_files, "reach", asked["reached"].append)
+    return asked
+
+
+def test_of_weights_that_the_hub_has_twice_one_form_is_fetched(hub, folder):
+    assert weight_files.find("owner/name") == folder
+    hub["files"] = ["config.json", "model.safetensors", "pytorch_model.bin"]
+    assert weight_files.find("owner/name") == folder
+    assert hub["ignored"] == [weight_files.UNWANTED, [*weight_files.UNWANTED, "*.bin"]]
+    assert len(hub["reached"]) == 2
+
+
+def test_nobody_looks_whether_the_hub_can_be_reached_where_the_network_is_forbidden(hub, folder, monkeypatch):
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert weight_files.find("owner/name") == folder
+    assert hub["reached"] == []
+
+
+def test_what_the_hub_says_is_cut_after_two_hundred_characters(monkeypatch, no_hub):
+    for said, cause in (("x" * 200, "x" * 200), ("x" * 201, "x" * 200), (" \n", "OSError")):
+        monkeypatch.setattr(weight_files, "reach", lambda address, said=said: (_ for _ in ()).throw(OSError(said)))
+        with pytest.raises(WeightsError, match=rf"the hub gave none: {cause}; give a local folder"):
+            weight_files.find("owner/name")
+
+
+@pytest.mark.parametrize(
+    ("models", "place"), [("LANGUAGE_MODELS", "language_model_folder"), ("AUDIO_MODELS", "audio_model_folder")]
+)
+def test_a_model_that_is_fetched_by_its_name_is_there_only_if_it_came_of_the_right_file(
+    models, place, tmp_path, monkeypatch, no_hub
+):
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path))
+    for name, model in getattr(weight_files, models).items():
+        folder = getattr(weight_files, place)(name)
+        for wrong in (None, "0" * 64):
+            if wrong is not None:
+                folder.mkdir(parents=True)
+                weight_files.gguf.write_origin(folder, Path(model.file), wrong)
+            with pytest.raises(WeightsError, match=f"{name} is not on this machine; run: motion weights get {name}"):
+                weight_files.find(name)
+        weight_files.gguf.write_origin(folder, Path(model.file), model.sha256)
+        assert weight_files.find(name) == folder
+    assert no_hub == []
+
+
+def test_an_empty_folder_takes_no_names_place_but_is_refused_where_it_was_asked_for(tmp_path, monkeypatch, no_hub):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bert").mkdir()
+    with pytest.raises(WeightsError, match="the hub gave none"):
+        weight_files.find("bert")
+    assert no_hub == ["bert"]
+    for said in ("./bert", str(tmp_path / "bert"), "../" + tmp_path.name + "/bert", "."):
+        with pytest.raises(WeightsError, match=r"the folder holds no config\.json; give the folder that does"):
+            weight_files.find(said)
+    (tmp_path / "bert" / "modules.json").write_text("[]")
+    assert weight_files.find("bert") == tmp_path / "bert"
+
+
+def test_a_checkpoint_that_was_broken_off_while_it_was_moved_is_finished_before_it_is_looked_for(tmp_path):
+    commit = tmp_path / "mine" / ".model.yaml.commit"
+    commit.mkdir(parents=True)
+    (commit / "model.yaml").write_text("format: 2")
+    assert weight_files.find_checkpoint(tmp_path / "mine") == tmp_path / "mine"
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["model.yaml"]
+
+
+def test_what_is_no_name_of_the_hub_is_not_asked_for_there(no_hub):
+    for name in ("a/b/c", "walker"):
+        with pytest.raises(UnknownName, match="unknown model"):
+            weight_files.find_checkpoint(name)
+    assert no_hub == []
+
+
 def test_verify_reads_a_changed_file_again(tmp_path):
     path = tmp_path / "w"
     path.write_bytes(b"one")
