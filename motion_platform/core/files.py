@@ -202,9 +202,9 @@ def settle_folder(folder: Path) -> None:
         try:
             os.replace(commit, folder)
         except FileNotFoundError:  # another process has settled the same meanwhile
-            if old is not None and not folder.exists():
+            if old is not None and not folder.exists():  # what was taken away is what that one has put there
                 os.replace(old, folder)
-            return
+                return
         _to_disk(folder.parent)
         if old is not None:
             shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()

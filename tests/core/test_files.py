@@ -427,3 +427,49 @@ def test_files_are_closed_when_they_are_written(tmp_path: Path) -> None:
             temporary.write_text("1")
         write_pair(tmp_path, number)
     assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_two_processes_that_finish_the_same_folder_leave_it_whole(first: bool, tmp_path: Path, monkeypatch) -> None:
+    """The other one moves the new folder to its place before this one has taken the old one away, or after."""
+    folder, commit = tmp_path / "set", tmp_path / ".set.commit"
+    for place, text in ((folder, "old"), (commit, "new")):
+        place.mkdir()
+        (place / "a").write_text(text)
+
+    def move(source, target, real=os.replace):
+        if first and source == folder:
+            shutil.rmtree(folder)
+            real(commit, folder)
+        elif not first and source == commit:
+            real(commit, folder)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", move)
+    settle_folder(folder)
+    assert (folder / "a").read_text() == "new"
+    assert os.listdir(tmp_path) == ["set"], "and nothing is left beside it"
+
+
+def test_a_lock_ends_with_its_block_whatever_ended_that(tmp_path: Path) -> None:
+    def fail() -> None:
+        with lock_folder(tmp_path / "run", "trains"):
+            (tmp_path / "run" / "half").write_text("")
+            raise KeyError("a bug")
+
+    with pytest.raises(KeyError) as caught:
+        fail()
+    with lock_folder(tmp_path / "run", "trains"):
+        assert caught.value.__traceback__ is not None  # which still holds what the block held
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only what is open for writing can be brought to the disk there")
+def test_what_may_only_be_read_can_be_brought_to_the_disk(tmp_path: Path, monkeypatch) -> None:
+    import fcntl
+
+    opened = []
+    monkeypatch.setattr(os, "fsync", lambda number: opened.append(fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE))
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("1")
+        temporary.chmod(0o444)  # of which root knows nothing
+    assert opened == [os.O_RDONLY, os.O_RDONLY]

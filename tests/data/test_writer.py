@@ -1,6 +1,7 @@
 """Writing: all or nothing, and what is refused."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,6 +93,18 @@ def test_an_existing_folder_is_kept_unless_told(tmp_path):
     write(tmp_path / "set", count=1, overwrite=True)
     assert len(PreparedDataset.open(tmp_path / "set")) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["set"]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_set_may_be_written_to_where_one_stands(there, tmp_path, monkeypatch):
+    place = tmp_path / "set"
+    if there:
+        write(place, count=1)
+    place.mkdir(exist_ok=True)
+    monkeypatch.chdir(place)
+    write(Path("."), count=3, overwrite=True)
+    assert PreparedDataset.open(place).ids() == ["c0", "c1", "c2"]
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
 def test_overwrite_never_deletes_what_is_no_prepared_dataset(tmp_path):
