@@ -17,7 +17,7 @@ ELSEWHERE = {
     "cli/examples": "cli/test_common",
     "cli/generate": "cli/test_app",
     "core/catalog": "core/test_descriptions",
-    "core/gguf": "test_shipped",
+    "core/gguf": "published/test_language_models",
     "core/media": "motion/render/test_sound",
     "core/tasks": "core/test_cards",
     "data/report": "data/test_source",

@@ -78,7 +78,8 @@ def test_a_list_says_what_a_card_is_about(tmp_path: Path) -> None:
     assert cards.summary(cards.find("configs", "smoke/recogniser")) == "recogniser for motion_recognition, on sample"
     assert cards.summary(cards.find("benchmarks", "dual_text")) == "High-level text, low-level text, or both"
     own = tmp_path / "own.yaml"
-    for text, said in (("just words", ""), ("a: [", "(cannot be read)"), ("title: 'Mine'", "Mine")):
+    half = [("model: {name: mdm}", ""), ("data: {name: sample}\nmodel: mdm", ""), ("model: {name: mdm}\ndata: x", "")]
+    for text, said in (("just words", ""), ("a: [", "(cannot be read)"), ("title: 'Mine'", "Mine"), *half):
         own.write_text(text)
         assert cards.summary(own) == said
 
@@ -176,6 +177,9 @@ def test_cards_of_both_endings_are_found_and_an_unknown_one_names_those_there_ar
         cards.find("tasks", str(own))
     own.write_text("x: 1")
     assert cards.find("tasks", str(own)) == own
+    (tmp_path / "mine.txt").write_text("x: 1")
+    with pytest.raises(UnknownName, match=r"unknown task '.*mine\.txt'"):
+        cards.find("tasks", str(tmp_path / "mine.txt"))  # YAML and nothing else
     for said in ("./smoke/recogniser.yaml", "./configs/smoke/recogniser.yml"):
         assert cards.find("configs", said) == ROOT / "configs" / "smoke" / "recogniser.yaml"
     for kind, one in (("configs", "recipe"), ("benchmarks", "benchmark"), ("suites", "suite")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from motion_platform.core.contracts import Encoder, Generator, Space, clip_of, generation_id, merge_ids
+from motion_platform.core.contracts import Encoder, Generator, Metric, Space, State, clip_of, generation_id, merge_ids
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.core.schema import Sampling
 from motion_platform.core.seeding import NoiseSource
@@ -85,3 +85,23 @@ def test_ids_of_predictions_name_their_clip_and_none_is_counted_twice() -> None:
     for count, said in ((3, "counted twice: a, b, c$"), (4, r"counted twice: a, b, c \.\.\.")):
         with pytest.raises(DataError, match=said):
             merge_ids(set("abcd"[:count]), set("abcde"[:count]))
+
+
+def test_a_metric_that_says_no_more_judges_one_motion_of_every_clip_by_itself() -> None:
+    class Number(Metric):
+        name, unit, higher_is_better = "number", "m", False
+
+        def state(self, prediction, batch, embeddings=None):
+            raise NotImplementedError
+
+    class Gathered(State):
+        def merge(self, other):
+            raise NotImplementedError
+
+        def compute(self):
+            return {}
+
+    number = Number()
+    assert (number.needs, number.judges, number.generations, number.clips) == (None, "motion", 1, None)
+    assert number.about("number_of_anything") == ("m", False)
+    assert Gathered().subset({"a"}) is None

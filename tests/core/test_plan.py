@@ -1,7 +1,7 @@
 import pytest
 
 from motion_platform.core.errors import UsageError
-from motion_platform.core.plan import MOST_SEGMENTS, Plan, Segment, plan_of_actions
+from motion_platform.core.plan import MOST_SEGMENTS, Plan, Planner, Segment, plan_of_actions
 
 WALK = Segment("walk", "a person walks")
 
@@ -60,3 +60,14 @@ def test_a_plan_has_64_segments_at_most():
     assert len(Plan((WALK,) * 64, "person").segments) == MOST_SEGMENTS == 64
     with pytest.raises(UsageError, match="got 65 segments; allowed: at most 64"):
         Plan((WALK,) * 65, "person")
+
+
+def test_a_planner_that_says_nothing_makes_the_same_plan_whatever_sample_is_asked_for():
+    class One(Planner):
+        name = "one"
+
+        def plan(self, sentences, *, sample=0, seed=0):
+            return [plan_of_actions([sentence], self.name, sentence) for sentence in sentences]
+
+    assert not One.samples_differ
+    assert One().plan(["bow"]) == One().plan(["bow"], sample=3)

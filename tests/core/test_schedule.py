@@ -24,6 +24,16 @@ def test_one_part_twice_at_a_time_is_refused_in_one_line():
     assert starts_of([segment("left_arm"), segment("right_arm", start=0.5)], [3, 1]) == [0, 0.5]
 
 
+def test_the_one_that_is_in_the_way_is_named_and_neither_one_that_has_ended_nor_another_part():
+    segments = [segment("left_arm"), segment("right_arm"), segment("upper_body"), segment("right_arm", start=5.0)]
+    for second, third in ((2, 3), (3, 3)):  # seconds 3 to 6
+        with pytest.raises(UsageError, match=r"upper_body' moves the right arm until 6 s"):
+            starts_of(segments, [3, second, third, 1])
+    alone = [segment("left_arm"), segment("right_arm"), segment("right_arm", start=2.0)]
+    with pytest.raises(UsageError, match=r"right_arm' moves the right arm until 3 s"):
+        starts_of(alone, [9, 3, 1])
+
+
 def test_a_time_at_which_nothing_happens_is_refused():
     with pytest.raises(UsageError, match="nothing happens from 2 to 5 s"):
         starts_of([segment(), segment(start=5.0)], [2, 1])

@@ -309,6 +309,23 @@ def test_a_gguf_file_that_is_none_is_one_line_and_leaves_nothing(tmp_path, monke
         assert list((tmp_path / "cache" / "language_models").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("said", "why"), [("a\n b", "a b"), ("x" * 160, "x" * 160), ("x" * 161, "x" * 160), ("", "KeyError")]
+)
+def test_why_a_gguf_file_cannot_be_read_is_one_line_of_160_characters(said, why, tmp_path, monkeypatch):
+    import transformers
+
+    class Model:
+        @staticmethod
+        def from_pretrained(folder, **settings):
+            raise KeyError if not said else ValueError(said)
+
+    monkeypatch.setattr(transformers, "AutoModelForCausalLM", Model)
+    with pytest.raises(WeightsError, match=rf"mine\.gguf: cannot be read as GGUF: {why}$"):
+        weight_files.gguf.store(tmp_path / "mine.gguf", "0" * 64, tmp_path / "made")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("said", [None, "{", "[]", "{}", "1"])
 def test_a_folder_that_does_not_say_what_it_was_made_from_is_known_by_its_files(said, folder):
     if said is not None:

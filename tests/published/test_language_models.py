@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from motion_platform.core import weight_files
+from motion_platform.core import gguf, weight_files
 from motion_platform.core.errors import UnknownName, WeightsError
 from motion_platform.core.weight_files import LANGUAGE_MODELS, find
 from motion_platform.published import language_models as llm_weights
@@ -133,13 +133,30 @@ def test_what_was_made_from_another_file_is_not_taken_for_it(tiny):
         find("tiny")
 
 
+def test_a_gguf_file_becomes_half_precision_weights_a_tokenizer_and_what_it_was(tiny, tmp_path):
+    from safetensors.torch import load_file
+
+    file, embedding = tiny
+    made = tmp_path / "made"
+    gguf.store(file, "ab" * 32, made)
+    assert gguf.origin(made) == "ab" * 32
+    assert json.loads((made / "origin.json").read_text()) == {"file": "tiny.gguf", "sha256": "ab" * 32}
+    weights = load_file(made / "model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
+    half = torch.from_numpy(embedding).half()
+    assert torch.equal(weights["model.embed_tokens.weight"], half)
+    assert "quantization_config" not in json.loads((made / "config.json").read_text())
+    assert (made / "tokenizer.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "tiny.gguf"]
+
+
 def test_a_gguf_file_of_ones_own_is_unpacked_once_and_read_by_every_loader(tiny, monkeypatch):
     file, embedding = tiny
     folder = find(file)
     assert folder.name == f"gguf-{weight_files.sha256_of(file)[:16]}"
     assert weight_files.fingerprint(folder) == weight_files.sha256_of(file)
     assert llm_weights.get(str(file)) == folder
-    monkeypatch.setattr(weight_files.gguf, "store", None)  # it is not made again
+    monkeypatch.setattr(gguf, "store", None)  # it is not made again
     assert find(str(file)) == folder
     from motion_platform.encoders.hf_text import HFTextEncoder
     from motion_platform.language_models import base
