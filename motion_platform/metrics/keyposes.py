@@ -51,7 +51,7 @@ class KeyPoses(Metric):
         facing = [joint_indices(prediction, [f"left_{j}", f"right_{j}"]) for j in ("hip", "shoulder")]
         rows, fps = {}, prediction.spec.fps
         for b, (sample, (x, y), (shown, _)) in enumerate(zip(batch.ids, own, delivered, strict=True)):
-            given = batch.edit.keep[b, : len(x)].all(-1).cpu()
+            given = batch.edit.keep[b, : len(x)].all(1).cpu()
             rows[sample] = {
                 f"{self.name}_recon": _sum((x - y).flatten(1).norm(dim=-1)[given]),
                 f"{self.name}_vel": _sum(steps(x, y, given) * fps),

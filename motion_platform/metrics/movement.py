@@ -108,10 +108,9 @@ class MovementState(State):
         real, made = _by_label(self.real), _by_label(self.rows)
         found = {}
         for label, values in real.items():
-            clips = max(map(len, values.values()), default=0)
             for name, of in values.items():
                 middle = float(np.median(of))
-                if clips >= self.least and len(of) >= self.least and middle >= LEAST[name] and label in made:
+                if len(of) >= self.least and middle >= LEAST[name] and label in made:
                     seen = made[label].get(name)
                     found[label, name] = float(np.median(seen)) / middle if seen else 0.0
         return found

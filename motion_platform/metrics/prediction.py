@@ -75,7 +75,7 @@ class _Generations(Metric):
         made = torch.ones(len(joints), dtype=torch.bool)
         made[: int(self.given * len(joints))] = False
         if batch.edit is not None:
-            made &= ~batch.edit.keep[b, : len(joints)].all(-1).cpu()
+            made &= ~batch.edit.keep[b, : len(joints)].all(1).cpu()
         if not made.any():
             made[-1] = True
         return joints[made].flatten(1)

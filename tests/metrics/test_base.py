@@ -3,7 +3,7 @@ import torch
 
 from motion_platform.core.errors import DataError
 from motion_platform.core.schema import Motion, MotionSpec
-from motion_platform.metrics.base import RatioState, joint_indices
+from motion_platform.metrics.base import RatioState, check_batch, joint_indices
 
 
 def test_pooled_means_and_weights():
@@ -45,3 +45,21 @@ def test_a_body_without_a_joint_is_told_which():
     assert joint_indices(motion, ["left_wrist", "nose"]) == [9, 0]
     with pytest.raises(DataError, match="skeleton coco_upper, which has no joint left_foot"):
         joint_indices(motion, ["left_wrist", "left_foot"])
+
+
+def test_a_batch_that_is_none_names_the_sample_that_is_wrong(oracles):
+    motion = oracles.motion_of([oracles.standing(3)] * 4)
+    batch = oracles.batch_of(motion)
+    check_batch(motion, batch, "x")
+    motion.x[2, 1, 5] = float("inf")
+    with pytest.raises(DataError, match="x: the thing for 'clip 2' has a NaN or infinite value"):
+        check_batch(motion, batch, "x", "thing")
+    batch.ids = ["a", "b", "c", "b"]
+    with pytest.raises(DataError, match=r"x: samples counted twice: b$"):
+        check_batch(motion, batch, "x")
+
+
+def test_a_sample_that_weighs_nothing_is_not_in_the_mean():
+    state = RatioState({"a": {"x": (0.0, 0.0)}, "b": {"x": (1.5, 2.0)}, "c": {"y": (1.0, 1e-3)}})
+    assert state.compute() == {"x": 0.75, "y": 1000.0}
+    assert state.subset({"a", "b", "z"}).rows.keys() == {"a", "b"}

@@ -8,12 +8,14 @@ import torch
 
 from motion_platform.core.contracts import Embeddings
 from motion_platform.core.errors import DataError
+from motion_platform.core.schema import Audio
 from motion_platform.metrics.beat_f_measure import (
     BeatFMeasure,
     best_level,
     f_measure,
     hits,
     levels,
+    reference,
     shifted,
     true_beats,
 )
@@ -39,6 +41,36 @@ def test_closed_forms() -> None:
     double = levels(BEATS)[3]
     assert f_measure(BEATS, double) == pytest.approx((2 * 59 / (59 + 117), 59 / 117, 1))
     assert f_measure(BEATS, np.zeros(0)) == f_measure(np.zeros(0), BEATS) == (0, 0, 0)
+
+
+def test_a_pair_that_is_just_as_far_apart_as_allowed_is_one() -> None:
+    for apart in (0.25, -0.25):
+        assert hits(np.array([1.0]), np.array([1.0 + apart]), tolerance=0.25) == 1
+        assert hits(np.array([1.0]), np.array([1.0 + 1.001 * apart]), tolerance=0.25) == 0
+
+
+def test_beats_heard_in_a_recording_are_a_row_each_and_know_no_bars(oracles, monkeypatch) -> None:
+    heard = iter([[1.0, 2.0], [0.5]])
+    monkeypatch.setattr("motion_platform.encoders.librosa_beats.onset_strength", lambda mel: mel[:, 0])
+    monkeypatch.setattr("motion_platform.encoders.librosa_beats.track", lambda onsets: next(heard))
+    batch = oracles.batch_of(oracles.motion_of([oracles.standing(4)] * 2))
+    audio = [Audio(1.0, features={"mel": np.zeros((90, 128), np.float32)}) for _ in range(2)]
+    batch.raw = {"text": ["a waltz", "a march"], "none": [], "half": [audio[0], None], "music": audio}
+    beats, bars = reference(batch, "x", "librosa")
+    assert [times.tolist() for times in beats] == [[1.0, 2.0], [0.5]]
+    assert [times.tolist() for times in bars] == [[], []]
+    del batch.raw["music"]
+    with pytest.raises(DataError, match="x: the batch has no recordings to track beats in"):
+        reference(batch, "x", "librosa")
+
+
+def test_beats_are_sorted_and_finite(oracles) -> None:
+    batch = oracles.batch_of(oracles.motion_of([oracles.standing(4)] * 2))
+    batch.events = [{"beats": [2, 1]}, {"beats": []}]
+    assert [times.tolist() for times in true_beats(batch, "x")] == [[1.0, 2.0], []]
+    batch.events[1]["beats"] = [1.0, float("inf")]
+    with pytest.raises(DataError, match="x: the beats of 'clip 1' have a NaN or infinite time"):
+        true_beats(batch, "x")
 
 
 def test_a_beat_is_hit_once() -> None:

@@ -1,12 +1,13 @@
 import math
 
 import pytest
+import torch
 
 from motion_platform.core.errors import DataError, WeightsError
-from motion_platform.core.schema import Batch
+from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics import words
-from motion_platform.metrics.bert_score import BERTScoreRaw, BERTScoreTokens
-from motion_platform.metrics.caption import CaptionRaw, CaptionTokens
+from motion_platform.metrics.bert_score import BERTScoreRaw, BERTScoreState, BERTScoreTokens, score
+from motion_platform.metrics.caption import CaptionRaw, CaptionTokens, token_references
 
 
 def batch_of(references, tokens=None):
@@ -51,6 +52,14 @@ class TestClosedForms:
         got = words.bleu([["a"], ["x", "y", "z"]], [[["a"]], [["p", "q", "r"]]], 1)
         assert got == pytest.approx([1 / 4], rel=1e-6)
 
+    def test_bleu_of_captions_with_fewer_words_than_it_counts(self):
+        same = [["a"], ["b", "c"], ["d", "e", "f", "g", "h"]]
+        assert words.bleu(same, [[text] for text in same]) == pytest.approx([1] * 4, rel=1e-6)
+
+    def test_bleu_takes_the_shorter_of_two_references_that_are_as_near(self):
+        got = words.bleu([["a", "b", "c"]], [[["a", "b", "c", "d"], ["a", "b"]]], 1)
+        assert got == pytest.approx([1], rel=1e-6)  # not shorter than the reference: no penalty
+
     def test_rouge_l(self):
         # common: a c (2); precision 2/3, recall 2/4
         p, r, b = 2 / 3, 2 / 4, 1.2
@@ -65,6 +74,12 @@ class TestClosedForms:
         texts = [words.tokenize(t[0]) for t in SENTENCES]
         assert words.cider(texts, [[t] for t in texts]) == pytest.approx([10] * 3)
         assert words.cider([["no", "word", "in", "common"]] * 3, [[t] for t in texts]) == [0] * 3
+
+    def test_cider_of_one_word_of_several_is_the_closed_form(self):
+        # of four words that are rarer than in every text each weighs log 2; one of them is right, the order is not
+        got = words.cider([["a", "y", "x", "z", "w"], ["q"]], [[["a", "b", "c", "d"]], [["q"]]])
+        one = 1 / math.sqrt(5) / math.sqrt(4)  # cosine of the single words; no sequence is in common
+        assert got == pytest.approx([10 / 4 * one * math.exp(-((4 - 3) ** 2) / (2 * 6.0**2)), 10 / 4])
 
 
 class TestCaptions:
@@ -115,6 +130,22 @@ class TestCaptions:
         nothing = metric.state([empty] * 3, three).compute()
         assert all(value == pytest.approx(0, abs=1e-6) for value in nothing.values())
 
+    @pytest.mark.parametrize("metric", [CaptionRaw(), BERTScoreRaw()])
+    def test_a_model_that_makes_something_else_is_told_what(self, metric):
+        motion = Motion(torch.zeros(3, 2, 4), torch.tensor([2, 2, 2]), None)
+        for made, what in ((motion, "motions"), (motion.lengths, "lengths")):
+            with pytest.raises(DataError, match=rf"it judges captions, but the model made {what}$"):
+                metric.state(made, batch_of(SENTENCES))
+
+    def test_a_caption_said_twice_names_it_alone(self):
+        batch = batch_of(SENTENCES)
+        batch.ids[2] = "clip 1"
+        with pytest.raises(DataError, match=r"samples counted twice: clip 1$"):
+            CaptionRaw().state(["a", "b", "c"], batch)
+
+    def test_tags_and_spaces_are_no_part_of_a_token(self):
+        assert token_references(batch_of([["x"]], [["a/DET  man/NOUN/x walk"]]), "x") == [["a man walk"]]
+
     def test_no_word_and_too_small_a_corpus(self):
         with pytest.raises(DataError, match="reference of 'clip 0' has no word"):
             CaptionRaw().state(["a man"], batch_of([["..."]]))
@@ -127,6 +158,26 @@ def batch_of_none():
 
 
 class TestBERTScore:
+    def test_the_score_of_known_states_is_the_closed_form(self):
+        x, y, both = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([0.6, 0.8])
+        ones = torch.ones(2)
+        p, r, f = score(torch.stack([x, y]), torch.stack([x, both]), (ones, torch.tensor([3.0, 1.0])))
+        assert (p, r) == pytest.approx(((1 + 0.8) / 2, (3 * 1 + 0.8) / 4))
+        assert f == pytest.approx(2 * p * r / (p + r))
+        # a sentence of special tokens alone weighs nothing, and neither do two that share nothing
+        assert score(torch.stack([x, y]), torch.stack([x, y]), (0 * ones, ones)) == pytest.approx((0, 1, 0))
+        assert score(x[None], y[None], (ones[:1], ones[:1])) == (0.0, 0.0, 0.0)
+
+    def test_no_sample_is_nothing_to_average(self):
+        with pytest.raises(DataError, match="bert_score_raw: no samples"):
+            BERTScoreState(BERTScoreRaw()).compute()
+
+    def test_what_is_longer_than_its_model_reads_is_cut(self):
+        metric = BERTScoreRaw()
+        ids, states = metric._read(["walk " * 700, "walk " * 600])
+        assert len({len(tokens) for tokens in ids.values()}) == 1
+        assert all(len(tokens) == len(states[text]) <= 512 for text, tokens in ids.items())
+
     def test_of_the_reference_itself_is_one_and_meaning_counts(self):
         metric = BERTScoreRaw()
         same = metric.measure([(s[0], s) for s in SENTENCES])

@@ -123,3 +123,23 @@ def test_three_wrong_motions_are_caught(oracles, values, sliding):
         if not wrong[1:].ne(wrong[:-1]).any():  # the whole body glides
             wrong += torch.arange(40)[:, None, None] * torch.tensor([0.03, 0.0, 0.03])
         assert values([wrong])["foot_skating"] > 0.9
+
+
+def test_a_foot_is_low_below_the_height_and_skates_above_the_speed(oracles, values):
+    """Numbers that are exact in binary: neither at the height nor at the speed itself."""
+    at = oracles.standing(12)
+    at[:, [oracles.LEFT_FOOT, oracles.RIGHT_FOOT], 1] = 0.25
+    assert values([at], height=0.25)["foot_contact"] == 0.0
+    assert values([at], height=0.2501)["foot_contact"] == 1.0
+    gliding = oracles.standing(12) + torch.arange(12)[:, None, None] * torch.tensor([0.03125, 0.0, 0.0])  # 0.625 m/s
+    for speed, skates in ((0.625, 0.0), (0.6249, 1.0)):
+        got = values([gliding], speed=speed)
+        assert got["foot_skating_frames"] == skates
+        assert got["foot_skating"] <= skates
+
+
+def test_a_clip_of_two_frames_is_one_step_and_of_one_frame_none(oracles, values):
+    jump = oracles.standing(2)
+    jump[1, :, 0] += 1.0  # 20 m/s, of which a fifth is left in the mean of five frames
+    assert values([jump])["foot_skating"] == 1.0
+    assert values([jump, oracles.standing(1)])["foot_skating"] == 1.0  # one frame says nothing

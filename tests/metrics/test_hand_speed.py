@@ -83,3 +83,10 @@ def test_a_part_of_the_samples_is_held_against_their_own_clips(oracles) -> None:
         part = state.subset({sample})
         assert len(part.rows) == len(part.real) == len(part.fastest) == 1
         assert part.compute()["hand_speed"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("fast", "beyond"), [(1, 1.0), (4, 0.0)])
+def test_fast_is_what_is_faster_than_all_but_a_thousandth_of_real_hands(oracles, values, fast, beyond) -> None:
+    clip = oracles.standing(1201)  # 2400 speeds of two wrists
+    clip[:, oracles.LEFT_WRIST, 0] += 0.101 * (torch.arange(1201)[:, None] >= torch.arange(fast) * 100 + 50).sum(1)
+    assert values([clip], [clip])["hand_speed_beyond"] == beyond

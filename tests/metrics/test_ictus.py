@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -156,3 +158,44 @@ def test_a_beat_is_its_bars_from_two_hundredths_before_the_line(late: float, cou
     found, bar = np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.5])
     for beats in ([late, 0.5, 1.0], [0.0, 0.5, 1.0, 1.5 + late]):
         assert bars_right(found, np.array(beats), bar, sizes=(3,)) == (counted, counted)
+
+
+def test_a_hand_that_rests_at_the_bottom_beats_in_the_middle_of_the_rest() -> None:
+    height = np.concatenate([np.linspace(1.2, 1.0, 8), np.full(9, 1.0), np.linspace(1.0, 1.2, 8)])
+    assert ictuses(height, 20.0).tolist() == [12 / 20]
+
+
+def test_a_bar_is_heard_from_a_third_of_its_first_beat_before_its_line_to_a_third_before_the_next() -> None:
+    beats, bars = np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.5])
+    third = 1.5 / 3 / 3
+    inner = [0.5, 1.0]
+    for found, right in (
+        ([-third, *inner], 1), ([-third - 1e-6, *inner], 0),
+        ([0.1, *inner, 1.5 - third], 1), ([0.1, *inner, 1.5 - third - 1e-6], 0),
+    ):  # fmt: skip
+        assert bars_right(np.array(found), beats, bars) == (right, 1), found
+
+
+@pytest.mark.parametrize("late", [-0.03, 0.04])
+def test_a_hand_that_comes_late_has_a_lag_of_that_much_and_leads_with_less_than_none(oracles, late: float) -> None:
+    beats = np.arange(0.37, 30, 0.6)
+    motion = clips(oracles, beats)
+    batch = oracles.batch_of(motion)
+    batch.events = [{"beats": beats[1:-1] - late, "bars": beats[:0]}]
+    assert Ictus().state(motion, batch).compute()["ictus_lag"] == pytest.approx(late, abs=0.01)
+    assert BeatConsistency().state(motion, batch).compute()["beat_consistency"] == pytest.approx(
+        math.exp(-(late**2) / 0.02), abs=0.03
+    )
+    batch.events[0]["beats"] = beats[1:-1] - 0.2  # farther than counts
+    assert "ictus_lag" not in Ictus().state(motion, batch).compute()
+
+
+def test_either_hand_may_beat(oracles) -> None:
+    beats = np.arange(0.37, 30, 0.6)
+    motion = clips(oracles, beats)  # the right one
+    batch = oracles.batch_of(motion)
+    batch.events = [{"beats": beats[1:-1], "bars": beats[:0]}]
+    for metric in (Ictus, BeatConsistency):
+        assert metric(hand="left").state(motion, batch).compute()[metric.name] == 0
+        with pytest.raises(ValueError, match="hand: got 'both'; allowed: left, right"):
+            metric(hand="both")

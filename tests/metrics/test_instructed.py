@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -87,3 +89,60 @@ def test_needs_labels(oracles):
     motion = oracles.motion_of([oracles.standing(5)])
     with pytest.raises(DataError, match="no labels"):
         Instructed().state(motion, oracles.batch_of(motion), None)
+
+
+@pytest.mark.parametrize("facing", [0.3, 1.2, 1.9, 2.8, -0.7, -1.4, -2.2, 3.1])
+def test_each_direction_is_a_half_plane_of_the_body(oracles, check, facing):
+    """Just inside and just outside of its borders, whichever way the body faces."""
+    half = torch.pi / 2
+    for told, middle in (("walk-back", torch.pi), ("walk-left", half), ("walk-right", -half)):
+        clips = [
+            travel(oracles, 1.0, middle + side * off, facing) for side in (-1, 1) for off in (half - 0.1, half + 0.1)
+        ]
+        assert right(check(clips, [told] * 4), "direction") == [1.0, 0.0, 1.0, 0.0], told
+
+
+def test_who_does_nothing_has_not_done_what_was_told(oracles, check):
+    told = ["walk-turn-left", "walk-turn-right", "walk-back", "walk-left", "walk-right"]
+    for frames in (1, 20):
+        rows = check([oracles.standing(frames)] * 5, told).rows.values()
+        assert [list(row.values()) for row in rows] == [[0.0]] * 5
+
+
+def test_two_frames_are_enough_for_a_way_and_a_speed(oracles, check):
+    clips = [travel(oracles, speed, torch.pi / 2, frames=2) for speed in (1.0, 3.0)]
+    assert right(check(clips, ["walk-left", "walk-right"]), "direction") == [1.0, 0.0]
+    state = check([*clips, oracles.standing(1)], ["walk", "run", "dash"])
+    assert [round(speed, 4) for *_, speed in state.speeds.values()] == [1.0, 3.0, 0.0]
+
+
+def test_a_hand_is_up_above_the_upper_chest_and_not_at_its_height(oracles, check):
+    at, above = oracles.standing(6), oracles.standing(6)
+    at[3, oracles.LEFT_WRIST, 1] = at[3, 9, 1]
+    above[3, oracles.LEFT_WRIST, 1] = at[3, 9, 1] + 1e-3
+    assert right(check([at, above], ["raise-up-left-hand"] * 2), "hand") == [0.0, 1.0]
+
+
+def test_as_fast_as_the_others_is_neither_a_run_nor_a_walk(oracles, check):
+    clips = [travel(oracles, 1.0, 0.0)] * 2
+    assert check(clips, ["walk", "run"]).compute()["instructed_speed"] == 0.0
+
+
+def test_speeds_are_in_metres_a_second_whatever_the_frame_rate(oracles, check):
+    walk = check([travel(oracles, 1.0, 0.0)], ["walk"])
+    motion = oracles.motion_of([travel(oracles, 0.6, 0.0)])  # written at 20 frames a second, and shown at 40
+    motion.spec = replace(motion.spec, fps=40.0)
+    batch = oracles.batch_of(motion, [{"content": "run", "style": "normal"}], prefix="other")
+    assert walk.merge(Instructed().state(motion, batch, None)).compute()["instructed_speed"] == 1.0
+
+
+@pytest.mark.parametrize("content", ["walk-turn", "run-left", "walk-left-fast", "walk-back-left", "left", ""])
+def test_what_tells_too_little_or_too_much_is_not_checked(oracles, check, content):
+    assert check([oracles.standing(5)], [content]).compute() == {}
+
+
+def test_a_sample_without_labels_is_counted_and_not_checked(oracles):
+    motion = oracles.motion_of([oracles.standing(5)] * 2)
+    state = Instructed(target="kind").state(motion, oracles.batch_of(motion, [None, {"kind": "wave-both-hands"}]), None)
+    assert state.ids == {"clip 0", "clip 1"}
+    assert state.compute() == {"instructed": 0.0, "instructed_hand": 0.0}

@@ -64,6 +64,25 @@ def test_only_the_given_frames_count(oracles, value):
     assert value(real, made, [7])["keyposes_recon"] == 0
 
 
+def test_the_steps_into_and_out_of_a_given_frame_count(oracles, value):
+    real = oracles.standing(8)
+    made = real.clone()
+    made[3, :, 0] += 0.5
+    for given, share in (([3], 1), ([2], 1 / 2), ([4], 1 / 2), ([2, 4], 2 / 4), ([1], 0), ([0, 7], 0)):
+        found = value(real, made, given)["keyposes_vel"]
+        assert found == pytest.approx(share * 0.5 * 20 * JOINTS, rel=1e-5, abs=1e-4), given
+
+
+def test_a_frame_of_which_a_part_was_given_is_no_pose_and_without_poses_there_is_nothing_to_say(oracles, value):
+    clip = oracles.standing(6)
+    assert value(clip, clip, []) == {}
+    motion = oracles.motion_of([clip])
+    batch = oracles.batch_of(motion)
+    batch.edit = Edit(motion.x, torch.ones_like(motion.x, dtype=torch.bool))
+    batch.edit.keep[:, :, 4] = False
+    assert KeyPoses().state(motion, batch).compute() == {}
+
+
 @pytest.fixture
 def delivered(oracles):
     """Numbers of a motion whose given frames were put back, and of what the model itself had made there."""

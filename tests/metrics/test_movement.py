@@ -10,7 +10,7 @@ import torch
 
 from motion_platform.core.errors import DataError
 from motion_platform.core.schema import Motion
-from motion_platform.metrics.movement import Movement, MovementState, features_of, score
+from motion_platform.metrics.movement import Movement, MovementState, _power, features_of, score
 from motion_platform.motion.skeleton import get_skeleton
 
 FPS = 20.0
@@ -171,3 +171,38 @@ def test_without_labels_or_real_motion_it_says_what_it_needs(oracles, real) -> N
     with pytest.raises(DataError, match="needs a data set with both"):
         Movement().state(Motion(motion.x, motion.lengths, motion.spec), batch)
     assert np.isfinite(score(1.3))
+
+
+def test_a_feature_that_the_prediction_is_too_short_to_have_is_none_of_it(oracles, real) -> None:
+    clips, contents = real
+    short = [clip[:19] for clip in clips]  # below a second no swing is measured
+    found = judged(oracles, short, clips, contents)
+    assert found["movement_swing"] == found["movement_rhythm"] == 0.0
+    assert found["movement_travel"] == pytest.approx(1.0)
+
+
+def test_three_real_clips_of_a_label_are_enough_and_two_are_not() -> None:
+    for clips, counts in ((2, 0), (3, 1)):
+        rows = {f"clip {k}": ("walk", {"turn": 1.0}) for k in range(clips)}
+        assert len(MovementState(rows, rows).ratios()) == counts
+    some = {f"clip {k}": ("walk", {"turn": 1.0} | ({"swing": 1.0} if k else {})) for k in range(3)}
+    assert MovementState(some, some).ratios() == {("walk", "turn"): 1.0}  # only two of them have a swing
+
+
+@pytest.mark.parametrize("frames", [40, 41])
+def test_the_power_of_a_swing_is_its_mean_square_without_its_parabola(frames: int) -> None:
+    """Parseval, for an even and an odd number of frames."""
+    way = np.random.default_rng(0).normal(size=(frames, 3))
+    t = np.arange(frames)
+    rest = np.stack([column - np.polyval(np.polyfit(t, column, 2), t) for column in way.T], 1)
+    power = _power(way)
+    assert len(power) == frames // 2 + 1
+    assert power.sum() == pytest.approx(np.square(rest).sum(1).mean())
+    assert _power(np.stack([t, t**2, 3 + 0 * t], 1) / 100).sum() == pytest.approx(0, abs=1e-20)
+
+
+def test_the_power_of_one_tone_is_at_its_frequency() -> None:
+    t = np.arange(200)
+    power = _power(np.stack([np.cos(2 * np.pi * 20 * t / 200), 0 * t, 0 * t], 1))
+    assert power[20] == pytest.approx(0.5, rel=1e-2)
+    assert power.sum() == pytest.approx(0.5, rel=1e-2)

@@ -89,3 +89,31 @@ def test_what_jumps_pops(oracles, value, fault):
     frames = 2 if fault == "a cut" else 1
     assert value(Pops(), joints)["pops"] == pytest.approx(frames * 60 * oracles.FPS / 58)
     assert value(Pops(least=500.0), joints)["pops"] == 0.0
+
+
+def test_a_jump_counts_above_its_borders(oracles, value):
+    """Of a still body that is displaced for a frame: 2 d fps^2 at that frame, and half of it beside."""
+    joints = oracles.standing(60)
+    joints[30, oracles.RIGHT_WRIST, 0] += 0.03125  # 25 m/s^2, exact in binary
+    once = 60 * oracles.FPS / 58
+    for settings, frames in (({"least": 24.99}, 1), ({"least": 25.0}, 0), ({"least": 12.49}, 1)):
+        assert value(Pops(**settings), joints)["pops"] == pytest.approx(frames * once), settings
+    default = oracles.standing(60)
+    for size, frames in ((0.0151, 1), (0.0149, 0)):  # 12 m/s^2 are 1.5 cm at 20 frames a second
+        default[30, oracles.RIGHT_WRIST, 0] = oracles.standing(1)[0, oracles.RIGHT_WRIST, 0] + size
+        assert value(Pops(), default)["pops"] == pytest.approx(frames * once), size
+
+
+@pytest.mark.parametrize(("apart", "size", "pops"), [(8, 0.3, 1), (8, 0.36, 0), (9, 0.3, 1), (11, 0.36, 2)])
+def test_a_jump_is_three_times_as_large_as_others_within_four_tenths_of_a_second(oracles, value, apart, size, pops):
+    joints = oracles.standing(60)
+    joints[30, oracles.RIGHT_WRIST, 0] += 1.0
+    joints[30 + apart, oracles.RIGHT_WRIST, 0] += size  # its second differences reach one frame to either side
+    assert value(Pops(), joints)["pops"] == pytest.approx(pops * 60 * oracles.FPS / 58)
+
+
+def test_as_few_frames_as_each_number_needs(oracles, value):
+    for metric, frames in ((Jerk(), 4), (Acceleration(), 3), (Pops(), 12), (BoneLengthDrift(), 1), (Floating(), 1)):
+        assert value(metric, oracles.standing(frames)) == {metric.name: pytest.approx(0, abs=1e-5)}
+        if frames > 1:
+            assert value(metric, oracles.standing(frames - 1)) == {}

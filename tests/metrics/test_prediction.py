@@ -69,6 +69,10 @@ def test_a_missing_prediction_is_an_error(oracles, value):
 
 
 def test_settings_are_checked():
-    for metric, settings in ((APD, {"generations": 1}), (ADE, {"generations": 0}), (FDE, {"given": 1.0})):
+    wrong = [(APD, {"generations": 1}), (ADE, {"generations": 0}), (FDE, {"given": 1.0}), (APD, {"given": -0.001})]
+    for metric, settings in wrong:
         with pytest.raises(ValueError, match="allowed"):
             metric(**settings)
+    for metric, least in ((APD, 2), (ADE, 1), (FDE, 1)):
+        assert metric(generations=least, given=0).generations == least
+        assert metric(generations=least, given=0.999).given == 0.999

@@ -1,6 +1,10 @@
+import pickle
+
 import numpy as np
 import pytest
+import torch
 
+from motion_platform.core.contracts import Embeddings
 from motion_platform.core.errors import DataError
 from motion_platform.metrics.retrieval import RANKS, Retrieval, dissimilar_subset, places
 from motion_platform.metrics.sets import Rows
@@ -122,3 +126,44 @@ def test_bad_input_says_so(rows):
     for settings in ({"protocols": []}, {"threshold": 0}, {"pool": 1}):
         with pytest.raises(ValueError, match="allowed"):
             Retrieval(**settings)
+
+
+def test_the_own_answer_is_right_even_where_no_caption_can_be_near_enough(rows):
+    """A threshold of 1 asks for more than a cosine of 1: nothing but the own answer is left."""
+    exact = np.eye(150)  # whose products are exactly 1 and 0
+    values = Retrieval(["all", "threshold"], threshold=1.0).measure(
+        Rows(rows.ids, rows.motion, None, rows.text, rows.captions, exact)
+    )
+    for name, value in values.items():
+        assert value == values[name.replace("_threshold_", "_all_")]
+
+
+def test_captions_that_are_not_there_are_asked_for_only_where_they_are_read(oracles):
+    motion = oracles.motion_of([oracles.standing(3)] * 3)
+    seen = Embeddings(torch.eye(3), text=torch.eye(3))
+    Retrieval(["all", "small_batches"]).state(motion, oracles.batch_of(motion), seen)
+    for protocol in ("threshold", "dissimilar"):
+        with pytest.raises(DataError, match="the captions themselves are not there; use protocols all, small_batches"):
+            Retrieval([protocol]).state(motion, oracles.batch_of(motion), seen)
+
+
+def test_captions_are_read_once_and_their_model_does_not_travel(oracles, monkeypatch):
+    metric = Retrieval(["threshold"])
+    motion = oracles.motion_of([oracles.standing(3)] * 3)
+    seen = Embeddings(torch.eye(3), text=torch.eye(3), captions=["walks", "walks", "runs"])
+    state = metric.state(motion, oracles.batch_of(motion), seen)
+    assert state.compute()["retrieval_threshold_text_to_motion_recall_1"] == 1
+    monkeypatch.setattr(metric, "_encoder", None)  # what was read is kept: a new model is not needed for it
+    monkeypatch.setattr("motion_platform.encoders.sentence.SentenceEncoder", lambda **_: Unread())
+    assert metric.encode(["runs", "walks"]).shape[0] == 2
+    with pytest.raises(KeyError, match="jumps"):
+        metric.encode(["runs", "jumps"])
+    assert len(pickle.dumps(metric)) < 1000
+
+
+class Unread:
+    def eval(self):
+        return self
+
+    def __call__(self, captions):
+        raise KeyError(*captions)

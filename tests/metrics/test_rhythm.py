@@ -15,6 +15,7 @@ from motion_platform.metrics.rhythm import (
     RhythmDensityError,
     StandardDeviationPercentage,
     StrengthContourError,
+    contour,
     flat,
     power,
 )
@@ -83,3 +84,20 @@ def test_standard_deviation_percentage(pair) -> None:
 def test_real_motion_has_no_error(pair) -> None:
     for metric in (RhythmDensityError(), StrengthContourError()):
         assert state(metric, (pair[1], pair[1])) == 0
+
+
+def test_the_spectrum_of_a_clip_below_a_window_is_that_of_its_one_piece_in_the_same_bins() -> None:
+    plane = np.random.default_rng(1).normal(size=(100, 4)).cumsum(0)
+    wanted = signal.welch(plane, 30, nperseg=100, nfft=256, axis=0)[1].mean(1)
+    np.testing.assert_allclose(power(plane, 30.0), wanted[6:26], rtol=1e-9)
+
+
+def test_the_contour_is_of_two_seconds_every_second_and_of_a_short_clip_one_number() -> None:
+    plane = np.random.default_rng(2).normal(size=(199, 4)).cumsum(0)
+    step = [0.0] + [abs(np.mean(a - b)) for a, b in zip(plane[1:], plane[:-1], strict=True)]
+    for frames, windows in ((19, [(0, 19)]), (39, [(0, 39)]), (40, [(0, 40)]), (60, [(0, 40), (20, 60)]), (79, 2)):
+        found = contour(plane[:frames], 20.0)
+        if windows == 2:
+            windows = [(0, 40), (20, 60)]  # what is left over fills no window
+        np.testing.assert_allclose(found, [np.mean(step[a:b]) for a, b in windows], rtol=1e-12)
+        assert found.shape == (len(windows),)

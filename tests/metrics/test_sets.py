@@ -160,6 +160,16 @@ class TestDistances:
         with pytest.raises(DataError, match="'clip 4' has 3 predictions instead of 4"):
             metric.measure(rows)
 
+    def test_as_many_texts_as_are_taken_are_all_of_them_and_no_chance_is_spent_on_which(self):
+        rows = self.several(5, 4, lambda c, k: [c * k, k**2])
+        settings = {"generations": 4, "pairs": 2}
+        assert Multimodality(clips=5, **settings).measure(rows) == Multimodality(clips=100, **settings).measure(rows)
+
+    def test_multimodality_of_a_known_distance(self):
+        rows = self.several(3, 2, lambda c, k: [3.0 * k, 4.0 * k])
+        found = {Multimodality(generations=2, pairs=1, seed=seed).measure(rows)["multimodality"] for seed in range(8)}
+        assert found == {0.0, 5.0}  # the one pair is of one with itself, or of both
+
     def test_ids_of_generations(self):
         assert clip_of(generation_id("a#b", 12)) == "a#b"
         assert clip_of("a#b") == "a#b"
@@ -194,6 +204,27 @@ class TestManifold:
         assert values["manifold_density_k3"] == pytest.approx(inside.sum() / (3 * 30))
         assert values["manifold_coverage_k3"] == pytest.approx(inside.any(1).mean())
 
+    def test_equal_vectors_are_equal_however_long_they_are(self, random):
+        """Four of each: the balls of their third neighbours have no size, and rounding must not give them one."""
+        whole = np.repeat(random.randint(-4, 5, (12, 6)), 4, 0).astype(float)  # whole numbers are exact
+        exact = Manifold(3, 3).measure(rows_of(whole, whole + (np.arange(48)[:, None] % 4 == 0)))
+        assert exact["manifold_recall_k3"] == 0
+        for scale in (1e-3 / 3, 1 / 3, 1e5 / 3):
+            x, y = scale * whole, scale * (whole + (np.arange(48)[:, None] % 4 == 0))
+            assert Manifold(3, 3).measure(rows_of(x, y)) == exact
+
+    def test_recall_and_precision_equal_a_loop(self, random):
+        x, y = random.randn(2, 30, 3)
+
+        def in_balls(of, members):
+            far = [sorted(np.linalg.norm(a - b) for b in members)[2] for a in members]  # the first is itself
+            return np.mean([any(np.linalg.norm(a - b) < r for a, r in zip(members, far, strict=True)) for b in of])
+
+        values = Manifold(2, 2).measure(rows_of(x, y))
+        assert values["manifold_precision_k2"] == pytest.approx(in_balls(x, y))
+        assert values["manifold_recall_k2"] == pytest.approx(in_balls(y, x))
+        assert values["manifold_precision_k2"] != values["manifold_recall_k2"]
+
     def test_too_few_and_all_the_same_say_so(self, random):
         x = random.randn(5, 2)
         with pytest.raises(DataError, match="5 samples have no 5-th neighbour"):
@@ -216,6 +247,23 @@ class TestState:
         self.state(Frechet(), 1, ["", "", ""])  # does not read captions
         with pytest.raises(DataError, match="two different spaces"):
             self.state(Frechet(), 1).merge(self.state(Frechet(), 2, width=5))
+        with pytest.raises(DataError, match=r"two different spaces \(truth embeddings\)"):
+            self.state(Frechet(), 1).merge(self.state(RPrecision(), 2))
+
+    @pytest.mark.usefixtures("joints_as_features")
+    def test_text_of_another_space_than_the_motion_is_refused(self):
+        clips = Motion(torch.zeros(3, 2, 66), torch.full((3,), 2), SPEC)
+        batch = Batch(ids=["a", "b", "c"], raw={}, lengths=clips.lengths, motion=clips)
+        seen = Embeddings(torch.rand(3, 4), text=torch.rand(3, 5))
+        with pytest.raises(DataError, match="text has 5 dimensions and motion 4; both must be of one space"):
+            RPrecision().state(clips, batch, seen)
+
+    def test_members_of_a_set_are_taken_in_any_order_and_more_than_once(self, random):
+        rows = rows_of(random.randn(4, 2), None, random.randn(4, 2), list("abcd"))
+        taken = rows.take([3, 1, 1])
+        assert (taken.ids, taken.captions, taken.truth) == (["00003", "00001", "00001"], ["d", "b", "b"], None)
+        assert (taken.text == rows.text[[3, 1, 1]]).all()
+        assert rows_of(rows.motion).take([0]).captions is None
 
     @pytest.mark.usefixtures("joints_as_features")
     def test_metrics_of_one_space_share_the_memory_of_its_embeddings(self):

@@ -78,3 +78,17 @@ def test_data_without_strokes_is_refused(oracles) -> None:
         StrokeAlignment().state(motion, oracles.batch_of(motion))
     with pytest.raises(ValueError, match="above 0"):
         StrokeAlignment(tolerance=0)
+
+
+def test_a_hand_that_is_still_fast_at_the_end_has_its_apex_there(oracles) -> None:
+    joints = oracles.standing(60)
+    speed = torch.tensor([0.0] * 30 + [2.0] * 5 + [1.0] * 25)  # half as fast as at its fastest, until the end
+    joints[:, oracles.RIGHT_WRIST, 1] += speed.cumsum(0) / oracles.FPS
+    found = apexes(joints[:, [20, 21]].numpy(), joints[:, 0].numpy(), oracles.FPS)
+    assert found[-1] == pytest.approx((len(joints) - 1) / oracles.FPS)
+
+
+def test_a_minute_has_sixty_seconds_and_chance_is_beside_the_accents(oracles, values) -> None:
+    got = values(gesturing(oracles, STROKES), accents=np.zeros(0))
+    assert got["stroke_alignment_a_minute"] == pytest.approx(60 * 3 / 6)
+    assert got["stroke_alignment_on_accents"] == got["stroke_alignment_on_accents_random_shift"] == 0.0
