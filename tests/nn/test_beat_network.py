@@ -10,7 +10,7 @@ import pytest
 import torch
 from stored_arrays import check_stored
 
-from motion_platform.audio.bar_pointer import Pointer, nearest
+from motion_platform.audio.bar_pointer import Pointer, lengths, nearest
 from motion_platform.core.errors import UsageError
 from motion_platform.encoders.music_beats import load
 from motion_platform.nn.beat_network import (
@@ -21,6 +21,7 @@ from motion_platform.nn.beat_network import (
     BeatNetwork,
     Block,
     Heard,
+    hints,
     read,
     tempo_class,
 )
@@ -119,3 +120,41 @@ def test_long_music_is_listened_to_a_minute_at_a_time(monkeypatch: pytest.Monkey
     seen.clear()
     network.train().listen(torch.rand(1, 90, 128), torch.ones(1, 90, dtype=torch.bool))
     assert seen == [90]
+
+
+def test_music_in_pieces_is_heard_as_music_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both the two-dimensional part and what needs no learning look a little beyond each piece."""
+    torch.manual_seed(0)
+    network = BeatNetwork(3, 4, 1, 3).eval()
+    mel, mask = torch.rand(2, 240, 128), torch.ones(2, 240, dtype=torch.bool)
+    mask[1, 200:] = False
+    with torch.no_grad():
+        whole, told = network.listen(mel, mask), hints(mel)
+        monkeypatch.setattr("motion_platform.nn.beat_network.CHUNK", 30)
+        torch.testing.assert_close(network.listen(mel, mask), whole)
+        torch.testing.assert_close(hints(mel), told)
+
+
+@pytest.mark.parametrize("scale", [(0.251, 2.4), (0.31, 2.2), (0.2, 3.0)])
+def test_a_length_between_two_classes_of_tempo_is_as_likely_as_a_straight_line_between_them(scale, monkeypatch) -> None:
+    """Held at both ends of the scale; the whole table, against numpy's interpolation."""
+    given = {}
+    monkeypatch.setattr(
+        "motion_platform.nn.beat_network.decode",
+        lambda beat, bar, rate, pointer, **told: given.update(beat=beat, bar=bar, **told),
+    )
+    random = torch.Generator().manual_seed(0)
+    sizes = {"beat": (2, 9), "bar": (2, 9), "tempo": (2, 9, TEMPI), "metre": (2, 9, len(METRES))}
+    heard = Heard(**{name: torch.randn(*size, generator=random) for name, size in sizes.items()})
+    pointer = Pointer(fastest=scale[0], slowest=scale[1], metres=(3, 2))
+    read(heard, 1, 7, pointer)
+    seconds = lengths(30.0, pointer) / 30
+    assert seconds.min() < FASTEST * 1.3
+    place = np.clip(np.log(seconds / FASTEST) / math.log(SLOWEST / FASTEST), 0, 1) * (TEMPI - 1)
+    tempo = heard.tempo[1, :7].log_softmax(1).numpy()
+    wanted = np.stack([np.interp(place, np.arange(TEMPI), row) for row in tempo])
+    np.testing.assert_allclose(given["tempo"], wanted, atol=2e-4)
+    metre = heard.metre[1, :7][:, [2, 1]]
+    torch.testing.assert_close(torch.from_numpy(given["metre"]), metre - metre.exp().sum(1, keepdim=True).log())
+    torch.testing.assert_close(torch.from_numpy(given["beat"]), 1 / (1 + (-heard.beat[1, :7]).exp()))
+    torch.testing.assert_close(torch.from_numpy(given["bar"]), 1 / (1 + (-heard.bar[1, :7]).exp()))

@@ -260,3 +260,20 @@ def test_for_epsilon_the_run_starts_where_the_signal_is_a_hundred_and_sixtieth(n
     with pytest.raises(UsageError, match=f"allowed: 1 to {before}"):
         Sampler(schedule, "ddim", before + 1, prediction="epsilon")
     Sampler(schedule, "ddim", 1000)
+
+
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+@pytest.mark.parametrize(("drawn", "step"), [(1 - 2**-24, -1), (0.0, 0)])
+def test_the_largest_number_that_can_be_drawn_is_still_a_step(shift, drawn, step, monkeypatch):
+    """Shifted, it is rounded to 1, which is after the last."""
+    monkeypatch.setattr(torch, "rand", lambda size, device=None: torch.full((size,), drawn))
+    schedule = NoiseSchedule("cosine", 1000, shift)
+    assert set(schedule.draw(4, stratified=False).tolist()) == {range(1000)[step]}
+
+
+def test_for_epsilon_there_is_one_step_however_noisy_the_first_is():
+    schedule = NoiseSchedule("cosine", 1)
+    schedule.alphas_cumprod = np.array([1e-9])
+    assert Sampler(schedule, "ddim", 1, prediction="epsilon").timesteps == [0]
+    with pytest.raises(UsageError, match=r"allowed: 1 to 1$"):
+        Sampler(schedule, "ddim", 2, prediction="epsilon")

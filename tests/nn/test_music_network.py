@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
-from motion_platform.nn.music_network import MARGIN, MusicNetwork
+from motion_platform.nn.music_network import MARGIN, MusicNetwork, ResidualConvolution
 
 PUBLISHED = 71_104
 """Parameters of ``music_encoder`` in M2SNet_official_pretrained.pt."""
@@ -58,3 +60,23 @@ def test_sizes_that_cannot_be_are_refused() -> None:
 def test_one_channel_and_one_number_a_token_are_the_least() -> None:
     tiny = MusicNetwork((1, 1, 1), dim=1).eval()
     assert tiny(torch.randn(1, 9, 128)).shape == (1, 3, 1)
+
+
+@pytest.mark.parametrize("channels", [(16, 32, 32), (2, 2, 2), (2, 3, 3)])
+def test_the_input_is_added_in_all_layers_but_the_first(channels: tuple[int, int, int]) -> None:
+    layers = [m for m in MusicNetwork(channels).modules() if isinstance(m, ResidualConvolution)]
+    assert [layer.shortcut is None for layer in layers] == [True] + [False] * 6
+    plain = [isinstance(layer.shortcut, torch.nn.Identity) for layer in layers]
+    widths = [1, *[channels[0]] * 3, *[channels[1]] * 2, *[channels[2]] * 2]
+    assert plain[1:] == [a == b for a, b in itertools.pairwise(widths[1:])]
+
+
+def test_a_residual_convolution_is_its_equation() -> None:
+    layer = ResidualConvolution(2, 3).eval()
+    x = torch.randn(1, 2, 5, 6)
+    with torch.no_grad():
+        padded = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="reflect")
+        heard = torch.nn.functional.conv2d(padded, layer.convolution.weight, layer.convolution.bias)
+        keep = 1 / (1 + 1e-5) ** 0.5  # batch normalisation that has seen nothing
+        added = torch.nn.functional.conv2d(x, layer.shortcut[0].weight, layer.shortcut[0].bias) * keep
+        torch.testing.assert_close(layer(x), (heard * keep).relu() + added)
