@@ -175,6 +175,7 @@ def atomic_folder(folder: Path, *, replace: bool = True) -> Iterator[Path]:
 
 def put_folder(partial: Path, folder: Path, *, replace: bool) -> None:
     """Move a whole folder to its name, see :func:`atomic_folder`. Errors: OutputError, OSError."""
+    folder = _named(folder)
     _tree_to_disk(partial)
     if not replace:
         if folder.exists():  # it was not when the work began

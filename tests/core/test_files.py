@@ -377,6 +377,16 @@ def test_all_is_on_the_disk_before_it_is_moved_and_every_move_is_too(tmp_path: P
     written = ["new", "new/a"]
     found = said_to_disk(tmp_path, monkeypatch, lambda: whole(True))
     assert (sorted(found[:2]), found[2:]) == (written, ["new > .set.commit", ".", ".set.commit > set", "."])
+    with monkeypatch.context() as context:
+        context.chdir(tmp_path / "set")
+
+        def here() -> None:
+            with atomic_folder(Path(".")) as partial:
+                (partial / "a").write_text("2")
+
+        found = said_to_disk(tmp_path, monkeypatch, here)
+        moves = ["new > .set.commit", ".", "set > new", ".set.commit > set", "."]
+        assert (sorted(found[:2]), found[2:]) == (written, moves)
     found = said_to_disk(tmp_path, monkeypatch, lambda: whole(False))
     assert (sorted(found[:2]), found[2:]) == (written, ["new > other", "."])
 
