@@ -224,3 +224,21 @@ def test_the_task_of_a_model_is_the_card_that_it_carries_else_the_one_of_that_na
     assert tasks.of_model(card.model_copy(update={"task_card": carried}), "x").title == "carried"
     with pytest.raises(ConfigError, match="x: task_card"):
         tasks.of_model(card.model_copy(update={"task_card": {"task": "t"}}), "x")
+
+
+@pytest.mark.parametrize("beside", [(), ("tasks",), ("pyproject.toml",)])
+def test_an_installed_package_has_its_cards_in_itself_whatever_lies_beside_it(
+    beside: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site-packages" / "motion_platform"
+    for inner in ("core", "_cards/tasks", "_cards/configs/suites"):
+        (package / inner).mkdir(parents=True)
+    (package / "_cards" / "tasks" / "mine.yaml").write_text("title: Mine")
+    for name in beside:
+        place = package.parent / name
+        place.write_text("") if name == "pyproject.toml" else place.mkdir()
+    monkeypatch.setattr(cards, "__file__", str(package / "core" / "cards.py"))
+    assert cards.folder("tasks") == package / "_cards" / "tasks"
+    assert cards.folder("suites") == package / "_cards" / "configs" / "suites"
+    assert cards.names("tasks") == ["mine"]
+    assert cards.summary(cards.find("tasks", "mine")) == "Mine"

@@ -130,6 +130,10 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     (folder / "model.yaml").write_text(card)
     with pytest.raises(WeightsError, match=r"is of checkpoint format 3; this version .* reads 1 and 2$"):
         checkpoint_files.read_card(folder)
+    for text, kind in (("- 1", "list"), ("", "NoneType"), ("name: x", "None")):
+        (folder / "model.yaml").write_text(text)
+        with pytest.raises(WeightsError, match=f"is of checkpoint format {kind}; this version"):
+            checkpoint_files.read_card(folder)
 
 
 def test_cards_are_read_without_torch() -> None:

