@@ -232,7 +232,7 @@ def _overridden(loaded: Any, override: str, path: Path) -> Any:
     key = override.partition("=")[0].strip()
     made = OmegaConf.from_dotlist([override])
     if OmegaConf.is_dict(value := OmegaConf.select(made, key)):
-        OmegaConf.update(loaded, key, value, merge=False, force_add=True)
+        OmegaConf.update(loaded, key, value, merge=False)
         return loaded
     owner, _, last = key.rpartition(".")
     chosen = re.fullmatch(r"slots\.[^.]+", owner) if last == "encoder" else owner == "model" and last == "name"

@@ -116,7 +116,7 @@ def check_yaml(text: str, where: str, error: type[MotionPlatformError] = DataErr
 
     def measure(node: yaml.Node) -> tuple[int, int]:
         """(values, levels) below a node when all aliases are unfolded; each node is looked at once."""
-        if id(node) in sizes:
+        if id(node) in sizes:  # done; what is open and not done holds itself
             return sizes[id(node)]
         place = f"{where}: cannot be read: line {node.start_mark.line + 1}"
         if id(node) in open_nodes:
@@ -126,7 +126,6 @@ def check_yaml(text: str, where: str, error: type[MotionPlatformError] = DataErr
         open_nodes.add(id(node))
         inner = node.value if isinstance(node, (yaml.SequenceNode, yaml.MappingNode)) else []
         parts = [measure(part) for each in inner for part in (each if isinstance(each, tuple) else (each,))]
-        open_nodes.discard(id(node))
         found = 1 + sum(size for size, _ in parts), 1 + max((depth for _, depth in parts), default=0)
         if found[0] > MOST_VALUES or found[1] > DEEPEST:
             much = f"{DEEPEST} levels" if found[1] > DEEPEST else f"{MOST_VALUES} values"

@@ -138,6 +138,18 @@ def test_settings_of_a_data_set_are_read_like_overrides() -> None:
     assert config.settings_from(["a=1", "b.c=1e-3", "d=x y"]) == {"a": 1, "b": {"c": 1e-3}, "d": "x y"}
     with pytest.raises(ConfigError, match="key=value"):
         config.settings_from(["a"])
+    assert config.settings_from([]) == {}
+    assert config.settings_from(["a=${oc.env:HOME}"]) == {"a": "${oc.env:HOME}"}, "the environment is nobody's setting"
+
+
+def test_a_recipe_holds_no_control_characters_not_even_by_an_escape(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text('task: "walk\\x07"')
+    with pytest.raises(ConfigError, match=r"a\.yaml: 'walk.x07' holds '.x07', which no text does"):
+        config.read_yaml(tmp_path / "a.yaml")
+
+
+def test_what_is_written_is_read_by_people() -> None:
+    assert config.to_yaml({"b": "Größe 大", "a": [1]}) == "b: Größe 大\na:\n- 1\n"
 
 
 @pytest.mark.parametrize("name", cards.names("configs"))
@@ -172,6 +184,7 @@ def test_an_override_can_delete_and_replace(small: Path, capsys: pytest.CaptureF
     assert config.read_yaml(small, ["a=1", "b=2", "~a"]).keys() ^ config.read_yaml(small).keys() == {"b"}
     assert config.read_yaml(small, ["model.settings={}"])["model"]["settings"] == {}
     assert config.read_yaml(small, ["model.settings={heads: 2}"])["model"]["settings"] == {"heads": 2}
+    assert config.read_yaml(small, ["model.new.table={a: {b: 1}}"])["model"]["new"] == {"table": {"a": {"b": 1}}}
     assert config.read_yaml(small, ["model.settings.width=32"])["model"]["settings"] == {"layers": 2, "width": 32}
     assert capsys.readouterr().err == ""
     swapped = config.read_yaml(small, ["slots.text_high.encoder=hf_text", "slots.text_high.settings.model=x"])

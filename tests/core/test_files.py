@@ -483,3 +483,40 @@ def test_what_may_only_be_read_can_be_brought_to_the_disk(tmp_path: Path, monkey
         temporary.write_text("1")
         temporary.chmod(0o444)  # of which root knows nothing
     assert opened == [os.O_RDONLY, os.O_RDONLY]
+
+
+@pytest.mark.parametrize("kind", ["link to a folder", "link to nothing", "file"])
+def test_a_folder_takes_the_place_of_whatever_is_there_and_what_a_link_names_stays(kind: str, tmp_path: Path) -> None:
+    far = tmp_path / "far"
+    far.mkdir()
+    (far / "a").write_text("far")
+    place = tmp_path / "here" / "set"
+    place.parent.mkdir()
+    if kind == "file":
+        place.write_text("old")
+    else:
+        place.symlink_to(far if kind == "link to a folder" else tmp_path / "nothing")
+    with atomic_folder(place) as partial:
+        (partial / "b").write_text("new")
+    assert not place.is_symlink()
+    assert os.listdir(place) == ["b"]
+    assert os.listdir(place.parent) == ["set"]
+    assert os.listdir(far) == ["a"]
+
+
+def test_what_cannot_be_taken_away_keeps_nothing_else_from_it(dead: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = dead.parent
+    for number in range(4):
+        place = dead.with_name(dead.name.replace(".b.", f".b{number}."))
+        place.mkdir()
+        (place / "half").write_text("")
+    stuck = next(path for path in folder.iterdir() if path.is_dir())  # the first that is met
+
+    def rmdir(path, *, dir_fd=None, real=os.rmdir):
+        if Path(path).name == stuck.name:
+            raise PermissionError(path)
+        real(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    sweep(folder)
+    assert list(folder.iterdir()) == [stuck]

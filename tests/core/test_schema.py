@@ -124,6 +124,7 @@ def test_a_motion_lasts_until_its_last_span_ends() -> None:
 def test_a_part_of_a_recording_is_what_it_sounds_like() -> None:
     part = Audio(1.0, part=("long", 2.0, lambda: Audio(9.0)))
     assert part == Audio(1.0)
+    assert (Audio(1.0).rate, Audio(1.0).samples, Audio(1.0).words) == (0, None, ())  # only its length is known
     assert "long" not in repr(part)
     assert Sampling(progress=print) == Sampling()
     assert "progress" not in repr(Sampling(progress=print))

@@ -124,6 +124,11 @@ def test_a_size_that_nobody_builds_is_refused_before_it_is_built(key, most):
         arguments(Tower, {key: most + 1}, "model: tower")
 
 
+def test_the_settings_of_a_class_are_those_that_its_constructor_names():
+    assert list(settings_of(Bell)) == ["spec", "count", "tone", "room"]
+    assert list(settings_of(Tower)) == ["layers", "heads", "width", "hidden", "dim", "kernel", "mode", "age"]
+
+
 def test_only_sizes_and_only_numbers_are_compared_with_the_largest():
     for settings in ({"width": None}, {"hidden": [70_000]}, {"age": 10**9}):
         assert arguments(Tower, settings, "tower") == settings
