@@ -110,6 +110,7 @@ def test_it_says_what_it_is(metric):
     assert metric.higher_is_better in (True, False, None)
     assert metric.needs in (None, *typing.get_args(Needs))
     assert registry.get("metrics", metric.name).__doc__
+    assert metric.about(metric.name) == (metric.unit, metric.higher_is_better)  # its headline is what it is itself
 
 
 def test_its_docstring_says_formula_source_unit_and_direction_or_the_class_does(metric):

@@ -143,3 +143,11 @@ def test_a_clip_of_two_frames_is_one_step_and_of_one_frame_none(oracles, values)
     jump[1, :, 0] += 1.0  # 20 m/s, of which a fifth is left in the mean of five frames
     assert values([jump])["foot_skating"] == 1.0
     assert values([jump, oracles.standing(1)])["foot_skating"] == 1.0  # one frame says nothing
+
+
+def test_a_mean_speed_of_five_frames_that_is_just_the_limit_is_not_above_it(oracles, values):
+    for size, skates in ((0.125, 0), (0.126, 1)):  # 2.5 m/s in one step: 0.5 m/s in the mean of five
+        joints = oracles.standing(41)
+        joints[:, oracles.LEFT_FOOT, 0] = 0.0  # exact in binary, as the step is
+        joints[20:, oracles.LEFT_FOOT, 0] = size
+        assert values([joints])["foot_skating"] == pytest.approx(skates / 40)

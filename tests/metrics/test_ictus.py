@@ -133,7 +133,7 @@ def test_bars_are_counted_by_hand() -> None:
 
 def test_consistency_closed_form() -> None:
     assert consistency(np.array([1.0, 2.0]), np.array([1.1]), 0.1) == pytest.approx((np.exp(-0.5) + np.exp(-40.5)) / 2)
-    assert consistency(np.zeros(0), np.array([1.0]), 0.1) == 0
+    assert consistency(np.zeros(0), np.array([1.0]), 0.1) == consistency(np.array([1.0]), np.zeros(0), 0.1) == 0
 
 
 def test_beats_may_be_those_that_librosa_hears(oracles, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,3 +117,12 @@ def test_as_few_frames_as_each_number_needs(oracles, value):
         assert value(metric, oracles.standing(frames)) == {metric.name: pytest.approx(0, abs=1e-5)}
         if frames > 1:
             assert value(metric, oracles.standing(frames - 1)) == {}
+
+
+def test_a_jump_that_is_just_three_times_as_large_as_another_does_not_count(oracles, value):
+    for other, pops in ((0.25, 0), (0.249, 1)):
+        joints = oracles.standing(60)
+        joints[:, oracles.RIGHT_WRIST, 0] = 0.0  # exact in binary, as the jumps are
+        joints[30, oracles.RIGHT_WRIST, 0] = 0.75
+        joints[35, oracles.RIGHT_WRIST, 0] = other
+        assert value(Pops(), joints)["pops"] == pytest.approx(pops * 60 * oracles.FPS / 58)

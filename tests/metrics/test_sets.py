@@ -75,6 +75,9 @@ class TestRPrecision:
         motion = np.array([[[1.0, 0], [0, 1], [-1, 0], [3, 0]]])  # three at the same distance, one farther
         assert hits(text, motion, 2)[0].tolist() == [[1 / 3, 2 / 3]] * 3 + [[0, 0]]
 
+    def test_where_everything_is_zero_there_is_chance(self):
+        assert hits(np.zeros((1, 4, 2)), np.zeros((1, 4, 2)), 2)[0].tolist() == [[1 / 4, 2 / 4]] * 4
+
     def test_too_few_samples_or_captions_say_so(self, random):
         x = random.randn(31, 4)
         with pytest.raises(DataError, match="31 samples do not fill one pool of 32"):
@@ -212,6 +215,14 @@ class TestManifold:
         for scale in (1e-3 / 3, 1 / 3, 1e5 / 3):
             x, y = scale * whole, scale * (whole + (np.arange(48)[:, None] % 4 == 0))
             assert Manifold(3, 3).measure(rows_of(x, y)) == exact
+
+    def test_the_balls_are_open(self):
+        """Ten places in a row, and the same moved on by one: the first and the last touch a ball from outside."""
+        truth = 10.0 * np.arange(10)[:, None]
+        values = Manifold(1, 1).measure(rows_of(truth + 10, truth))
+        assert values == dict.fromkeys(
+            [f"manifold_{name}_k1" for name in ("precision", "recall", "density", "coverage")], 0.9
+        )
 
     def test_recall_and_precision_equal_a_loop(self, random):
         x, y = random.randn(2, 30, 3)

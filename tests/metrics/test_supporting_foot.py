@@ -84,3 +84,13 @@ def test_the_speed_is_that_of_half_a_second_around_and_at_few_frames_a_second_of
 def test_what_is_a_ratio_says_so():
     assert SupportingFoot().about("supporting_foot_carried") == ("ratio", None)
     assert SupportingFoot().about("supporting_foot_standing") == ("cm/s", False)
+
+
+def test_a_foot_at_the_height_itself_carries_nothing(oracles, values):
+    joints = oracles.standing(20)
+    joints[:, [oracles.LEFT_FOOT, oracles.RIGHT_FOOT], 1] = 0.25
+    assert values(joints, height=0.25) == {"supporting_foot_carried": 0.0}
+    assert values(joints, height=0.2501)["supporting_foot_carried"] == 1.0
+    once = oracles.standing(20)
+    once[1::2, [oracles.LEFT_FOOT, oracles.RIGHT_FOOT], 1] = 0.3  # low before a step or after it, never both
+    assert values(once) == {"supporting_foot_carried": 0.0}
