@@ -520,3 +520,25 @@ def test_what_cannot_be_taken_away_keeps_nothing_else_from_it(dead: Path, monkey
     monkeypatch.setattr(os, "rmdir", rmdir)
     sweep(folder)
     assert list(folder.iterdir()) == [stuck]
+
+
+def test_a_folder_that_a_lock_made_and_cannot_take_away_is_no_error(tmp_path: Path, monkeypatch) -> None:
+    def rmdir(path, **_):
+        raise PermissionError(path)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "rmdir", rmdir)
+        with lock_folder(tmp_path / "run", "trains"):
+            pass
+    assert os.listdir(tmp_path) == ["run"]
+
+
+def test_a_file_of_another_machine_is_nobodys_when_a_day_is_over(tmp_path: Path, monkeypatch) -> None:
+    name = temporary_beside(tmp_path / "a.npz").name
+    far = tmp_path / name.replace(f".{name.split('.')[2][:4]}-", ".0000-")
+    far.write_text("")
+    os.utime(far, (1e9, 1e9))
+    for seconds, there in ((86_400, True), (86_401, False)):
+        monkeypatch.setattr(time, "time", lambda seconds=seconds: 1e9 + seconds)
+        sweep(tmp_path)
+        assert far.exists() is there
