@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -461,16 +462,37 @@ def test_two_processes_that_finish_the_same_folder_leave_it_whole(first: bool, t
     assert os.listdir(tmp_path) == ["set"], "and nothing is left beside it"
 
 
-def test_a_lock_ends_with_its_block_whatever_ended_that(tmp_path: Path) -> None:
-    def fail() -> None:
-        with lock_folder(tmp_path / "run", "trains"):
-            (tmp_path / "run" / "half").write_text("")
-            raise KeyError("a bug")
+@pytest.mark.parametrize("error", [None, KeyError])
+def test_a_lock_is_given_back_with_its_block_and_not_left_to_the_collector(error, tmp_path, monkeypatch) -> None:
+    import filelock
 
-    with pytest.raises(KeyError) as caught:
-        fail()
-    with lock_folder(tmp_path / "run", "trains"):
-        assert caught.value.__traceback__ is not None  # which still holds what the block held
+    made = []
+
+    class Held(filelock.FileLock):
+        def __init__(self, *args, **settings) -> None:
+            super().__init__(*args, **settings)
+            made.append(self)
+
+    monkeypatch.setattr(filelock, "FileLock", Held)
+    with suppress(KeyError), lock_folder(tmp_path / "run", "trains"):
+        assert made[0].is_locked
+        if error is not None:
+            raise error
+    assert not made[0].is_locked
+
+
+def test_folders_on_their_way_have_no_extension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = []
+
+    def move(source, target, real=os.replace):
+        moved.append(Path(target).suffix)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", move)
+    for _ in range(2):
+        with atomic_folder(tmp_path / "run.1") as partial:
+            assert partial.suffix == ".tmp"
+    assert moved == [".1", ".tmp", ".1"]  # the second time the old one goes first
 
 
 @pytest.mark.skipif(os.name == "nt", reason="only what is open for writing can be brought to the disk there")
