@@ -27,7 +27,8 @@ CHANNELS = {f"{axis}{kind}": (kind, k) for k, axis in enumerate("xyz") for kind 
 MAX_JOINTS = 1000
 BYTES_A_POSITION = 112
 """What one joint in one frame takes while it is read: rotation, position, matrix, and what is between them."""
-COMMON_RATES = (30, 60, 120, 24, 25, 50, 100, 240, 20, 15, 10, 72, 90, 144, 200)
+COMMON_RATES = (30, 60, 120, 24, 240, 15, 72, 90, 144)
+"""Frames a second whose frame time is no short decimal, the likeliest first; 25, 50 and 100 need no guess."""
 ROUNDED = 1e-3
 """What is left of a zero, as a share of the joint's OFFSET."""
 STRETCH = 0.005
@@ -244,11 +245,10 @@ def _motion(text: str, start: int, channels: int, path: Path, notes: list[str]) 
     if whole >= 1 and np.isfinite(values).all() and len(values) != frames * channels:
         rows = [len(line.split()) for line in LINE_END.split(block) if line.strip()]
         if rows and all(count == channels for count in rows[:-1]) and rows[-1] <= channels:
-            notes.append(
-                f"{frames} frames declared, {len(rows)} rows there: {min(whole, MAX_FRAMES)} whole frames read"
-            )
+            whole = min(whole, MAX_FRAMES)
+            notes.append(f"{frames} frames declared, {len(rows)} rows there: {whole} whole frames read")
             values, frames = values[: whole * channels], whole
-    if len(values) != frames * channels or frames > MAX_FRAMES or not np.isfinite(values).all():
+    if len(values) != frames * channels or not np.isfinite(values).all():
         raise DataError(f"{path}: {_what_is_wrong(text, header.end(), frames, channels)}")
     return values.reshape(frames, channels), frame_time
 

@@ -231,3 +231,147 @@ def test_a_skeleton_has_a_thousand_bones_at_most(tmp_path: Path) -> None:
         else:
             with pytest.raises(DataError, match="more than 1000 bones"):
                 amc.read(path)
+
+
+def _lines(text: str, word: str) -> int:
+    """The number of the first line that starts with a word, from 1."""
+    return next(n for n, line in enumerate(text.splitlines(), 1) if line.split()[:1] == [word])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.replace("   order TX TY", "   order TX TX"), "the root's order is some of"),
+        (lambda t: t.replace("   order TX", "   order QX"), "the root's order is some of"),
+        (lambda t: t.replace("   axis XYZ", "   axis"), "permutation of XYZ, got ''"),
+        (lambda t: t.replace("   position 0 0 0", "   position 0 0"), "expected 3 finite numbers, got '0 0'"),
+        (lambda t: t.replace("   orientation 0 0 0", "   orientation 0 inf 0"), "expected 3 finite numbers"),
+        (lambda t: t.replace("name lfemur", "name root"), "a second bone 'root'"),
+        (lambda t: t.replace("     name lfemur", "     name"), "a bone without a name"),
+        (lambda t: t.replace(":bonedata\n", ":bonedata\n end\n"), "a bone without a name"),
+        (lambda t: t.replace(":bonedata\n", ":bonedata\n length 1\n"), "'length' outside of begin ... end"),
+        (lambda t: t.replace("dof rx ry rz", "dof rx rx rz", 1), "dof is some of rx ry rz tx ty tz"),
+        (lambda t: t.replace("     name lfemur", "     axis 0 0 0 XYZ\n     name lfemur"), "axis and no name before"),
+        (lambda t: t.replace("    root lhipjoint", "    lfemur root lhipjoint"), "bone 'root' has two parents"),
+    ],
+)
+def test_skeletons_with_one_wrong_line_are_refused(tmp_path: Path, change: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        amc.read(write(tmp_path, amc_text(motion()), change(asf_text())))  # type: ignore[operator]
+
+
+def test_the_wrong_line_is_named(tmp_path: Path) -> None:
+    skeleton, frames = asf_text(), amc_text(motion())
+    wrong = skeleton.replace("     length 2.64", "     length x")
+    line = skeleton[: skeleton.index("     length 2.64")].count("\n") + 1
+    with pytest.raises(DataError, match=rf"35\.asf: line {line}: expected 1 finite"):
+        amc.read(write(tmp_path, frames, wrong))
+    line = _lines(frames, "ltibia")
+    with pytest.raises(DataError, match=rf"35_01\.amc: line {line}: bone 'ltibia' has 2 values"):
+        amc.read(write(tmp_path, frames.replace("ltibia ", "ltibia 1 ", 1)))
+    with pytest.raises(DataError, match=rf"line {frames.count(chr(10)) - 1}: frame 4 has no line for bone 'rwrist'"):
+        amc.read(write(tmp_path, "\n".join(frames.splitlines()[:-1])))
+    rows = frames.splitlines()
+    del rows[rows.index("3") - 1]  # frame 2 without its last bone
+    with pytest.raises(DataError, match=rf"line {rows.index('3') + 1}: frame 2 has no line for bone 'rwrist'"):
+        amc.read(write(tmp_path, "\n".join(rows)))
+    twice = frames.replace("\n2\n", "\nrwrist 1\n2\n")
+    with pytest.raises(DataError, match="bone 'rwrist' has no value in frame 2 or two in frame 1"):
+        amc.read(write(tmp_path, twice))
+
+
+def test_a_motion_has_as_many_frames_as_a_clip_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(amc, "MAX_FRAMES", 4)
+    assert len(amc.read(write(tmp_path, amc_text(motion(4))))) == 4
+    with pytest.raises(DataError, match="more than 4 frames"):
+        amc.read(write(tmp_path, amc_text(motion(5))))
+
+
+def test_the_up_axis_that_is_given_turns_everything(tmp_path: Path) -> None:
+    path = write(tmp_path, amc_text(motion()))
+    plain, turned = amc.read(path), amc.read(path, up="z")
+    assert (plain.info["up"], turned.info["up"]) == ("y", "z")
+    back = Rotation.from_euler("x", -90, degrees=True)  # what was up along Z is up along Y
+    np.testing.assert_allclose(
+        turned.joints, back.apply(plain.joints.reshape(-1, 3)).reshape(plain.joints.shape), atol=1e-5
+    )
+    np.testing.assert_allclose(turned.skeleton.offsets, back.apply(plain.skeleton.offsets), atol=1e-9)
+    np.testing.assert_allclose(turned.info["end_sites"]["head"], back.apply(plain.info["end_sites"]["head"]), atol=1e-9)
+    wanted = back * Rotation.from_quat(plain.rotations.reshape(-1, 4)) * back.inv()
+    assert (wanted.inv() * Rotation.from_quat(turned.rotations.reshape(-1, 4))).magnitude().max() < 1e-5
+
+
+def test_a_root_that_never_turns_stands_as_the_skeleton_says(tmp_path: Path) -> None:
+    frames = motion()
+    skeleton = asf_text().replace("   orientation 0 0 0", "   orientation 20 30 40")
+    for frame in frames:
+        frame["root"][3:] = 0
+    turning = amc.read(write(tmp_path, amc_text(frames), skeleton))
+    for frame in frames:
+        frame["root"] = frame["root"][:3]
+    skeleton = skeleton.replace("   order TX TY TZ RX RY RZ", "   order TX TY TZ")
+    np.testing.assert_allclose(amc.read(write(tmp_path, amc_text(frames), skeleton)).joints, turning.joints, atol=1e-6)
+
+
+def test_a_bone_may_move_out_of_its_place(tmp_path: Path) -> None:
+    frames = motion()
+    plain = amc.read(write(tmp_path, amc_text(frames)))
+    for t, frame in enumerate(frames):
+        frame["ltibia"] = np.array([0.5 * t, frame["ltibia"][0], -0.25 * t])
+    bones = asf_text().split("name ltibia")
+    clip = amc.read(
+        write(tmp_path, amc_text(frames), "name ltibia".join([bones[0], bones[1].replace("dof rx", "dof tx rx tz", 1)]))
+    )
+    knee, thigh = (clip.skeleton.index(name) for name in ("ltibia", "lfemur"))
+    for t in range(4):
+        local = clip.joints[t, knee] - plain.joints[t, knee]
+        assert np.linalg.norm(local) == pytest.approx(np.hypot(0.5, 0.25) * t * SCALE, abs=1e-5)
+        np.testing.assert_allclose(clip.joints[t, thigh], plain.joints[t, thigh], atol=1e-6)
+        world = _world(clip, thigh)[t]
+        np.testing.assert_allclose(local, world.apply(np.array([0.5, 0, -0.25]) * t * SCALE), atol=1e-5)
+
+
+def _world(clip: object, joint: int) -> list[Rotation]:
+    """The rotation of a joint in the world, a frame."""
+    found = [Rotation.identity()] * len(clip.rotations)  # type: ignore[attr-defined]
+    while joint >= 0:
+        found = [Rotation.from_quat(q) * r for q, r in zip(clip.rotations[:, joint], found, strict=True)]  # type: ignore[attr-defined]
+        joint = clip.skeleton.parents[joint]  # type: ignore[attr-defined]
+    return found
+
+
+def test_an_axis_without_an_order_is_xyz_and_the_letters_may_be_small(tmp_path: Path) -> None:
+    path = write(tmp_path, amc_text(motion()))
+    plain = amc.read(path)
+    for change in (("  XYZ\n", "\n"), ("  XYZ\n", "  xyz\n")):
+        np.testing.assert_array_equal(
+            amc.read(write(tmp_path, amc_text(motion()), asf_text().replace(*change))).joints, plain.joints
+        )
+    other = amc.read(write(tmp_path, amc_text(motion()), asf_text().replace("  XYZ\n", "  ZYX\n")))
+    assert np.abs(other.joints - plain.joints).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("there", "motion_name", "found"),
+    [
+        (("07.ASF", "8.asf"), "07_01.amc", "07.ASF"),
+        (("8.asf", "9.asf"), "08_01.amc", "8.asf"),
+        (("07.asf", "07_01.asf"), "07_01.amc", "07_01.asf"),
+        (("HDM_mm.asf", "HDM_m.asf"), "hdm_mm_depositFloorR.amc", "HDM_mm.asf"),
+        (("other.asf",), "walk_1.amc", "other.asf"),
+        (("other.asf",), "35_01.amc", None),
+        (("one.asf", "two.asf"), "walk.amc", None),
+        ((), "walk.amc", None),
+    ],
+)
+def test_which_skeleton_is_a_motions(
+    tmp_path: Path, there: tuple[str, ...], motion_name: str, found: str | None
+) -> None:
+    for name in there:
+        (tmp_path / name).touch()
+    (tmp_path / "folder.asf").mkdir()
+    if found is None:
+        with pytest.raises(DataError, match="is not beside it"):
+            amc.find_asf(tmp_path / motion_name)
+    else:
+        assert amc.find_asf(tmp_path / motion_name).name == found

@@ -11,7 +11,7 @@ from bodies import PERSON, person_bvh
 from motion_platform.core.errors import DataError, UnknownName
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import bvh
-from motion_platform.motion.skeleton import get_skeleton
+from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 
 def read(tmp_path: Path, text: str | bytes, **options: object) -> Clip:
@@ -225,3 +225,152 @@ def test_broken_files_are_refused_in_one_line(tmp_path: Path, change: object, me
 
 def test_one_frame_is_a_motion(tmp_path: Path) -> None:
     assert len(read(tmp_path, person_bvh(frames=1).text)) == 1
+
+
+def test_a_row_more_than_is_allowed_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = person_bvh().text
+    assert len(read(tmp_path, text.replace("Frames: 5", "Frames: 1000000"))) == 5
+    with pytest.raises(DataError, match="Frames must be 1 to 1000000, got '1000001'"):
+        read(tmp_path, text.replace("Frames: 5", "Frames: 1000001"))
+    whole = read(tmp_path, text)
+    monkeypatch.setattr(bvh, "MAX_FRAMES", 4)
+    clip = read(tmp_path, text.replace("Frames: 5", "Frames: 4"))
+    np.testing.assert_array_equal(clip.joints, whole.joints[:4])
+    clip = read(tmp_path, text.replace("Frames: 5", "Frames: 3"))
+    np.testing.assert_array_equal(clip.joints, whole.joints[:4])
+    assert "3 frames declared, 5 rows there: 4 whole frames read" in clip.info["notes"]
+    with pytest.raises(DataError, match="Frames must be 1 to 4, got '5'"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("written", "fps"),
+    [("0.001", 1000), ("60", 1 / 60), ("0.0009", None), ("0.000999", None), ("60.01", None), ("61", None),
+     ("1_0", None), ("0.03333633", 30), ("0.03333703", 29.9967), ("0.033331", 30), ("0.033329", 30.00390)],
+)  # fmt: skip
+def test_a_frame_lasts_a_thousandth_to_sixty_seconds(tmp_path: Path, written: str, fps: float | None) -> None:
+    text = person_bvh(frame_time=written).text
+    if fps is None:
+        with pytest.raises(DataError, match=rf"line {MOTION_LINE + 2}: Frame Time must be 0.001 to 60 seconds"):
+            read(tmp_path, text)
+    else:
+        assert read(tmp_path, text).fps == pytest.approx(fps, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("written", "fps"),
+    [("0.03", 30), ("0.017", 60), ("0.008", 125), ("0.0083", 120), ("0.042", 24), ("0.0042", 240), ("0.067", 15),
+     ("0.07", 15), ("0.014", 72), ("0.0139", 72), ("0.011", 90), ("0.0111", 90), ("0.007", 144), ("0.0069", 144),
+     ("0.02", 50), ("0.04", 25), ("0.1", 10), ("0.005", 200), ("0.06", 17), ("0.0213", 47), ("0.3", 3), ("0.6", 5 / 3),
+     ("7e-3", 1000 / 7), ("0.0225", 1 / 0.0225), ("1.5", 1 / 1.5), ("4", 0.25)],
+)  # fmt: skip
+def test_a_short_frame_time_is_the_usual_rate_that_rounds_to_it(tmp_path: Path, written: str, fps: float) -> None:
+    assert read(tmp_path, person_bvh(frame_time=written).text).fps == pytest.approx(fps, rel=1e-12)
+
+
+def _head(*lines: str) -> str:
+    return "HIERARCHY\n" + "\n".join(lines) + "\nMOTION\nFrames: 1\nFrame Time: 0.1\n0 0 0\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("ROOT a", "{", "OFFSET 0"), "line 5: the hierarchy ends where three numbers of OFFSET should be"),
+        (("ROOT a",), "line 3: the hierarchy ends where { should be"),
+        (("JOINT a", "{"), "line 2: JOINT outside of ROOT"),
+        (("ROOT a", "{", "OFFSET 0 0 0", "End Site", "{", "JOINT b"), "line 7: JOINT inside End Site"),
+        (("End Site", "{"), "line 2: End Site outside of a joint"),
+        (("ROOT a", "{", "OFFSET 0 0 0", "End Site", "{", "End Site"), "line 7: End Site outside of a joint"),
+        (("OFFSET 0 0 0",), "line 2: OFFSET outside of a joint"),
+        (("CHANNELS 0",), "line 2: CHANNELS outside of a joint"),
+        (("ROOT a", "{", "OFFSET 0 0 0", "End Site", "{", "CHANNELS 0"), "line 7: CHANNELS outside of a joint"),
+        (("ROOT a", "OFFSET 0 0 0"), "line 3: expected { after joint 'a'"),
+        (("ROOT a", "{", "OFFSET 0 0 0", "End Site", "OFFSET 0 0 0"), "line 6: expected { after End Site"),
+        (("ROOT a", "{", "OFFSET 0 0 0", "OFFSET 0 0 0"), "line 5: a second OFFSET of joint 'a'"),
+        (("ROOT a", "{", "CHANNELS 1 Xrotation", "CHANNELS 1 Xrotation"), "line 5: a second CHANNELS of joint 'a'"),
+        (("ROOT a", "{", "CHANNELS x"), "line 4: joint 'a': the number of channels must be 0 to 6, got 'x'"),
+        (("ROOT a", "{", "CHANNELS \u00b2"), "line 4: joint 'a': the number of channels must be 0 to 6, got '\u00b2'"),
+        (("ROOT a", "{", "CHANNELS 7"), "line 4: joint 'a': the number of channels must be 0 to 6, got '7'"),
+        (("ROOT a", "{", "CHANNELS 2 Yposition Yposition"), "line 4: joint 'a': a position channel is listed twice"),
+        (("ROOT a", "{", "OFFSET 0 0 0", "}", "}"), "line 6: a } too many"),
+        (("ROOT a", "{", "OFFSET 0 0 0", "MIDDLE"), "line 5: unexpected 'MIDDLE'"),
+        ((), "line 1: no ROOT joint"),
+        (("ROOT a", "{", "OFFSET 0 0 0", "}"), "no joint has a channel"),
+        (("ROOT a", "{", "OFFSET 0 0 0", "CHANNELS 0", "}"), "no joint has a channel"),
+    ],
+)  # fmt: skip
+def test_a_broken_hierarchy_is_refused_with_its_line(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, _head(*lines))
+    assert message in str(caught.value)
+
+
+def test_a_body_has_a_thousand_joints_at_most(tmp_path: Path) -> None:
+    inner = "JOINT j\n{\nOFFSET 0 1 0\n}\n"
+    for count in (1000, 1001):
+        body = "ROOT r\n{\nOFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\n" + inner * (count - 1) + "}"
+        text = _head(body)
+        if count == 1000:
+            assert len(read(tmp_path, text, units="m").skeleton) == 1000
+        else:
+            with pytest.raises(DataError, match=f"line {3 + 4 * 1000 - 1}: more than 1000 joints"):
+                read(tmp_path, text, units="m")
+
+
+def test_the_line_that_is_wrong_is_counted_from_the_start_of_the_file(tmp_path: Path) -> None:
+    text = person_bvh().text
+    with pytest.raises(DataError, match=rf"line {MOTION_LINE + 6}: 68 values"):
+        read(tmp_path, _row(text, 3, lambda r: r.rsplit(" ", 1)[0]).replace("\n", "\r\n"))
+    blank = text.replace("0.0333333\n", "0.0333333\n\n\n")
+    with pytest.raises(DataError, match=rf"line {MOTION_LINE + 6}: 70 values"):
+        read(tmp_path, _row(blank, 3, lambda r: r + " 1"))
+    with pytest.raises(DataError, match=rf"line {MOTION_LINE + 2}: 9 frames declared, but 0 are there"):
+        read(tmp_path, "\n".join(text.replace("Frames: 5", "Frames: 9").splitlines()[: MOTION_LINE + 2]) + " ")
+    with pytest.raises(DataError, match=rf"line {MOTION_LINE}: after MOTION come"):
+        read(tmp_path, text.replace("Frames:", "Frame s"))
+
+
+def test_a_bone_stretches_from_half_a_centimetre_on(tmp_path: Path) -> None:
+    lines = person_bvh(frames=9, moving={0: "XYZ", 8: "X"}).text.splitlines()
+    column, start = 6 + 3 * 7, lines.index("MOTION") + 3
+    for longer, told in ((0.49, False), (0.51, True), (-0.51, True)):
+        for line in range(start, start + 9):
+            words = lines[line].split()
+            words[column] = str(26 + (longer if line == start + 4 else 0.0))
+            lines[line] = " ".join(words)
+        assert read(tmp_path, "\n".join(lines)).info.get("stretching", []) == (["LeftForeArm"] if told else [])
+
+
+def test_positions_of_a_joint_up_to_a_thousandth_of_its_offset_are_no_shift(tmp_path: Path) -> None:
+    lines = person_bvh(frames=2, moving={0: "XYZ", 8: "XYZ"}).text.splitlines()
+    column, start = 6 + 3 * 7, lines.index("MOTION") + 3
+    for left, length in ((0.0259, 0.26), (-0.0259, 0.26), (0.0261, 0.000261), (-0.0261, 0.000261)):
+        for line in (start, start + 1):
+            words = lines[line].split()
+            words[column : column + 3] = [str(left), "0", "0"]
+            lines[line] = " ".join(words)
+        clip = read(tmp_path, "\n".join(lines), units="cm")
+        bone = clip.joints[:, clip.skeleton.index("LeftForeArm")] - clip.joints[:, clip.skeleton.index("LeftArm")]
+        np.testing.assert_allclose(np.linalg.norm(bone, axis=-1), length, atol=1e-6)
+
+
+def test_a_named_skeleton_lends_its_parts_to_the_bones_of_the_file(tmp_path: Path) -> None:
+    own = read(tmp_path, person_bvh().text).skeleton
+    lent = Skeleton("mine", own.joints, own.parents, None, {"head": ("Head",)}, {"LeftHand": "RightHand"})
+    found = read(tmp_path, person_bvh().text, skeleton=lent).skeleton
+    assert (found.name, found.parts, found.mirror) == ("mine", lent.parts, lent.mirror)
+    np.testing.assert_array_equal(found.offsets, own.offsets)
+
+
+def test_the_largest_of_several_bodies_is_read(tmp_path: Path) -> None:
+    made = person_bvh()
+    prop = "ROOT Stick\n{\nOFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\n}\n"
+    head, rows = made.text.split("MOTION")[0].replace("HIERARCHY\n", ""), made.text.splitlines()[-5:]
+    for first in (True, False):
+        body = prop + head if first else head + prop
+        values = [f"1 2 3 {row}" if first else f"{row} 1 2 3" for row in rows]
+        text = "HIERARCHY\n" + body + "MOTION\nFrames: 5\nFrame Time: 0.05\n" + "\n".join(values)
+        clip = read(tmp_path, text)
+        np.testing.assert_allclose(clip.joints, made.joints / 100, atol=2e-6)
+        assert clip.skeleton.parents == tuple(parent for _, parent, _ in PERSON)
+        assert clip.info["notes"] == ["left out: Stick (other roots of the file)"]

@@ -15,7 +15,7 @@ from bodies import person_bvh
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
-from motion_platform.motion.skeleton import get_skeleton
+from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 
 def clip() -> Clip:
@@ -126,3 +126,67 @@ def _leaves(value: object):
             yield from _leaves(inner)
     else:
         yield value
+
+
+def _far(length: float, far: float) -> Clip:
+    """A chain whose last bone is so long and whose root is so far away."""
+    body = Skeleton("chain", ("a", "b", "c"), (-1, 0, 1))
+    joints = np.zeros((2, 3, 3), np.float32)
+    joints[:, 1, 1], joints[:, 2, 1] = 50.0, 50.0 + length  # the first bone may be of any length
+    joints[:, 0, 2] = far
+    return Clip(joints, 20, body)
+
+
+def test_what_no_motion_is_is_refused_from_its_border_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    for length, far in ((10.0, 1e4), (-10.0, -1e4)):
+        io.save(_far(length, far), path)
+        assert io.load(path).joints[0, 0, 2] == far
+    io.save(_far(10.1, 0.0), path)
+    with pytest.raises(DataError, match=r"a bone is 10\.1 m long; the file is damaged, or in another unit"):
+        io.load(path)
+    io.save(_far(10.1, -10010.0), path)
+    with pytest.raises(DataError, match=r"a joint is 1\.001e\+04 m away; the file is damaged, or in another unit"):
+        io.load(path)
+
+
+def test_a_rotation_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    """Whatever a reader, a plug-in's too, has made of its file."""
+    whole = io.load(_file(tmp_path / "a.bvh"))
+    assert whole.rotations is not None
+    io._check_size(tmp_path, whole)
+    broken = whole.rotations.copy()
+    broken[2, 3, 0] = np.nan
+    with pytest.raises(DataError, match="a rotation is beyond all numbers"):
+        io._check_size(tmp_path, whole.with_(rotations=broken))
+
+
+def test_frame_rates_are_read_from_one_a_minute_to_a_thousand_a_second(tmp_path: Path) -> None:
+    path = _file(tmp_path / "a.bvh")
+    for fps in (1 / 60, 1000.0):
+        assert io.load(path, fps=fps).fps == fps
+    for fps in (0.0166, 1000.1):
+        with pytest.raises(UsageError, match=r"0\.017 to 1000 frames a second are read"):
+            io.load(path, fps=fps)
+
+
+@pytest.mark.parametrize(("name", "most"), [("a.mp4", 25), ("a.PNG", 12), ("a.glb", None)])
+def test_one_picture_shows_so_many_motions_at_most(name: str, most: int | None) -> None:
+    io.check_motions(name, most or 1000)
+    if most is not None:
+        with pytest.raises(
+            UsageError, match=f"{most + 1} motions are too many for one {name[1:].lower()} file; at most"
+        ):
+            io.check_motions(name, most + 1)
+
+
+def test_motions_of_the_image_plane_are_read_without_a_word_about_how_they_lie(tmp_path: Path) -> None:
+    flat = get_skeleton("coco_upper")
+    made = Clip(np.random.default_rng(0).uniform(0, 1, (4, len(flat), 3)).astype(np.float32), 20, flat)
+    assert io._warned(made) is made
+
+
+def test_a_file_of_the_format_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.amc").write_text("1\nroot 0 0 0\n")
+    with pytest.raises(DataError, match=r"no such ASF file"):
+        io.load(tmp_path / "a.amc", asf=tmp_path)
