@@ -20,6 +20,7 @@ from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import glb, read_glb
 from motion_platform.motion.retarget import to_humanml3d
+from motion_platform.motion.skeleton import Skeleton
 
 SAMPLE = Path(__file__).parents[3] / "motion_platform" / "sample"
 
@@ -199,3 +200,218 @@ def test_random_damage_is_never_a_foreign_error(tmp_path: Path) -> None:
 def test_the_rate_is_that_of_the_densest_keys(times: np.ndarray, rate: float, uneven: bool) -> None:
     few = (0, "rotation", times[:1], np.zeros((1, 4)), "LINEAR")
     assert read_glb._rate([few, (0, "rotation", times, np.zeros((len(times), 4)), "LINEAR")]) == (rate, uneven)
+
+
+def test_frame_rates_at_the_borders_of_what_is_a_rate() -> None:
+    def rate(times: np.ndarray) -> tuple[float, bool]:
+        return read_glb._rate([(0, "rotation", times, np.zeros((len(times), 4)), "LINEAR")])
+
+    assert rate(np.arange(9) / 10.0) == (10.0, False)  # as rare as frames are
+    assert rate(np.arange(9) / 9.0) == (30.0, False)  # rarer: poses keyed by hand
+    assert rate(np.arange(9) / 900.0) == (900.0, False)
+    assert rate(np.arange(9) / 1100.0) == (30.0, True)  # less than a millisecond is no frame
+    assert rate(np.arange(40) / 29.9) == (29.9, False)
+    assert rate(np.arange(40) / 30.05) == (30.0, False)  # up to two thousandths off a whole rate
+    assert rate(np.arange(40) / 30.07) == (30.07, False)
+    assert rate(np.arange(40) / 23.97612) == (24.0, False)
+    assert rate(np.arange(40) / 12.34567) == (12.346, False)
+    for late, uneven in ((0.0009, False), (0.0014, True)):  # of a step of 50 ms: 1 ms and what a float leaves
+        times = np.arange(21) / 20.0
+        times[7:] += late
+        times[8:] -= late
+        assert rate(times) == (30.0 if uneven else 20.0, uneven)
+    few = (0, "rotation", np.arange(3) / 12.0, np.zeros((3, 4)), "LINEAR")
+    many = (1, "rotation", np.arange(9) / 24.0, np.zeros((9, 4)), "LINEAR")
+    assert read_glb._rate([few, many]) == (24.0, False)
+    assert read_glb._rate([many, few]) == (24.0, False)
+
+
+def test_between_keys_of_unequal_width_as_the_specification_says() -> None:
+    """glTF 2.0, appendix C, against scipy's splines and slerp, at times before, between and after the keys."""
+    from scipy.interpolate import CubicHermiteSpline
+    from scipy.spatial.transform import Rotation, Slerp
+
+    random = np.random.default_rng(5)
+    times = np.array([0.2, 0.5, 1.3, 1.4, 3.0])
+    clock = np.linspace(0.0, 3.5, 71)
+    inside = np.clip(clock, times[0], times[-1])
+    keys = random.normal(size=(15, 3))
+    spline = CubicHermiteSpline(times, keys[1::3], keys[1::3] * 0)
+    spline = [
+        CubicHermiteSpline(times[k : k + 2], keys[1::3][k : k + 2], [keys[2::3][k], keys[0::3][k + 1]])
+        for k in range(4)
+    ]
+    wanted = np.stack([spline[min(3, max(0, int(np.searchsorted(times, t, "right")) - 1))](t) for t in inside])
+    np.testing.assert_allclose(read_glb._sampled(times, keys, "CUBICSPLINE", clock), wanted, atol=1e-5)
+    places = random.normal(size=(5, 3))
+    wanted = np.stack([np.interp(clock, times, column) for column in places.T], axis=-1)
+    np.testing.assert_allclose(read_glb._sampled(times, places, "LINEAR", clock), wanted, atol=1e-5)
+    turns = Rotation.random(5, random_state=3)
+    quaternions = turns.as_quat() * np.array([1, -1, 1, -1, 1])[:, None]  # the same rotations, the long way round
+    made = read_glb._sampled(times, quaternions, "LINEAR", clock)
+    between = Slerp(times, turns)(inside).inv() * Rotation.from_quat(made)
+    assert between.magnitude().max() < 1e-5
+    np.testing.assert_allclose(np.linalg.norm(made, axis=-1), 1, atol=1e-9)
+    step = read_glb._sampled(times, places, "STEP", clock)
+    wanted = places[np.clip(np.searchsorted(times, clock + 1e-6, side="right") - 1, 0, 4)]
+    np.testing.assert_array_equal(step, wanted)
+
+
+def test_rotations_that_hardly_differ_are_not_divided_by_nothing() -> None:
+    for degrees in (0.0, 0.008, 0.02, 1.0):
+        made = read_glb._sampled(
+            np.array([0.0, 1.0]), np.array([about_z(0), about_z(degrees)]), "LINEAR", np.array([0.25])
+        )
+        np.testing.assert_allclose(made[0], about_z(degrees / 4), atol=1e-12)
+
+
+def test_one_key_lasts_as_long_as_the_others_of_its_animation(tmp_path: Path) -> None:
+    found = read_glb._sampled(np.array([0.7]), np.array([[1.0, 2.0, 3.0]]), "LINEAR", np.linspace(0, 1, 4))
+    assert found.tolist() == [[1.0, 2.0, 3.0]] * 4
+    one = two_bones([0.7], np.array([about_z(90)]), "LINEAR")
+    (tmp_path / "a.glb").write_bytes(one)
+    clip = io.load(tmp_path / "a.glb")
+    assert (len(clip), clip.fps) == (1, 30.0)
+    np.testing.assert_allclose(clip.joints[0, 2], [-1, 1, 0], atol=1e-5)
+
+
+def test_uneven_keys_are_told(tmp_path: Path) -> None:
+    keys = [0.0, 0.1, 0.5, 0.52, 1.3]
+    (tmp_path / "a.glb").write_bytes(two_bones(keys, np.array([about_z(10 * k) for k in range(5)]), "LINEAR"))
+    clip = io.load(tmp_path / "a.glb")
+    assert clip.info["notes"] == ["its keys lie at no one frame rate: read at 30 fps"]
+    assert len(clip) == 40
+    assert "notes" not in io.load(tmp_path / "a.glb", fps=10).info
+    assert len(io.load(tmp_path / "a.glb", fps=10)) == 14
+
+
+def bare(*, nodes: list[dict[str, Any]], animated: list[Any] = (), **more: Any) -> bytes:  # type: ignore[assignment]
+    """A file without skin whose animation turns these nodes by 90 degrees about Z in a second."""
+    blob = np.array([0.0, 1.0], "<f4").tobytes() + np.array([about_z(0), about_z(90)], "<f4").tobytes()
+    channels = [{"sampler": 0, "target": {"node": node, "path": "rotation"}} for node in animated]
+    description: dict[str, Any] = {
+        "asset": {"version": "2.0"}, "nodes": nodes,
+        "animations": [{"samplers": [{"input": 0, "output": 1}], "channels": channels}],
+        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 2, "type": "SCALAR"},
+                      {"bufferView": 1, "componentType": 5126, "count": 2, "type": "VEC4"}],
+        "bufferViews": [{"buffer": 0, "byteLength": 8}, {"buffer": 0, "byteOffset": 8, "byteLength": 32}],
+        "buffers": [{"byteLength": 40}], **more,
+    }  # fmt: skip
+    return container(description, blob)
+
+
+def chain(count: int, name: str | None = None) -> list[dict[str, Any]]:
+    """Nodes that hang on each other, a metre apart."""
+    made: list[dict[str, Any]] = [
+        {"name": name or f"n{k}", "translation": [0, 1, 0], "children": [k + 1]} for k in range(count)
+    ]
+    del made[-1]["children"]
+    return made
+
+
+def test_without_a_skin_what_the_animation_turns_is_the_skeleton(tmp_path: Path) -> None:
+    path = tmp_path / "a.glb"
+    path.write_bytes(bare(nodes=chain(4), animated=[1, 3]))
+    clip = io.load(path)
+    assert clip.skeleton.joints == ("n1", "n2", "n3")
+    assert (clip.name, len(clip)) == ("a_1", 31)
+    np.testing.assert_allclose(clip.joints[0, :, 1], [2, 3, 4], atol=1e-6)  # what it hangs on counts
+    np.testing.assert_allclose(clip.joints[-1], [[0, 2, 0], [-1, 2, 0], [-2, 2, 0]], atol=1e-5)
+    for animated in ([1], [], [None]):
+        path.write_bytes(bare(nodes=chain(4), animated=animated))
+        with pytest.raises(DataError, match="has no skeleton: no skin"):
+            io.load(path)
+
+
+def test_skeletons_of_two_roots_or_of_no_size_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.glb"
+    path.write_bytes(bare(nodes=[{"name": "a"}, {"name": "b"}], animated=[0, 1]))
+    with pytest.raises(DataError, match="hang on different roots"):
+        io.load(path)
+    nodes = chain(3)
+    nodes[0]["scale"] = [0, 1, 1]
+    path.write_bytes(bare(nodes=nodes, animated=[1, 2]))
+    with pytest.raises(DataError, match="its skeleton hangs on a node of size zero"):
+        io.load(path)
+
+
+def test_a_skeleton_has_a_thousand_joints_at_most(tmp_path: Path) -> None:
+    path = tmp_path / "a.glb"
+    for count in (1000, 1001):
+        nodes: list[dict[str, Any]] = [
+            {"children": list(range(1, count))},
+            *({"name": f"j{k // 3}"} for k in range(count - 1)),
+        ]
+        path.write_bytes(bare(nodes=nodes, skins=[{"joints": list(range(count))}], animations=[]))
+        if count == 1000:
+            joints = read_glb.read(path)[0].skeleton.joints
+            assert joints[:4] == ("node_0", "j0", "j0_2", "j0_3")
+        else:
+            with pytest.raises(DataError, match="a skeleton of 1001 joints; at most 1000 are read"):
+                read_glb.read(path)
+
+
+def test_skins_of_one_character_are_one_skeleton_and_others_their_own_the_largest_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.glb"
+    first, second = chain(3), chain(4, "m")
+    for node in second[:-1]:
+        node["children"] = [node["children"][0] + 3]
+    nodes = [*first, *second]
+    path.write_bytes(
+        bare(
+            nodes=nodes,
+            animations=[],
+            skins=[{"joints": [0, 1], "name": "hair"}, {"joints": [2]}, {"joints": [3, 4, 5, 6], "name": "other"}],
+        )
+    )
+    clips = io.load_all(path)
+    assert [clip.name for clip in clips] == ["other", "hair"]
+    assert [len(clip.skeleton) for clip in clips] == [4, 3]
+    human = {
+        "extensions": {"VRM": {"humanoid": {"humanBones": [{"bone": "hips", "node": 0}, {"bone": "head", "node": 2}]}}}
+    }
+    path.write_bytes(bare(nodes=nodes, animations=[], skins=[{"joints": [0, 1], "name": "hair"}], **human))
+    assert [len(clip.skeleton) for clip in io.load_all(path)] == [3]
+    path.write_bytes(bare(nodes=nodes, animations=[], skins=[{"joints": [3, 4]}], **human))
+    assert sorted((clip.name, len(clip.skeleton)) for clip in io.load_all(path)) == [("a", 2), ("a", 3)]
+
+
+def test_a_skeleton_that_is_told_must_have_the_files_joints(tmp_path: Path) -> None:
+    path = tmp_path / "a.glb"
+    path.write_bytes(bare(nodes=chain(3), animated=[0, 2]))
+    own = io.load(path).skeleton
+    told = Skeleton("mine", own.joints, own.parents, own.offsets)
+    assert io.load(path, skeleton=told).skeleton is told
+    other = Skeleton("other", ("x", *own.joints[1:]), own.parents, own.offsets)
+    with pytest.raises(DataError, match="its joints are not those of skeleton other"):
+        io.load(path, skeleton=other)
+
+
+def test_more_frames_than_the_file_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.glb"
+    path.write_bytes(two_bones([0.0, 1.0], np.array([about_z(0), about_z(90)]), "LINEAR"))  # 3 joints
+    for limit, fps, allowed in ((93, 30.0, True), (92, 30.0, False), (0, 1.0, True), (0, 2.0, False)):
+        monkeypatch.setattr(read_glb, "BUDGET", limit)  # or four joints a key: two keys are eight, 6 and 9 are asked
+        if allowed:
+            assert len(io.load(path, fps=fps)) == fps + 1
+        else:
+            with pytest.raises(DataError, match="are more frames than it holds"):
+                io.load(path, fps=fps)
+    monkeypatch.setattr(read_glb, "BUDGET", 1000)
+    for most in (31, 30):
+        monkeypatch.setattr(read_glb, "MAX_FRAMES", most)
+        if most == 31:
+            assert len(io.load(path)) == 31
+        else:
+            with pytest.raises(DataError, match="are more frames than it holds"):
+                io.load(path)
+
+
+def test_scales_go_into_the_bones_with_their_signs(tmp_path: Path) -> None:
+    nodes = chain(4)
+    nodes[0] |= {"scale": [2, 2, 2]}
+    nodes[1] |= {"scale": [-0.5, 0.5, 0.5], "translation": [1, 0, 0]}
+    nodes[2] |= {"translation": [3, 1, 0]}
+    (tmp_path / "a.glb").write_bytes(bare(nodes=nodes, animations=[], skins=[{"joints": [1, 2, 3]}]))
+    joints = read_glb.read(tmp_path / "a.glb")[0].joints[0]
+    np.testing.assert_allclose(joints, [[2, 1, 0], [-1, 2, 0], [-1, 3, 0]], atol=1e-6)
