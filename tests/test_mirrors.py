@@ -66,7 +66,6 @@ ELSEWHERE = {
     "motion/gesturing/stance": "generators/diffusion/test_gesture_two_stage",
     "motion/gesturing/talk": "motion/gesturing/test_plan",
     "motion/gesturing/track": "motion/gesturing/test_plan",
-    "motion/io/arrays": "reliability/test_faults",
     "motion/render/body": "motion/render/test_raster",
     "motion/render/filmstrip": "motion/render/test_pictures",
     "motion/render/lettering": "motion/render/test_pictures",
@@ -99,7 +98,7 @@ COMMANDS = {
 }
 """Module of the command line -> the file that runs a command of it, and that command."""
 
-MOST = 80
+MOST = 79
 """Modules without a mirror of their own. The number may only fall: a new module comes with its mirror."""
 
 

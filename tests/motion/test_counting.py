@@ -111,3 +111,20 @@ def test_steps_metres_degrees_and_seconds() -> None:
     turned[..., 0], turned[..., 2] = np.cos(angle)[:, None] * turned[..., 0], np.sin(angle)[:, None] * turned[..., 0]
     assert RULERS["degrees"](turned) == pytest.approx(90)
     assert RULERS["degrees"](statue(turned)) == 0
+
+
+def _bump(frames: list[int], size: float = 1.0, count: int = 120) -> np.ndarray:
+    """Bells about these frames, two frames wide."""
+    return size * sum(np.exp(-0.5 * ((np.arange(count) - frame) / 2) ** 2) for frame in frames)
+
+
+def test_peaks_count_from_their_height_prominence_and_distance_on() -> None:
+    assert counting._peaks(_bump([30, 60, 90]), 0.9, 0.9, 0.5) == 3
+    assert counting._peaks(_bump([30, 60, 90]), 1.1, 0.5, 0.5) == 0
+    assert counting._peaks(5 + _bump([30, 60]), 1.0, 0.9, 0.5) == 2
+    assert counting._peaks(5 + _bump([30, 60]), 1.0, 1.1, 0.5) == 0
+    apart = round(0.5 * counting.FPS)
+    assert counting._peaks(_bump([40, 40 + apart]), 0.5, 0.5, 0.5) == 2
+    assert counting._peaks(_bump([40, 40 + apart - 1]), 0.5, 0.5, 0.5) == 1
+    assert counting._peaks(_bump([0, 60, 119]), 0.5, 0.5, 0.5) == 3  # also at the ends
+    assert counting._peaks(np.empty(0), 0.5, 0.0, 0.5) == 0

@@ -108,3 +108,16 @@ def test_what_is_too_fast_goes_to_the_frames_around_and_nothing_is_lost():
     assert made[30 - 2 * REACH : 30 + 2 * REACH].mean() > 0.75
     edge = np.array([5.0, *[0.1] * 40])
     assert spread(edge, 1.0).sum() == pytest.approx(edge.sum())
+
+
+@pytest.mark.parametrize("size", [2.0**-12, 2.0**12])
+def test_speeds_are_spread_alike_whatever_they_are_counted_in(size):
+    speed = np.random.default_rng(0).uniform(0, 2.0, 80)
+    np.testing.assert_allclose(spread(size * speed, size * 1.5), size * spread(speed, 1.5), rtol=1e-9)
+    assert (spread(size * speed, size * 1.5) <= size * 1.5 * (1 + 1e-6)).all()
+    assert spread(size * speed, size * 1.5).sum() == pytest.approx(size * speed.sum())
+    assert np.array_equal(spread(size * speed, size * 2.1), size * speed)
+
+
+def test_what_has_no_room_stays_above():
+    assert spread(np.full(30, 2.0), 1.0) == pytest.approx(2.0)

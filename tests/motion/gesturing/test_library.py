@@ -163,3 +163,43 @@ def test_a_hand_that_turns_half_as_much_as_the_other_moves() -> None:
     right = [list(library.upper()).index(j) for j in library.arm(SKELETON, "right")]
     still[:, right] = still[:1, right]
     assert smartbody.moving_hands(replace(gesture, rotations=still)) == ("left",)
+
+
+def _written(path: Path, **changes: object) -> Path:
+    """A library of one gesture, its head's entries or arrays changed."""
+    few = library.packaged().only([library.packaged().gestures[0].name])
+    with np.load(few.save(path)) as file:
+        fields = {name: file[name] for name in file.files}
+    head = json.loads(str(fields["head"]))
+    for name, value in changes.items():
+        if name in fields:
+            fields[name] = value
+        else:
+            head["gestures"][0][name] = value
+    fields["head"] = np.array(json.dumps(head))
+    np.savez(path, **fields)
+    return path
+
+
+@pytest.mark.parametrize("fps", [0.001, 1000.0])
+def test_a_gesture_has_more_than_no_and_up_to_a_thousand_frames_a_second(tmp_path, fps):
+    assert library.load(_written(tmp_path / "a.npz", fps=fps)).gestures[0].fps == fps
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fps": 0.0}, "gesture 0: a number is not finite, or 0 frames a second"),
+        ({"fps": -1.0}, "gesture 0: a number is not finite, or -1 frames a second"),
+        ({"fps": 1000.1}, "gesture 0: a number is not finite, or 1000.1 frames a second"),
+        ({"times": [0.0, float("nan"), 0.2, 0.3, 0.4]}, "gesture 0: a number is not finite"),
+        ({"times": [0.0, 0.1, 0.2, 0.3, float("inf")]}, "gesture 0: a number is not finite"),
+        ({"gesture_000": np.zeros((3, 3), np.int16)}, r"rotations of shape \(3, 3\)"),
+        ({"gesture_000": np.zeros((3, 4, 4), np.int16)}, r"rotations of shape \(3, 4, 4\)"),
+        ({"gesture_000": np.zeros((3, 4, 3))}, "float64"),
+        ({"idle": np.zeros((0, 4, 3), np.int16)}, r"rotations of shape \(0, 4, 3\)"),
+    ],
+)
+def test_a_library_with_a_number_that_is_none_is_refused(tmp_path, changes, message):
+    with pytest.raises(DataError, match=f"is no library of gestures: .*{message}"):
+        library.load(_written(tmp_path / "a.npz", **changes))
