@@ -83,3 +83,45 @@ def test_tables_of_another_form_are_refused(names: object, message: str) -> None
     with pytest.raises(ConfigError, match=message) as caught:
         locate(names_of("mixamo"), names, "x")  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("[left_knee]", "a table of joint names maps target joints to source joints"),
+        ("3: Knee", "a table of joint names maps target joints to source joints"),
+        ("left_knee: 3", "left_knee: give a joint name"),
+        ("left_knee: []", "left_knee: give a joint name"),
+        ("left_knee: [a, 3]", "left_knee: give a joint name"),
+        ("left_knee: {between: [a], at: 0.5}", "left_knee: give a joint name"),
+        ("left_knee: {between: [a, b, c], at: 0.5}", "left_knee: give a joint name"),
+        ("left_knee: {between: [a, 3], at: 0.5}", "left_knee: give a joint name"),
+        ("left_knee: {between: [a, b], at: x}", "left_knee: give a joint name"),
+        ("left_knee: {between: [a, b], at: 5.1}", "left_knee: give a joint name"),
+        ("left_knee: {between: [a, b], at: -5.1}", "left_knee: give a joint name"),
+        ("left_knee: {between: [a, b]}", "left_knee: give a joint name"),
+        ("left_kne: Knee", "unknown target joint 'left_kne'; did you mean 'left_knee'"),
+        ("mine: {left_kne: Knee}", "mine: unknown target joint 'left_kne'; did you mean 'left_knee'"),
+        ("mine: {left_knee: 3}", "mine: left_knee: give a joint name"),
+    ],
+)
+def test_a_wrong_table_of_names_is_one_line(tmp_path: Path, table: str, said: str) -> None:
+    (tmp_path / "names.yaml").write_text(table)
+    with pytest.raises(ConfigError, match=said) as caught:
+        locate(names_of("mixamo"), tmp_path / "names.yaml", "x")
+    assert "names.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize("at", [-5, 0, 0.25, 5])
+def test_a_joint_may_lie_between_two_up_to_five_times_beyond(at: float) -> None:
+    found = locate(names_of("mixamo"), {"left_knee": {"between": ["LeftUpLeg", "LeftFoot"], "at": at}}, "x")[1]
+    assert found["left_knee"] == ("LeftUpLeg", "LeftFoot", float(at))
+
+
+def test_of_several_names_the_first_that_is_there_counts() -> None:
+    names = names_of("mixamo")
+    assert locate(names, {"left_knee": ["nothing", "LeftFoot", "LeftLeg"]}, "x")[1]["left_knee"][0] == "LeftFoot"
+    with pytest.raises(DataError, match="first 'left_knee'"):
+        locate([n for n in names if n != "LeftLeg"], {"left_knee": ["nothing"]}, "x")
+    with pytest.raises(DataError, match="first 'left_knee'"):
+        locate([n for n in names if n != "LeftLeg"], {"left_knee": {"between": ["nothing", "LeftFoot"], "at": 1}}, "x")

@@ -108,3 +108,21 @@ def test_bodies_and_their_poses_at_rest_are_what_they_were():
     stance = stance_directions()
     made["stance"] = np.array([stance[key] for key in sorted(stance)])
     check_stored("bodies", made, atol=1e-5)
+
+
+def test_a_tree_that_is_none_is_refused():
+    with pytest.raises(DataError, match="2 joints but 1 parents"):
+        Skeleton("two", ("a", "b"), (-1,))
+    with pytest.raises(DataError, match="must be different from each other"):
+        Skeleton("two", ("a", "a"), (-1, 0))
+    for parents in ((0, 0), (-1, 1), (-1, 2), (-1, -1), (-2, 0)):
+        with pytest.raises(DataError, match="must come after its parent"):
+            Skeleton("two", ("a", "b"), parents)
+    assert Skeleton("two", ("a", "b", "c"), (-1, 0, 0)).bones == [(0, 1), (0, 2)]
+
+
+def test_what_is_drawn_beside_the_bones_comes_after_them():
+    three = Skeleton("three", ("a", "b", "c"), (-1, 0, 1), extra_edges=(("c", "a"),))
+    assert three.edges == [(0, 1), (1, 2), (2, 0)]
+    with pytest.raises(UnknownName, match="unknown joint 'd'"):
+        _ = Skeleton("three", ("a", "b"), (-1, 0), extra_edges=(("d", "a"),)).edges

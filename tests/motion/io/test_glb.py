@@ -220,3 +220,41 @@ def test_bad_requests_leave_nothing(tmp_path: Path) -> None:
             [huge.with_(joints=np.broadcast_to(huge.joints, (10**6, 22, 3)), rotations=None)] * 20, tmp_path / "a.glb"
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_collar_carries_the_bone_to_the_shoulder_also_on_the_trunk() -> None:
+    """A bone is carried by the joint at which it starts."""
+    clip = bending(2)
+    body, skeleton = build_body(clip), clip.skeleton
+    checked = 0
+    for (a, b), tone in zip(body.ends, body.tones, strict=True):
+        alone = [np.flatnonzero(np.abs(body.weights[point]) > 1e-9) for point in (a, b)]
+        if any(len(found) != 1 for found in alone):
+            continue
+        start, end = (int(found[0]) for found in alone)
+        if skeleton.parents[end] == start:
+            checked += 1
+            assert glb._carriers(skeleton, body, a, b, tone) == [start, start], (start, end)
+    assert checked == 8
+
+
+def test_several_motions_of_one_skeleton_share_one_body(tmp_path: Path) -> None:
+    first = bending(5, keep_rotations=True)
+    alike = glb.posed_alike([first, first.with_(name="again")])
+    for local, offsets, _ in alike:  # the same bones: every clip keeps its own rotations
+        np.testing.assert_array_equal(offsets, alike[0][1])
+        assert np.abs((local * first.rotations).sum(-1)).min() > 1 - 1e-5
+    longer = first.with_(joints=first.joints * np.float32(1.2), rotations=None)
+    both = glb.posed_alike([first.with_(rotations=None), longer])
+    np.testing.assert_array_equal(both[0][1], both[1][1])
+    assert [len(local) for local, _, _ in both] == [5, 5]
+    lengths = np.linalg.norm(both[0][1][1:], axis=-1) / np.linalg.norm(first.skeleton.offsets[1:], axis=-1)
+    assert ((lengths > 1) & (lengths < 1.2)).all()
+    np.testing.assert_allclose(both[1][2][0], longer.joints[:, 0])
+    other = first.skeleton
+    for changed in (
+        Skeleton("y", ("x", *other.joints[1:]), other.parents, other.offsets),
+        Skeleton("y", other.joints, (*other.parents[:-1], 0), other.offsets),
+    ):
+        with pytest.raises(UsageError, match="is on skeleton y, the first on humanml3d: they cannot share one body"):
+            glb.posed_alike([first, first.with_(skeleton=changed)])

@@ -3,13 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motion_platform.core.errors import DataError
+from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import npy
 from motion_platform.motion.io.units import body_height
 from motion_platform.motion.representations import get_representation
-from motion_platform.motion.skeleton import get_skeleton
+from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 
 def joints(name: str, frames: int = 30) -> np.ndarray:
@@ -160,3 +160,68 @@ def test_a_body_of_30_centimetres_to_4_metres_is_in_metres(tmp_path: Path, heigh
     else:
         with pytest.raises(DataError, match="is no person; say the unit"):
             read(tmp_path, made)
+
+
+def test_limits_of_an_array_from_both_sides(tmp_path: Path) -> None:
+    body = joints("humanml3d", 2)
+    with pytest.raises(DataError, match="features have their own up axis; leave --up out"):
+        read(tmp_path, np.zeros((5, 263)), up="z")
+    with pytest.raises(DataError, match="features of humanml3d have their own unit"):
+        read(tmp_path, np.zeros((5, 263)), units="m")
+    with pytest.raises(DataError, match="are not of skeleton kit"):
+        read(tmp_path, np.zeros((5, 263)), skeleton=get_skeleton("kit"))
+    far = body.copy()
+    far[..., 0] += 1e9 - 10
+    with pytest.raises(DataError, match=r"a value of 1\.1e\+09 is no position of a person"):
+        npy.read(_saved(tmp_path, np.full((2, 22, 3), -1.1e9)))
+    assert len(npy.read(_saved(tmp_path, far))) == 2
+    assert len(npy.read(_saved(tmp_path, body[:1]))) == 1
+    with pytest.raises(DataError, match="has shape"):
+        npy.read(_saved(tmp_path, body[:0]))
+
+
+def _saved(tmp_path: Path, array: np.ndarray) -> Path:
+    np.save(tmp_path / "a.npy", array)
+    return tmp_path / "a.npy"
+
+
+def test_another_body_needs_its_frame_rate(tmp_path: Path) -> None:
+    skeleton = get_skeleton("humanml3d_hands")
+    array = joints("humanml3d_hands", 3)
+    lent = Skeleton("x", skeleton.joints[:23], skeleton.parents[:23], skeleton.offsets[:23])
+    path = _saved(tmp_path, array[:, :23])
+    with pytest.raises(DataError, match="the frame rate of 23 joints is not known; give fps="):
+        npy.read(path, skeleton=lent)
+    assert npy.read(path, skeleton=lent, fps=12.0).fps == 12
+    with pytest.raises(DataError, match=r"has shape \(3, 23, 3\); allowed: \(T, 22, 3\)"):
+        npy.read(path, skeleton=get_skeleton("humanml3d"))
+    with pytest.raises(DataError, match=r"or give skeleton="):
+        npy.read(path)
+
+
+def test_nothing_to_write_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no motion to write; give at least one"):
+        npy.write([], tmp_path / "a.npy")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("size", "person"), [(0.105, True), (0.095, False), (39.0, True), (41.0, False)])
+def test_features_of_no_persons_bones_are_not_raw(tmp_path: Path, size: float, person: bool) -> None:
+    """All bones together are between 0.1 and 40 m long; those of the mean body are as the skeleton's offsets say."""
+    body = joints("humanml3d", 20)
+    features = get_representation("humanml3d").encode(body.astype(np.float32))
+    decoded = npy.read(_saved(tmp_path, features)).joints
+    bones = get_skeleton("humanml3d").bones
+    whole = sum(np.linalg.norm(decoded[:, j] - decoded[:, p], axis=-1) for p, j in bones)
+    groups = get_representation("humanml3d").groups
+    scaled, factor = features.copy(), size / float(np.median(whole))
+    for columns in (slice(3, 4), groups["positions"] if "positions" in groups else slice(4, 67)):
+        scaled[:, columns] *= factor
+    path = _saved(tmp_path, scaled)
+    if person:
+        made = npy.read(path).joints
+        lengths = sum(np.linalg.norm(made[:, j] - made[:, p], axis=-1) for p, j in bones)
+        assert np.median(lengths) == pytest.approx(size, rel=0.02)
+    else:
+        with pytest.raises(DataError, match="its bones are no person's; are the features normalised"):
+            npy.read(path)

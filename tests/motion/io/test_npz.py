@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,3 +181,54 @@ def test_a_body_must_be_one(tmp_path: Path) -> None:
     npz.write(clip(), tmp_path / "ours.npz")
     with pytest.raises(UsageError, match="for parameters of SMPL"):
         npz.read(tmp_path / "ours.npz", body=tmp_path / "b.npy")
+
+
+def test_a_skeleton_that_is_told_must_have_the_joints_of_the_file(tmp_path: Path) -> None:
+    npz.write([clip()], tmp_path / "a.npz")
+    told = Skeleton("told", ("a", "b", "c"), (-1, 0, 1))
+    assert npz.read(tmp_path / "a.npz", skeleton=told)[0].skeleton is told
+    with pytest.raises(DataError, match="its joints are not those of skeleton other"):
+        npz.read(tmp_path / "a.npz", skeleton=Skeleton("other", ("a", "b", "d"), (-1, 0, 1)))
+
+
+@pytest.mark.parametrize("name", ["humanml3d", "coco_upper"])
+def test_a_skeleton_that_ships_is_itself_again_and_no_other_of_its_name(tmp_path: Path, name: str) -> None:
+    own = get_skeleton(name)
+    still = np.zeros((2, len(own), 3), np.float32)
+
+    def back(skeleton: Skeleton) -> Skeleton:
+        npz.write([Clip(still, 20.0, skeleton)], tmp_path / "a.npz")
+        return npz.read(tmp_path / "a.npz")[0].skeleton
+
+    assert back(own) is own
+    other = np.ones((len(own), 3)) if own.offsets is None else 1.1 * own.offsets
+    for changed in (
+        replace(own, offsets=other),
+        replace(own, joints=("x", *own.joints[1:]), parts={}, mirror={}, extra_edges=()),
+        replace(own, parents=(-1, *[0] * (len(own) - 1))),
+    ):
+        found = back(changed)
+        assert found is not own
+        assert (found.joints, found.parents) == (changed.joints, changed.parents)
+    if own.offsets is not None:
+        assert back(replace(own, offsets=None)).offsets is None
+
+
+def test_options_of_other_layouts_are_refused(tmp_path: Path) -> None:
+    npz.write([clip()], tmp_path / "a.npz")
+    for option in ({"up": "y"}, {"body": "x.npz"}):
+        with pytest.raises(UsageError, match="is for parameters of SMPL; this file says it itself"):
+            npz.read(tmp_path / "a.npz", **option)
+
+
+@pytest.mark.parametrize(
+    ("length", "good"), [(1.0, True), (1.009, True), (0.991, True), (1.012, False), (0.988, False)]
+)
+def test_a_quaternion_has_length_one(tmp_path: Path, length: float, good: bool) -> None:
+    made = clip()
+    npz.write([made.with_(rotations=made.rotations * np.float32(length))], tmp_path / "a.npz")
+    if good:
+        assert npz.read(tmp_path / "a.npz")[0].rotations is not None
+    else:
+        with pytest.raises(DataError, match="rotations_0: a quaternion is not of length 1"):
+            npz.read(tmp_path / "a.npz")

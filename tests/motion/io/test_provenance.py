@@ -125,3 +125,26 @@ def test_a_picture_of_something_else_says_so(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.png"):
         with pytest.raises(DataError, match="that can be read"):
             inventory.describe(str(tmp_path / name))
+
+
+def test_a_file_beside_that_is_too_large_is_not_read(clip: Clip, tmp_path: Path) -> None:
+    io.save(clip, tmp_path / "a.bvh")
+    beside = tmp_path / "a.bvh.json"
+    whole = beside.read_text()
+    for size in (provenance.MOST, provenance.MOST + 1):
+        beside.write_text(whole + " " * (size - len(whole)))
+        if size == provenance.MOST:
+            assert io.load(tmp_path / "a.bvh").info["model"] == "walker"
+        else:
+            with pytest.raises(DataError, match=f"has {size} bytes; provenance has at most {provenance.MOST}"):
+                io.load(tmp_path / "a.bvh")
+
+
+@pytest.mark.parametrize("data", ["{", "[]", '{"motions": [3]}', '{"motions": [{"caption": "a"}]}', "{}"])
+def test_a_page_whose_data_is_broken_is_named(tmp_path: Path, data: str) -> None:
+    page = tmp_path / "a.html"
+    page.write_text(f'<p><script type="application/json" id="motion-data">{data}</script>')
+    with pytest.raises(DataError, match=r"a\.html: its data is broken"):
+        provenance.of_picture(page)
+    page.write_text("<p>no motion here")
+    assert provenance.of_picture(page) is None

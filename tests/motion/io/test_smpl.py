@@ -131,3 +131,47 @@ def test_a_layout_is_told_by_its_fields() -> None:
         assert smpl.layout_of({*layout.fields, "betas"}) is layout
         assert smpl.layout_of(layout.fields - {layout.trans}) is None
         assert layout.program in smpl.known_layouts()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"other": np.zeros((22, 3))}, "has none of J, joints, J_regressed"),
+        ({"J": np.zeros((21, 3))}, r"rest joints must be finite \(22 or more, 3\), got \(21, 3\)"),
+        ({"joints": np.zeros((22, 2))}, r"got \(22, 2\)"),
+        ({"J_regressed": np.zeros((1, 22, 3))}, r"got \(1, 22, 3\)"),
+        ({"J": np.full((22, 3), np.nan)}, r"got \(22, 3\)"),
+    ],
+)
+def test_a_body_without_22_rest_joints_is_refused(tmp_path: Path, fields: dict, said: str) -> None:
+    np.savez(tmp_path / "body.npz", **fields)
+    path = files(tmp_path)["amass"]
+    with pytest.raises(DataError, match=rf"body\.npz: .*{said}"):
+        io.load(path, body=tmp_path / "body.npz")
+    with pytest.raises(DataError, match="no such file with rest joints"):
+        io.load(path, body=tmp_path / "none.npz")
+
+
+def test_the_first_22_rest_joints_of_a_body_are_taken_from_either_kind_of_file(tmp_path: Path) -> None:
+    rest = np.cumsum(np.full((24, 3), 0.02), 0)
+    np.save(tmp_path / "body.npy", rest)
+    np.savez(tmp_path / "body.npz", J_regressed=rest)
+    path = files(tmp_path)["amass"]
+    first, second = (io.load(path, body=tmp_path / name) for name in ("body.npy", "body.npz"))
+    np.testing.assert_array_equal(first.joints, second.joints)
+    parents = get_skeleton("humanml3d").parents
+    np.testing.assert_allclose(first.skeleton.offsets[1:], (rest[:22] - rest[list(parents)])[1:], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("tilt", "share", "found"), [(36.0, 1.0, "z"), (37.5, 1.0, "y"), (36.0, 0.61, "z"), (36.0, 0.59, "y")]
+)
+def test_another_axis_is_up_where_most_roots_hold_the_body_along_it(tilt: float, share: float, found: str) -> None:
+    """cos of 36.9 degrees is 0.8; a layout that is Y up with roots turned to Z, by this tilt in this share of frames."""
+    layout = next(layout for layout in smpl.LAYOUTS if layout.up == "y")
+    poses = np.zeros((100, 66))
+    poses[:, 0] = np.radians(45.0)
+    poses[: round(100 * share), 0] = np.radians(90.0 - tilt)
+    notes: list[str] = []
+    assert smpl._upward(layout, poses, notes) == found
+    assert bool(notes) == (found == "z")

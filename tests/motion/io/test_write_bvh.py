@@ -156,3 +156,19 @@ def test_names_with_blanks_go_back_as_they_came(tmp_path: Path) -> None:
     write_bvh.write(clip, tmp_path / "back.bvh")
     assert bvh.read(tmp_path / "back.bvh").skeleton.joints == clip.skeleton.joints
     assert "Bip001 L Thigh" in clip.skeleton.joints
+
+
+def test_an_unknown_unit_is_named(tmp_path: Path) -> None:
+    from motion_platform.core.errors import UnknownName
+
+    with pytest.raises(UnknownName, match="unknown unit 'metre'"):
+        write_bvh.bvh_text(moving(1), "metre")
+
+
+@pytest.mark.parametrize(("unit", "size"), [("m", 1.0), ("dm", 0.1), ("cm", 0.01), ("mm", 0.001), ("inch", 0.0254)])
+def test_a_file_in_another_unit_holds_the_same_places(tmp_path: Path, unit: str, size: float) -> None:
+    clip = moving(4)
+    write_bvh.write(clip, tmp_path / "a.bvh", unit=unit)
+    rows = (tmp_path / "a.bvh").read_text().split("Frame Time")[1].splitlines()[1:]
+    first = np.array([row.split()[:3] for row in rows], float)
+    np.testing.assert_allclose(first * size, clip.joints[:, 0], atol=1e-5 * size + 1e-6)

@@ -120,3 +120,19 @@ def test_numbers_are_put_behind_what_is_there_on_a_border_of_four_bytes() -> Non
     assert entries[1] == {"bufferView": 1, "componentType": 5126, "count": 2, "type": "VEC3"}
     assert (entries[2]["type"], entries[2]["min"], entries[2]["max"]) == ("SCALAR", [1.0], [3.0])
     assert np.frombuffer(whole, "<f4", 6, 8).tolist() == values.ravel().tolist()
+
+
+def test_a_file_without_numbers_of_its_own_gets_a_buffer(tmp_path: Path) -> None:
+    path = tmp_path / "plain.glb"
+    path.write_bytes(character_glb())
+    seen = Seen(path)
+    del seen.json["buffers"], seen.json["bufferViews"], seen.json["accessors"], seen.json["meshes"]
+    del seen.json["skins"][0]["inverseBindMatrices"]
+    seen.json["nodes"][-1] = {"name": "Body"}
+    path.write_bytes(container(seen.json))
+    rig = load_rig(path)
+    write([bent(rig)], tmp_path / "out.glb")
+    after = Seen(tmp_path / "out.glb")
+    assert after.json["buffers"] == [{"byteLength": len(after.blob)}]
+    times = after.values(after.json["animations"][0]["samplers"][0]["input"])[:, 0]
+    assert np.allclose(times, [0.0, 0.04, 0.08, 0.12])
