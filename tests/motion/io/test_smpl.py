@@ -167,7 +167,7 @@ def test_the_first_22_rest_joints_of_a_body_are_taken_from_either_kind_of_file(t
     ("tilt", "share", "found"), [(36.0, 1.0, "z"), (37.5, 1.0, "y"), (36.0, 0.61, "z"), (36.0, 0.59, "y")]
 )
 def test_another_axis_is_up_where_most_roots_hold_the_body_along_it(tilt: float, share: float, found: str) -> None:
-    """cos of 36.9 degrees is 0.8; a layout that is Y up with roots turned to Z, by this tilt in this share of frames."""
+    """cos of 36.9 degrees is 0.8. The layout is Y up, its roots turned to Z but for a tilt in a share of the frames."""
     layout = next(layout for layout in smpl.LAYOUTS if layout.up == "y")
     poses = np.zeros((100, 66))
     poses[:, 0] = np.radians(45.0)

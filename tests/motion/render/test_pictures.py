@@ -169,3 +169,116 @@ def test_pictures_look_as_they_did(walking: Callable[..., Clip]) -> None:
     marks = filmstrip.strip(walk, 4, 240, 100)[1]
     assert [round(seconds, 2) for _, seconds, _ in marks] == [0.0, 0.65, 1.3, 1.95]
     assert [round(way, 1) for _, _, way in marks] == [0.0, 0.8, 1.6, 2.3]
+
+
+@pytest.mark.parametrize("frames", [0, 25, -1])
+def test_a_strip_has_up_to_24_key_frames(walking: Callable[..., Clip], tmp_path: Path, frames: int) -> None:
+    with pytest.raises(UsageError, match=f"{frames} key frames; between 1 and 24 are allowed"):
+        filmstrip.write(walking(2), tmp_path / "a.png", frames=frames)
+    filmstrip.write(walking(30), tmp_path / "a.png", frames=max(1, min(frames, 24)), width=200, height=40)
+
+
+@pytest.mark.parametrize("size", [63, 4097])
+def test_a_film_is_64_to_4096_pixels_wide(walking: Callable[..., Clip], tmp_path: Path, size: int) -> None:
+    with pytest.raises(UsageError, match=f"size is {size}; it must be between 64 and 4096 pixels"):
+        video.write(walking(1), tmp_path / "a.mp4", size=size)
+
+
+def test_a_film_of_too_many_frames_is_refused(
+    walking: Callable[..., Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "MAX_VIDEO_FRAMES", 12)
+    video.write(walking(12), tmp_path / "a.mp4", size=64)
+    assert len(film(tmp_path / "a.mp4")[1]) == 12
+    with pytest.raises(UsageError, match="13 frames are too many for a film; at most 12"):
+        video.write(walking(13), tmp_path / "b.mp4", size=64)
+
+
+def test_progress_is_told_every_tenth_frame_and_at_the_end(walking: Callable[..., Clip], tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    video.write(walking(23), tmp_path / "a.mp4", size=64, progress=lambda *what: told.append(what))
+    assert told == [("a.mp4", 1, 23), ("a.mp4", 11, 23), ("a.mp4", 21, 23), ("a.mp4", 23, 23)]
+
+
+def test_what_is_broken_off_leaves_no_encoder_behind(
+    walking: Callable[..., Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen] = []
+
+    class Noted(subprocess.Popen):
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)  # type: ignore[call-overload]
+            started.append(self)
+
+    monkeypatch.setattr(video.subprocess, "Popen", Noted)
+
+    def stop(name: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        video.write(walking(20), tmp_path / "a.mp4", size=64, progress=stop)
+    assert [process.returncode for process in started] == [-9]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_rate_of_a_film_is_the_highest_and_above_sixty_divided(walking: Callable[..., Clip]) -> None:
+    for rates, wanted in (
+        ([20.0], 20.0),
+        ([20.0, 30.0], 30.0),
+        ([60.0], 60.0),
+        ([120.0], 60.0),
+        ([100.0], 50.0),
+        ([240.0, 50.0], 60.0),
+    ):
+        assert video._rate([walking(5, fps=rate) for rate in rates]) == pytest.approx(wanted)
+    assert video._count([walking(21, fps=20.0), walking(16, fps=30.0)], 30.0) == 31  # one second, both ends
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "grid"),
+    [(1, 720, (1, 1)), (3, 720, (3, 1)), (4, 480, (2, 2)), (5, 360, (3, 2)), (10, 360, (4, 3))],
+)
+def test_pictures_of_several_stand_in_a_grid(
+    walking: Callable[..., Clip], count: int, size: int, grid: tuple[int, int]
+) -> None:
+    assert video._default_size(count) == size
+    stage = video._Stage([walking(1)] * count, 65)
+    assert stage.size[0] == grid[0] * 66
+    assert stage.size[1] % (2 * grid[1]) == 0
+    starts = [(place[0].start, place[1].start) for place in stage.places]
+    row = stage.size[1] // grid[1]
+    assert starts == [(row * (i // grid[0]), 66 * (i % grid[0])) for i in range(count)]
+
+
+def test_the_camera_follows_who_walks_and_stays_with_who_does_not(walking: Callable[..., Clip]) -> None:
+    height = scene.extent(walking(20))[1]
+    for way, follows in ((0.55, False), (0.65, True)):  # of the body's height
+        clip = walking(41)
+        joints = clip.joints.copy()
+        joints[..., 2] += (np.linspace(0, way * height, 41) - 1.2 * np.arange(41) / 20)[:, None].astype(np.float32)
+        panel = video._Panel(clip.with_(joints=joints), 64, video.Theme())
+        path = scene.smooth_root(clip.with_(joints=joints))
+        gone = float(np.linalg.norm(np.ptp(path, axis=0)[::2])) / height
+        assert (gone >= 0.6) == follows
+        moved = float(np.abs(panel._view(2.0).eye - panel._view(0.0).eye).max())
+        assert (moved > 0.1) == follows
+        if follows:  # half a frame on, half of the way
+            a, b, c = (panel._view(t).eye for t in (1.0, 1.025, 1.05))
+            np.testing.assert_allclose(b, (a + c) / 2, atol=1e-9)
+            np.testing.assert_allclose(panel._view(99.0).eye, panel._view(2.0).eye)
+            np.testing.assert_allclose(panel._view(-1.0).eye, panel._view(0.0).eye)
+            np.testing.assert_allclose((c - a)[2], path[21, 2] - path[20, 2], atol=1e-6)
+
+
+def test_a_word_that_just_fits_stays_on_its_line() -> None:
+    width = int(np.ceil(font(14).getlength("one two")))
+    assert wrap("one two three", width, 14, 3) == ["one two", "three"]
+    assert wrap("one two", width - 2, 14, 3) == ["one", "two"]
+    assert wrap("  one \n two ", 500, 14, 1) == ["one two"]
+    assert wrap("one two three", width, 14, 1)[0].endswith("…")
+    assert wrap("one two three", width, 14, 2) == ["one two", "three"]
+    broken = wrap("x" * 40 + " y", 100, 14, 9)
+    assert "".join(broken[:-1]) + broken[-1].split(" ")[0] in ("x" * 40, "x" * 40 + "y")
+    assert all(font(14).getlength(line + "x") > 100 for line in broken[:-2])
+    assert wrap("four " * 500, 100_000, 14, 1) == [("four " * 400).rstrip()]  # no more than 2,000 letters are looked at
+    assert wrap("ab", 1, 14, 5) == ["a", "b"]  # a letter that is wider than the line has one of its own

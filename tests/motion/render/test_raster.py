@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render.body import Body, bone_lengths, build_body, human_roles, side_of
-from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body
+from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body, tones
 from motion_platform.motion.render.scene import extent, look_at, middle, pose_at, smooth_root
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
@@ -139,3 +140,68 @@ def test_key_points_of_an_image_get_a_figure() -> None:
     assert floor == 0
     assert height > 0.78
     assert np.allclose(middle(clip), [-0.05, 0.39, 0])
+
+
+def test_light_shadow_and_floor_are_what_they_were(walking: Callable[..., Clip]) -> None:
+    """As numbers, finer than a picture's steps: floors of other sizes and cameras, shadows far and near, all tones."""
+    made: dict[str, np.ndarray] = {}
+    for k, (target, tall, options, size, reach) in enumerate([
+        (np.array([0.3, 0.9, -0.2]), 2.2, {}, 1.9, None),
+        (np.array([-1.0, 0.2, 2.0]), 4.0, {"yaw": 1.1, "pitch": 0.6}, 1.2, 0.9),
+        (np.array([0.0, 1.0, 0.0]), 2.0, {"yaw": -0.4, "pitch": 0.05}, 1.8, 6.0),
+    ]):  # fmt: skip
+        view = look_at(target, tall, (60, 44), **options)
+        backdrop = Backdrop(view, Theme(), 0.0 if k != 1 else -0.3, size, reach)
+        made[f"floor {k}"] = backdrop.image(view.eye + np.array([0.13, 0.0, 0.29]))
+    clip = walking(30)
+    body, points = build_body(clip), build_body(clip).place(clip.joints[25].astype(float))
+    for k, lift in enumerate((0.0, 0.12, 0.6)):
+        view = look_at(np.array([0, 0.7, 1.4]), 2.4, (60, 60))
+        image = np.ones((60, 60, 3), np.float32)
+        cast_shadow(image, view, body, points + np.array([0, lift, 0]), 0.0, 1.7, 0.42)
+        made[f"shadow {k}"] = image[..., 0]
+    for k, (yaw, pitch) in enumerate(((0.0, 0.1), (2.1, 0.4), (-1.2, -0.3))):
+        view = look_at(np.array([0, 0.8, 1.4]), 2.0, (56, 56), yaw=yaw, pitch=pitch)
+        image, depth = np.full((56, 56, 3), 0.5, np.float32), np.full((56, 56), np.inf, np.float32)
+        draw_body(image, depth, view, body, points, tones("light"), 1.7)
+        made[f"body {k}"] = image
+        made[f"depth {k}"] = np.where(np.isfinite(depth), depth - (view.eye - [0, 0.8, 1.4]) @ view.back, 9.0)
+    check_stored("raster", {name: values.astype(np.float16) for name, values in made.items()}, atol=2e-3)
+
+
+@pytest.mark.parametrize("eye", [0.0, -0.1])
+def test_a_floor_at_or_above_the_eye_is_not_seen(eye: float) -> None:
+    view = look_at(np.array([0, eye, 0]), 2.0, (20, 20), pitch=0.0)
+    floor = float(view.eye[1])
+    for level in (floor, floor + 0.5):
+        image = Backdrop(view, Theme(), level, 1.8).image(view.eye)
+        assert np.ptp(image, axis=(0, 1)).max() == 0
+    assert np.ptp(Backdrop(view, Theme(), floor - 0.5, 1.8).image(view.eye), axis=(0, 1)).max() > 0.01
+
+
+def test_a_camera_that_looks_up_sees_no_floor() -> None:
+    view = look_at(np.array([0, 30.0, 0]), 2.0, (20, 20), pitch=-1.0)
+    assert view.eye[1] > 0
+    assert np.ptp(Backdrop(view, Theme(), 0.0, 1.8).image(view.eye), axis=(0, 1)).max() == 0
+
+
+def test_what_is_outside_of_the_picture_or_smaller_than_a_pixel_is_not_drawn() -> None:
+    body, points = capsule([0, 0, 0], [0.1, 0, 0], 0.1, 0.1)
+    for aside in ([5.0, 0, 0], [-5.0, 0, 0], [0, 5.0, 0], [0, -5.0, 0]):
+        image, depth = picture(body, points + aside)
+        assert image.max() == 0
+        assert not np.isfinite(depth).any()
+        floor = np.ones((40, 40, 3), np.float32)
+        cast_shadow(
+            floor,
+            look_at(np.zeros(3), 1.0, (40, 40)),
+            body,
+            points + np.array(aside) * [9, 0, 0] + [0, 0.1, 0],
+            0.0,
+            1.8,
+            0.4,
+        )
+        assert (floor.min() == 1) == (aside[0] != 0)
+    tiny, points = capsule([0, 0, 0], [0, 0, 0], 1e-4, 1e-4)  # where four pixels meet
+    image, depth = picture(tiny, points)
+    assert not np.isfinite(depth).any()
