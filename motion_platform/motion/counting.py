@@ -27,11 +27,11 @@ def _smooth(signal: np.ndarray) -> np.ndarray:
     return gaussian_filter1d(signal, 1.0, axis=0, mode="nearest")
 
 
-def _peaks(signal: np.ndarray, height: float, prominence: float, distance: float = 0.25) -> int:
+def _peaks(signal: np.ndarray, height: float, prominence: float, distance: float) -> int:
     """Peaks at least so high, standing out so far, so many seconds apart; one at an end counts."""
     low = float(signal.min()) if len(signal) else 0.0
     padded = np.concatenate([[low], signal, [low]])
-    found, _ = find_peaks(padded, height=height, prominence=prominence, distance=max(1, round(distance * FPS)))
+    found, _ = find_peaks(padded, height=height, prominence=prominence, distance=round(distance * FPS))
     return len(found)
 
 
