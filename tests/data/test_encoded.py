@@ -138,3 +138,26 @@ def test_the_last_pose_goes_on_as_before() -> None:
     assert rows.shape == (30, 67)
     np.testing.assert_allclose(rows[:-1], chosen.encode(joints), atol=1e-5)
     np.testing.assert_allclose(rows[-1, :4], rows[-2, :4], atol=1e-4)  # the same velocity
+
+
+def test_the_last_rotation_goes_on_as_before() -> None:
+    """What is encoded behind the last pose is one more turn of the same size about the same axis."""
+    from scipy.spatial.transform import Rotation
+
+    seen: dict[str, np.ndarray] = {}
+
+    class Watched(Turned):
+        def encode(self, joints, rotations=None):
+            seen.update(joints=joints, rotations=rotations)
+            return super().encode(joints)
+
+    first, turn = Rotation.random(22, random_state=0), Rotation.from_rotvec([0.1, -0.2, 0.05])
+    rotations = np.stack([(turn**k * first).as_quat() for k in range(4)])
+    joints = np.arange(4.0)[:, None, None] ** 2 * np.ones((1, 22, 3))
+    assert rows_of(Watched(), joints, rotations).shape == (4, 66)
+    assert seen["joints"][:, 0, 0].tolist() == [0, 1, 4, 9, 14]
+    np.testing.assert_array_equal(seen["rotations"][:4], rotations)
+    assert ((turn**4 * first).inv() * Rotation.from_quat(seen["rotations"][4])).magnitude().max() < 1e-9
+    rows_of(Watched(), joints[:1], rotations[:1])  # one pose stays
+    np.testing.assert_array_equal(seen["joints"], joints[[0, 0]])
+    assert (Rotation.from_quat(seen["rotations"][1]) * first.inv()).magnitude().max() < 1e-9

@@ -249,3 +249,26 @@ def test_the_report_counts_captions():
     assert report.captions_distinct == 3  # capitals and full stops aside
     assert report.captions_shared == 2
     assert report.captions_ambiguous == 1
+
+
+def test_the_report_lists_ten_reasons_and_three_names_each():
+    report = Report("x", notes=["a note"])
+    for k in range(11):
+        report.dropped += [{"what": f"clip{k}_{n}", "why": f"reason {k:02d}"} for n in range(14 - k)]
+    text = str(report)
+    assert text == report.text()
+    assert "dropped: 99" in text
+    assert "    14 x reason 00 (clip0_0, clip0_1, clip0_2, ...)" in text
+    assert "reason 09" in text
+    assert "reason 10" not in text
+    assert "and 1 more reasons (all are in meta.json)" in text
+    assert text.index("reason 00") < text.index("reason 09")  # the most frequent first
+    report.dropped = report.dropped[:-4]
+    assert "more reasons" not in report.text()
+    report.dropped = [{"what": w, "why": "one"} for w in ("a", "b", "c")]
+    assert "    3 x one (a, b, c)\n" in report.text()
+    report.reference_poses = [f"p{k}" for k in range(10)]
+    assert "p8, p9: a reference pose" in report.text()
+    report.reference_poses += ["p10"]
+    assert "p8, p9, ...: a reference pose" in report.text()
+    assert report.text().endswith("  note: a note")

@@ -37,3 +37,21 @@ def test_std_is_never_zero():
     _, std, per_column = statistics.result()
     assert (per_column == 0).all()
     assert (std == 1).all()
+
+
+def test_what_was_gathered_elsewhere_is_the_same_and_nothing_of_it_is_nothing():
+    representation = get_representation("humanml3d_essential")
+    random = np.random.default_rng(3)
+    parts = [[random.normal(5, 2, (n, representation.dim)) for n in sizes] for sizes in ((3, 9), (20,))]
+    whole = Statistics(representation)
+    whole.merge(0, 0, np.full(representation.dim, np.nan), np.full(representation.dim, np.nan))  # of an empty split
+    for part in parts:
+        own = Statistics(representation)
+        for clip in part:
+            own.add(clip)
+        whole.merge(own.clips, own.frames, own.mean, own.squares)
+    whole.merge(0, 0, np.full(representation.dim, np.nan), np.full(representation.dim, np.nan))
+    together = np.concatenate([clip for part in parts for clip in part])
+    np.testing.assert_allclose(whole.result()[0], together.mean(0))
+    np.testing.assert_allclose(whole.result()[2], together.std(0))
+    assert (whole.clips, whole.frames) == (3, 32)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from motion_platform.core.errors import DataError, OutputError, UnknownName
-from motion_platform.data.prepared import PreparedDataset
+from motion_platform.core.schema import Word
+from motion_platform.data.prepared import SAMPLES, PreparedDataset
 from motion_platform.data.writer import PreparedWriter
 
 
@@ -214,3 +215,39 @@ def test_events_are_in_order_and_two_may_be_at_once(tmp_path, times, good):
         else:
             with pytest.raises(DataError, match="events 'beats' must be finite times in order"):
                 w.add(**row)
+
+
+@pytest.mark.parametrize(
+    ("words", "good"),
+    [
+        ([("a", 0.1, 0.3), ("b", 0.1, 0.2)], True),
+        ([("a", 0.2, 0.3), ("b", 0.1, 0.4)], False),
+        ([("a", np.nan, 0.3)], False),
+        ([("a", 0.1, np.inf)], False),
+    ],
+)
+def test_words_are_in_order_and_two_may_start_at_once(tmp_path, words, good):
+    row = {"words": [Word(*word) for word in words], "streams": {SAMPLES: np.zeros((16_000, 1), np.float32)}}
+    more = {"words": True, "streams": {SAMPLES: (16_000.0, 1)}}
+    if good:
+        add(tmp_path / "set", row, finish=True, **more)
+        assert PreparedDataset.open(tmp_path / "set").audio(0).words == tuple(row["words"])
+    else:
+        with pytest.raises(DataError, match="words must be in order, with finite times"):
+            add(tmp_path / "set", row, finish=True, **more)
+
+
+def test_the_frame_rate_is_that_of_the_representation(tmp_path):
+    with pytest.raises(DataError, match="got 30 frames a second; humanml3d has 20"):
+        writer(tmp_path / "set", fps=30.0)
+    write(tmp_path / "set", fps=20.0)
+    assert PreparedDataset.open(tmp_path / "set").fps == 20
+
+
+def test_a_place_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OutputError, match=r"set: cannot be written: "):
+        write(tmp_path / "file" / "below" / "set")
+    with pytest.raises(OutputError, match=r"set: cannot be written: the disk is gone"):
+        add(tmp_path / "set", {}, then=OSError(5, "the disk is gone"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from stored_arrays import check_stored
 
-from motion_platform.core.errors import DataError
+from motion_platform.core.errors import DataError, OutputError
 from motion_platform.data.scores import score
 
 mido = pytest.importorskip("mido")
@@ -188,3 +188,45 @@ def test_a_score_lasts_four_hours_at_most_and_has_eight_megabytes(tmp_path, monk
     monkeypatch.setattr(score, "LARGEST", size - 1)
     with pytest.raises(DataError, match="MB of MIDI; at most"):
         long(9, 30)
+
+
+def test_what_holds_before_the_first_change_is_the_standard_and_nothing_is_there_twice(tmp_path):
+    """120 quarters a minute in 4/4 up to the first tempo and time signature; from 0 on, what the file says alone."""
+    read = score.read(midi(tmp_path / "a.mid", meters=((0, 3, 4),), tempi=((0, 100.0),)))
+    assert read.meter == ((0.0, 3, 4),)
+    assert [at for at, _ in read.tempo] == [0.0]
+    read = score.read(midi(tmp_path / "b.mid", meters=((1, 3, 4), (4, 2, 4)), tempi=((1, 100.0),)))
+    assert read.meter == ((0.0, 4, 4), (1.0, 3, 4), (4.0, 2, 4))
+    assert read.tempo == ((0.0, 120.0), (1.0, pytest.approx(100.0)))
+    made = mido.MidiFile(str(tmp_path / "a.mid"))
+    for message in made.tracks[0]:
+        message.time += 120 * (message.type in ("time_signature", "set_tempo"))  # a quarter of a quarter
+    made.save(str(tmp_path / "c.mid"))
+    read = score.read(tmp_path / "c.mid")
+    assert sorted({at for at, *_ in read.meter} | {at for at, _ in read.tempo}) == [0.0, 0.25, 0.5]
+    assert read.meter[0] == (0.0, 4, 4)
+    assert read.tempo[0] == (0.0, 120.0)
+
+
+def test_of_several_changes_at_one_place_the_last_is_in_force(tmp_path):
+    read = score.read(midi(tmp_path / "a.mid", meters=((0, 3, 4), (0, 2, 4)), tempi=((0, 100.0), (0, 90.0))))
+    assert read.meter == ((0.0, 2, 4),)
+    assert [round(rate) for _, rate in read.tempo] == [90]
+
+
+def test_an_excerpt_without_a_note_is_the_whole(tmp_path):
+    read = score.read(midi(tmp_path / "a.mid", quarters=64))
+    silent = (read.onset < 8) | (read.onset >= 60)
+    names = ("onset", "duration", "pitch", "velocity", "part")
+    read = score.replace(read, **{name: getattr(read, name)[silent] for name in names})
+    found = [score.excerpt(read, 2.4, np.random.default_rng(seed)) for seed in range(30)]
+    assert all(len(each.onset) for each in found)
+    assert any(each is read for each in found)
+    parts = [each for each in found if each is not read]
+    assert all(np.ptp(each.onset) < 4 for each in parts)
+
+
+def test_a_library_that_is_missing_says_what_to_install():
+    with pytest.raises(OutputError, match=r"needs no_such_library; pip install 'motion-platform\[scores\]'"):
+        score.library("no_such_library")
+    assert score.library("mido") is mido

@@ -142,3 +142,38 @@ def test_the_joined_source_names_the_folder_that_is_missing(copy):
 def test_licences_go_into_the_prepared_folder(sample_dataset):
     assert "CC BY-NC 4.0" in sample_dataset.meta["licence"]
     assert "CMU" in sample_dataset.meta["licence"]
+
+
+def test_the_rate_that_amc_files_are_read_at_is_told(copy):
+    report = Report("")
+    CMUHumanML3D().items(copy, report)
+    assert report.notes == ["AMC files are at 30 fps by the lengths in index.csv"]
+    (copy / "cmu" / "39_03.amc").unlink()
+    report = Report("")
+    CMUHumanML3D().items(copy, report)
+    assert report.notes == []
+
+
+def test_a_part_without_an_end_goes_to_the_end_of_its_trial(copy):
+    texts = copy / "humanml3d"
+    rows = (texts / "index.csv").read_text().splitlines()
+    captions = json.loads((texts / "captions.json").read_text())
+    added = {"000001": (3, 0), "000002": (0, -1), "000003": (0, 1)}
+    rows += [f"./pose_data/CMU/02/02_03_poses.npy,{a},{b},{id}.npy" for id, (a, b) in added.items()]
+    (texts / "index.csv").write_text("\n".join(rows) + "\n")
+    (texts / "captions.json").write_text(json.dumps(captions | {id: ["a person runs", " "] for id in added}))
+    items = {item.id: item for item in CMUHumanML3D().items(copy, Report(""))}
+    found = {id: (items[f"cmu_02_03_{id}"].start, items[f"cmu_02_03_{id}"].end) for id in added}
+    assert found == {"000001": (3, None), "000002": (0, None), "000003": (0, 1)}
+    assert items["cmu_02_03_000001"].words.high == ("a person runs",)
+
+
+def test_rows_of_other_trials_are_passed_over_and_none_at_all_is_an_error(copy):
+    texts = copy / "humanml3d"
+    head = "source_path,start_frame,end_frame,new_name\n"
+    other = "./pose_data/CMU/02/02_99_poses.npy,0,9,000001.npy\n./pose_data/KIT/3/walk_poses.npy,0,9,000002.npy\n"
+    (texts / "index.csv").write_text(head + other)
+    with pytest.raises(DataError, match=r"no row of .*index\.csv names a trial below .*cmu"):
+        CMUHumanML3D().items(copy, Report(""))
+    (texts / "index.csv").write_text(head + other + "./pose_data/CMU/02/02_03_poses.npy,0,29,002586.npy\n")
+    assert [item.id for item in CMUHumanML3D().items(copy, Report(""))] == ["cmu_02_03_002586"]
