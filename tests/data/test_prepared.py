@@ -1,12 +1,16 @@
 """Reading a prepared dataset: order, splits, views, specs."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from motion_platform.core.errors import DataError, UnknownName, UsageError
 from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.slots import Slot
 from motion_platform.motion.representations import get_representation
+from motion_platform.texts.joined import joined_text
 
 
 def test_ids_are_sorted_and_splits_are_a_partition(sample_dataset):
@@ -83,3 +87,95 @@ def test_what_a_slot_can_read_of_a_clip(sample_dataset):
 def test_missing_folder_says_what_to_do(tmp_path):
     with pytest.raises(DataError, match="motion data prepare"):
         PreparedDataset.open(tmp_path / "nowhere")
+
+
+def batch(**changed):
+    """One record batch of two clips as the writer makes it, columns changed."""
+    import pyarrow as pa
+
+    features = [np.arange(2 * 263, dtype="<f4").tobytes(), np.ones(3 * 263, "<f4").tobytes()]
+    columns = {
+        "id": pa.array(["a", "b"]), "split": pa.array(["train", "val"]), "source": pa.array(["", ""]),
+        "frames": pa.array([2, 3], pa.int32()), "features": pa.array(features, pa.large_binary()),
+        "captions_high": pa.array([["x"], []], pa.list_(pa.string())),
+        "captions_low": pa.array([[], ["y"]], pa.list_(pa.string())),
+        "labels": pa.array(["{}", "{}"]), "mirrored": pa.array([False, True]),
+    }  # fmt: skip
+    columns |= changed
+    return pa.RecordBatch.from_pydict({name: values for name, values in columns.items() if values is not None})
+
+
+META = {"dim": 263, "name": "x", "representation": "humanml3d", "fps": 20.0}
+
+
+def test_a_batch_that_holds_what_it_must_is_a_set():
+    made = PreparedDataset.of_batches(Path("x"), META, [batch()], "x")
+    assert (made.ids(), made.frames.tolist(), made.splits) == (["a", "b"], [2, 3], ["train", "val"])
+    assert (made.indices(None), made.indices("val"), made.indices("test")) == ([0, 1], [1], [])
+    with pytest.raises(UnknownName, match="unknown split 'vaal'; did you mean 'val'"):
+        made.indices("vaal")
+    np.testing.assert_array_equal(made.features(1), np.ones((3, 263)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (lambda pa: {"id": pa.array(["a", "a"])}, "an id is there twice"),
+        (lambda pa: {"split": pa.array(["train", "other"])}, "split 'other'"),
+        (lambda pa: {"split": pa.array([1, 2])}, "its columns are id, split"),
+        (lambda pa: {"captions_high": pa.array(["x", "y"])}, "its columns are id, split"),
+        (lambda pa: {"captions_low": pa.array([[1], []], pa.list_(pa.int32()))}, "its columns are id, split"),
+        (lambda pa: {"labels": None}, "its columns are id, split"),
+        (lambda pa: {"frames": pa.array([2, 4], pa.int32())}, "263 features a frame"),
+        (lambda pa: {"frames": pa.array([2, 0], pa.int32()),
+                     "features": pa.array([bytes(2 * 263 * 4), b""], pa.large_binary())}, "263 features a frame"),
+        (lambda pa: {"features": pa.array([bytes(2104), bytes(3156)], pa.binary())}, "a column of binary instead of"),
+    ],
+)  # fmt: skip
+def test_a_batch_that_does_not_hold_what_it_must_is_refused(changed, said):
+    import pyarrow as pa
+
+    with pytest.raises(DataError, match=rf"here: does not hold the columns that meta\.json says \(.*{said}"):
+        PreparedDataset.of_batches(Path("x"), META, [batch(**changed(pa))], "here")
+
+
+def test_both_texts_of_a_clip_are_every_pair_of_them(sample_dataset):
+    row = sample_dataset.index("dataset-1_bow_angry_001")
+    high, low = sample_dataset.captions(row)
+    both = sample_dataset.inputs(row, Slot("text", "both"))
+    assert len(both) == len({*high}) * max(len({*low}), 1)
+    assert both[0] == joined_text(high[0], low[0])
+    assert both[-1] == joined_text(high[-1], low[-1])
+    of = PreparedDataset.of_batches(Path("x"), META, [batch()], "x")
+    assert of.inputs(0, Slot("text", "both")) == ["x"]
+    assert of.inputs(1, Slot("text", "both")) == ["y"]
+    assert of.inputs(1, Slot("text", "high")) == []
+    assert of.inputs(1, Slot("text", "low")) == ["y"]
+
+
+def test_what_fills_a_slot(sample_dataset):
+    made = PreparedDataset.of_batches(Path("x"), META, [batch()], "x")
+    assert not made.fills([0, 1], Slot("audio", ""))
+    assert made.fills([0], Slot("motion", ""))
+    assert not made.fills([], Slot("motion", ""))
+    assert made.fills([0, 1], Slot("text", "low"))
+    assert not made.fills([0], Slot("text", "low"))
+    with_sound = PreparedDataset.of_batches(Path("x"), META, [batch()], "x")
+    with_sound.streams = {"mel": (90.0, 128)}
+    assert with_sound.fills([0], Slot("audio", ""))
+    assert not with_sound.fills([], Slot("audio", ""))
+    assert not with_sound.fills([0], Slot("words", ""))
+    with_sound.has_words = True
+    assert with_sound.fills([0], Slot("words", ""))
+
+
+def test_a_file_that_is_no_arrow_any_more_is_one_line(sample_folder, tmp_path, monkeypatch):
+    import shutil
+
+    folder = tmp_path / "set"
+    shutil.copytree(sample_folder, folder)
+    from motion_platform.data import prepared
+
+    monkeypatch.setattr(prepared, "arrow_files", lambda folder, meta: [folder / "meta.json"])
+    with pytest.raises(DataError, match=r"meta\.json: cannot be read as Arrow"):
+        PreparedDataset.open(folder)

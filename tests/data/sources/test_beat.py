@@ -6,7 +6,8 @@ from speech_folders import grid, talking, tone
 
 from motion_platform.core.errors import DataError
 from motion_platform.data.prepared import PreparedDataset
-from motion_platform.data.sources.beat import PELVIS, Beat, Beat2, emotion_of, read_smplx
+from motion_platform.data.report import Report
+from motion_platform.data.sources.beat import EMOTIONS, PELVIS, Beat, Beat2, emotion_of, read_smplx
 from motion_platform.motion import io
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
@@ -111,3 +112,67 @@ def test_files_of_another_kind_are_refused(tmp_path):
     take(tmp_path, "2_scott_0_1_1").with_suffix(".wav").unlink()
     with pytest.raises(DataError, match="but none has its recording"):
         Beat().prepare(tmp_path, tmp_path / "out", workers=1)
+
+
+def test_names_that_are_none_are_told_and_take_no_part(tmp_path):
+    take(tmp_path, "2_scott_0_1_1")
+    for name in ("scott_0_1_1", "2_scott_0_1", "notes"):
+        path = tmp_path / "2" / f"{name}.bvh"
+        path.touch()
+        path.with_suffix(".wav").touch()
+    report = Report("")
+    items = Beat(speakers=[2]).items(tmp_path, report)
+    assert [item.id for item in items] == ["2_scott_0_1_1"]
+    assert {entry["why"] for entry in report.dropped} == {"the name is not SPEAKER_name_PART_FIRST_LAST"}
+    assert len(report.dropped) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("name,type\nx,train\n", "needs the columns id and type, got name, type"), (None, None), ("id,kind\n", None)],
+)
+def test_the_official_split_is_read_where_it_is_there(tmp_path, text, said):
+    beat2(tmp_path)
+    if text is not None:
+        (tmp_path / "train_test_split.csv").write_text(text)
+    if said:
+        with pytest.raises(DataError, match=said):
+            Beat2().items(tmp_path, Report(""))
+    else:
+        assert len(Beat2().items(tmp_path, Report(""))) == 1
+    (tmp_path / "train_test_split.csv").write_text("id,type\n2_scott_0_1_1,additional\n")
+    assert Beat2().splits(tmp_path) == {}
+    (tmp_path / "train_test_split.csv").write_text("id,type\n2_scott_0_1_1,val\nother,test\n", encoding="utf-8-sig")
+    assert Beat2().splits(tmp_path) == {"2_scott_0_1_1": "val", "other": "test"}
+    assert [item.split for item in Beat2().items(tmp_path, Report(""))] == ["val"]
+
+
+def test_each_emotion_begins_and_ends_where_the_paper_says():
+    """Eight takes an emotion, of the solo parts; what is in no range is neutral."""
+    ends = sorted(EMOTIONS.items(), key=lambda entry: entry[1])
+    for name, (low, high) in ends:
+        assert {emotion_of(0, number) for number in range(low, high + 1)} == {name}
+        assert {emotion_of(2, low), emotion_of(1, low), emotion_of(3, high)} == {name, "neutral"}
+    borders = [number for _, (low, high) in ends for number in (low - 1, high + 1)]
+    inside = {number for _, (low, high) in ends for number in range(low, high + 1)}
+    assert {emotion_of(0, number) for number in borders if number not in inside} == {"neutral"}
+    assert emotion_of(0, 1000) == "neutral"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"poses": np.zeros((3, 164)), "trans": np.zeros((3, 3))}, r"poses \(3, 164\), trans \(3, 3\); \(T, 165\)"),
+        ({"poses": np.zeros((3, 165, 1)), "trans": np.zeros((3, 3))}, r"poses \(3, 165, 1\)"),
+        ({"poses": np.zeros((3, 165)), "trans": np.zeros((2, 3))}, r"trans \(2, 3\)"),
+        ({"poses": np.zeros((3, 165)), "trans": np.full((3, 3), np.inf)}, "frame 0 has a NaN or infinite value"),
+        ({"poses": np.zeros((3, 165))}, "is no BEAT2 file"),
+        ({"poses": np.full((3, 165), "a"), "trans": np.zeros((3, 3))}, "is no BEAT2 file"),
+    ],
+)
+def test_files_of_other_shapes_are_refused(tmp_path, changes, said):
+    np.savez(tmp_path / "a.npz", **changes)
+    with pytest.raises(DataError, match=said):
+        read_smplx(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", poses=np.zeros((3, 165)), trans=np.zeros((3, 3)))
+    assert read_smplx(tmp_path / "b.npz").fps == 30

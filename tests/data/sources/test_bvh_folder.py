@@ -190,3 +190,57 @@ def test_a_folder_without_motion_says_what_is_readable(tmp_path):
     (tmp_path / "latin" / "a.bvh").touch()
     with pytest.raises(DataError, match="cannot be read as UTF-8"):
         BVHFolder().prepare(tmp_path / "latin", tmp_path / "out")
+
+
+def test_files_of_one_name_keep_their_endings_and_a_bare_name_of_two_is_refused(own, tmp_path):
+    shutil.copy(own / "walk.bvh", own / "studio" / "walk.bvh")
+    (own / "captions.json").write_text(json.dumps({"walk.bvh": "a", "studio/walk.bvh": "b", "jog": "c"}))
+    report = Report("")
+    items = BVHFolder().items(own, report)
+    assert [item.id for item in items] == ["jog", "studio_walk", "walk"]
+    assert [entry["what"] for entry in report.dropped] == ["studio/wave.bvh"]
+    shutil.copy(own / "walk.bvh", own / "walk.BVH")
+    ids = [item.id for item in BVHFolder().items(own, Report(""))]
+    assert ids == ["jog", "studio_walk", "walk.bvh"]
+    (own / "studio" / "more").mkdir()
+    shutil.copy(own / "studio" / "wave.bvh", own / "studio" / "more" / "wave.bvh")
+    (own / "captions.json").write_text(json.dumps({"wave.bvh": "a"}))
+    with pytest.raises(
+        DataError, match=r"'wave.bvh' could be studio/more/wave\.bvh or studio/wave\.bvh; write the path"
+    ):
+        BVHFolder().items(own, Report(""))
+
+
+def test_an_empty_text_beside_a_clip_says_nothing(own):
+    (own / "walk.txt").write_text(" \n#a/DET\n\n")
+    (own / "jog.txt").write_text("a person jogs#a/DET person/NOUN\n\n someone runs \n")
+    report = Report("")
+    items = BVHFolder().items(own, report)
+    assert [(item.id, item.words.high) for item in items] == [("jog", ("a person jogs", "someone runs"))]
+    assert [entry["what"] for entry in report.dropped] == ["studio/wave.bvh", "walk.bvh"]
+    (own / "jog.txt").unlink()
+    with pytest.raises(DataError, match="not one of 3 clips has a caption"):
+        BVHFolder().items(own, Report(""))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [("-1", "", "start is '-1'; it must be a frame number"), ("x", "", "start is 'x'"), ("1.5", "", "start is '1.5'"),
+     ("5", "5", "end 5 must be above start 5"), ("5", "4", "end 4 must be above start 5"), ("", "0", "end 0 must be"),
+     ("0", "1", None), ("", "", None)],
+)  # fmt: skip
+def test_a_part_has_frames_from_zero_on_and_an_end_behind_its_start(own, start, end, said):
+    (own / "captions.csv").write_text(f"file,caption,start,end\njog.bvh,a person jogs,{start},{end}\n")
+    if said:
+        with pytest.raises(DataError, match=rf"captions\.csv: row 2: {said}"):
+            BVHFolder().items(own, Report(""))
+    else:
+        (item,) = BVHFolder().items(own, Report(""))
+        assert (item.start, item.end) == (0, int(end) if end else None)
+
+
+def test_parts_of_one_clip_are_called_by_their_frames_a_whole_after_its_beginnings(own):
+    rows = ["jog.bvh,a,,", "jog.bvh,b,10,20", "jog.bvh,c,0,10", "walk.bvh,d,,"]
+    (own / "captions.csv").write_text("file,caption,start,end\n" + "\n".join(rows) + "\n")
+    ids = [item.id for item in BVHFolder().items(own, Report(""))]
+    assert ids == ["jog_0-10", "jog_0-end", "jog_10-20", "walk"]

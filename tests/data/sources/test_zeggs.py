@@ -7,6 +7,7 @@ from speech_folders import talking, tone, zeggs_folder
 from motion_platform.core.errors import DataError, UnknownName
 from motion_platform.core.schema import Word
 from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.report import Report
 from motion_platform.data.sources.zeggs import Zeggs
 from motion_platform.motion import io
 from motion_platform.motion.representations import get_representation
@@ -116,3 +117,53 @@ def test_an_unknown_style_is_named(tmp_path):
         Zeggs(styles=["happpy"])
     with pytest.raises(DataError, match=r"no \.bvh below"):
         Zeggs().prepare(tmp_path, tmp_path / "out", workers=1)
+
+
+def items_of(tmp_path, *names, info=None, styles=None):
+    """The takes of a folder of empty files, and what was left out."""
+    for name in names:
+        path = tmp_path / f"{name}.bvh"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        path.with_suffix(".wav").touch()
+    if info is not None:
+        (tmp_path / "info.csv").write_text(info, encoding="utf-8-sig")
+    report = Report("")
+    items = Zeggs(styles).items(tmp_path, report)
+    return {item.id: item.split for item in items}, {entry["what"]: entry["why"] for entry in report.dropped}
+
+
+def test_without_a_list_every_eighth_take_of_a_style_is_held_out(tmp_path):
+    names = [f"{k:03d}_{style}_{k}" for style in ("Happy", "Sad") for k in range(17)]
+    splits, _ = items_of(tmp_path, *names)
+    held = [name for name, split in splits.items() if split != "train"]
+    assert held == ["007_Happy_7", "015_Happy_15", "007_Sad_7", "015_Sad_15"]
+    assert [splits[name] for name in held] == ["test", "val", "test", "val"]
+
+
+def test_the_folder_says_it_before_the_list_and_the_list_before_the_count(tmp_path):
+    info = "anim_bvh,validation\n001_Happy_0.bvh,TRUE\n002_Happy_0.bvh, true \n003_Happy_0.bvh,FALSE\nnotes,TRUE\n"
+    splits, _ = items_of(
+        tmp_path, "train/001_Happy_0", "002_Happy_0", "valid_x/003_Happy_0", *(f"{k:03d}_Happy_0" for k in range(4, 9)),
+        info=info,
+    )  # fmt: skip
+    assert splits["001_Happy_0"] == "train"
+    assert splits["003_Happy_0"] != "train"
+    assert splits["002_Happy_0"] != "train"
+    assert sum(split != "train" for split in splits.values()) == 2
+
+
+def test_names_and_styles_that_are_none_are_told(tmp_path):
+    splits, why = items_of(tmp_path, "001_Happy_0", "Happy", "002_Laughing_0", styles=["HAPPY"])
+    assert set(splits) == {"001_Happy_0"}
+    assert why == {
+        "Happy.bvh": "the name is not NNN_Style_K.bvh",
+        "002_Laughing_0.bvh": "style Laughing is not asked for",
+    }
+    assert set(items_of(tmp_path, "001_Happy_0", styles=["laughing", "happy"])[0]) == {"001_Happy_0", "002_Laughing_0"}
+
+
+def test_a_list_without_its_columns_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"info\.csv: needs the columns anim_bvh and validation, got a, validation"):
+        items_of(tmp_path, "001_Happy_0", info="a,validation\nx,TRUE\n")
+    assert items_of(tmp_path, "001_Happy_0", info="a,validation\n")[0] == {"001_Happy_0": "train"}  # no row, no word
