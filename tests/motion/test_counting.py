@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
 from benchmarks.counts import limbs_frozen, statue, twice
 from motion_platform.motion import counting
@@ -128,3 +129,40 @@ def test_peaks_count_from_their_height_prominence_and_distance_on() -> None:
     assert counting._peaks(_bump([40, 40 + apart - 1]), 0.5, 0.5, 0.5) == 1
     assert counting._peaks(_bump([0, 60, 119]), 0.5, 0.5, 0.5) == 3  # also at the ends
     assert counting._peaks(np.empty(0), 0.5, 0.0, 0.5) == 0
+
+
+def _blended(action: str, share: float, frames: int) -> np.ndarray:
+    """A motion between standing still and the whole action, in so many frames."""
+    whole = MOTIONS[action]()
+    at = np.linspace(0, len(whole) - 1, frames)
+    low = np.minimum(at.astype(int), len(whole) - 2)
+    part = (at - low)[:, None, None]
+    joints = (1 - part) * whole[low] + part * whole[low + 1]
+    return standing(frames) + share * (joints - standing(frames))
+
+
+def _walked(swing: float, turn: float, tempo: float) -> np.ndarray:
+    """A way that bends by so many radians a second, feet swinging to and fro."""
+    clock = np.arange(120) / counting.FPS
+    heading = turn * clock
+    ahead = np.stack([np.sin(heading), np.cos(heading)], -1)
+    joints = standing()
+    joints[:, :, [0, 2]] += (np.cumsum(ahead, 0) / counting.FPS)[:, None]
+    for side, sign in (("left", 1), ("right", -1)):
+        joints[:, BODY.index(f"{side}_ankle"), [0, 2]] += sign * swing * np.sin(tempo * clock)[:, None] * ahead
+    return joints
+
+
+def test_how_often_is_counted_as_it_was_for_smaller_and_faster_motions() -> None:
+    """No rule says where an action begins to be one: the counts over sizes, tempi and bends of a way are kept."""
+    shares, lengths = np.linspace(0.1, 1.0, 19), (16, 30, 60, 120, 300)
+    made = {
+        action: np.array([[RULERS[action](_blended(action, share, n)) for share in shares] for n in lengths])
+        for action in MOTIONS
+    }
+    made["steps"] = np.array([
+        [RULERS["steps"](_walked(swing, turn, tempo)) for swing in np.linspace(0.02, 0.2, 10)]
+        for turn in (0.0, 1.0, 2.5, 4.0, 7.0) for tempo in (3.0, 8.0, 14.0)
+    ])  # fmt: skip
+    made["metres"] = np.array([RULERS["metres"](_walked(0.1, turn, 3.0)) for turn in (0.0, 1.0, 4.0, 9.0)])
+    check_stored("counts", made, atol=1e-6)

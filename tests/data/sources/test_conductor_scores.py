@@ -1,5 +1,7 @@
 """From a folder of MIDI to a prepared data set: split by piece, on one clock, seeded, and bad files named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -187,3 +189,39 @@ def test_the_main_meter_is_that_of_most_bars_and_not_of_most_beats():
     bars = np.bincount(grid.beats[grid.index == 0], minlength=3)
     assert bars[1] > bars[2] > 0
     assert conductor_scores._main_meter(read) == 1
+
+
+def test_a_window_holds_the_events_from_its_first_frame_to_before_its_end(source, monkeypatch):
+    """Beats exactly at the border of two windows belong to the second, whose clock begins there."""
+    maker = ConductorScores(renditions=1, window=10)
+    item = maker.items(source, Report(""))[0]
+    played = maker.rendition(item.path, item.id, item.words.labels["style"])
+    plan = played.performance.plan
+    beats = plan.beats.copy()
+    border = int(np.argmin(np.abs(beats - 10.0)))
+    beats[0], beats[border] = 0.0, 10.0
+    changed = replace(played.performance, plan=replace(plan, beats=beats))
+    monkeypatch.setattr(
+        maker, "rendition", lambda *_: conductor_scores.Rendition(played.samples, changed, played.keypoints)
+    )
+    rows = maker.convert(item, False).rows
+    assert len(rows) >= 2
+    np.testing.assert_array_equal(rows[0].events["beats"], beats[:border])
+    np.testing.assert_array_equal(rows[1].events["beats"], beats[(beats >= 10.0) & (beats < 20.0)] - 10.0)
+    assert rows[0].events["beats"][0] == rows[1].events["beats"][0] == 0.0
+
+
+def test_a_rendition_may_be_of_a_part_of_the_piece(source):
+    whole, part = ConductorScores(), ConductorScores(longest=10.0)
+    item = whole.items(source, Report(""))[0]
+    seconds = [m.rendition(item.path, item.id, "classical").performance.plan.seconds for m in (whole, part)]
+    assert seconds[1] < 0.75 * seconds[0]
+    assert seconds[1] > 10.0
+
+
+def test_a_piece_that_cannot_be_conducted_is_one_error(source):
+    maker = ConductorScores()
+    item = maker.items(source, Report(""))[0]
+    result = maker.convert(replace(item, path=str(source / "index.csv")), False)
+    assert not result.rows
+    assert "cannot be read as MIDI" in result.error

@@ -8,6 +8,7 @@ import pytest
 
 from motion_platform.core.errors import DataError
 from motion_platform.data.prepared import PreparedDataset
+from motion_platform.data.report import Report
 from motion_platform.data.sources.humanml3d import HumanML3DFolder, KITMLFolder
 
 
@@ -195,3 +196,63 @@ def test_clips_have_40_to_199_frames_and_numbers_up_to_ten_thousand(official, tm
     report = HumanML3DFolder().prepare(official, tmp_path / "out")
     assert ("000002" in PreparedDataset.open(tmp_path / "out").ids()) == (fate == "kept")
     assert [entry["what"] for entry in report.failed] == (["000002"] if fate == "failed" else [])
+
+
+def clip_of(root, id, frames, text, split="train"):
+    np.save(root / "new_joint_vecs" / f"{id}.npy", np.ones((frames, 263), np.float32))
+    (root / "texts" / f"{id}.txt").write_text(text)
+    with (root / f"{split}.txt").open("a") as file:
+        file.write(f"{id}\n")
+
+
+def test_a_clip_that_is_listed_twice_counts_where_it_stands_first(official):
+    with (official / "test.txt").open("a") as file:
+        file.write("000001\n000004\n")
+    report = Report("")
+    items = {item.id: item for item in HumanML3DFolder().items(official, report)}
+    assert (items["000001"].split, items["000004"].split) == ("train", "val")
+    why = {entry["what"]: entry["why"] for entry in report.dropped}
+    assert why["000001"] == "listed twice: in train.txt and in test.txt"
+    assert why["000004"] == "listed twice: in val.txt and in test.txt"
+
+
+def test_lines_that_say_nothing_are_passed_over_and_bad_ones_are_told(official, tmp_path):
+    text = "\n \na person walks#a/DET#0.0#0.0\nno fields\n#x#0.0#0.0\nlate#x#-1.0#2.0\nback#x#3.0#2.0\n"
+    text += "long#x#0.0#inf\nat once#x#2.0#2.0\nodd#x#a#b\n"
+    clip_of(official, "000009", 60, text)
+    clip_of(official, "000010", 60, "\n\n")
+    report = HumanML3DFolder().prepare(official, tmp_path / "out")
+    dataset = PreparedDataset.open(tmp_path / "out")
+    assert dataset.captions(dataset.index("000009"))[0] == ["a person walks"]
+    told = [entry["what"] for entry in report.dropped if "is not caption#tokens#from#to" in entry["why"]]
+    assert told == [f"000009.txt line {number}" for number in (4, 5, 6, 7, 8, 10)]
+    assert {"what": "000009_40-40", "why": "shorter than 40 frames"} in report.dropped
+    assert {"what": "000010", "why": "no usable caption"} in report.dropped
+
+
+@pytest.mark.parametrize(
+    ("frames", "why"), [(39, "shorter than 40 frames"), (40, None), (199, None), (200, "200 frames or longer")]
+)
+def test_clips_have_40_to_199_frames(official, tmp_path, frames, why):
+    clip_of(official, "000009", frames, "a person walks#a/DET#0.0#0.0\n")
+    report = HumanML3DFolder().prepare(official, tmp_path / "out")
+    found = {entry["what"]: entry["why"] for entry in report.dropped}.get("000009")
+    assert found == why
+    assert ("000009" in PreparedDataset.open(tmp_path / "out").ids()) == (why is None)
+
+
+def test_features_beyond_all_motion_and_of_other_kinds_are_reported(official, tmp_path):
+    from motion_platform.data.sources import humanml3d
+
+    for id, values in {
+        "000011": np.full((60, 263), humanml3d.LARGEST), "000012": np.full((60, 263), -1.01 * humanml3d.LARGEST),
+        "000013": np.ones((60, 263), np.int32), "000014": np.ones((60, 262)), "000015": np.ones((60, 263, 1)),
+    }.items():  # fmt: skip
+        clip_of(official, id, 60, "a person walks#a/DET#0.0#0.0\n")
+        np.save(official / "new_joint_vecs" / f"{id}.npy", values if values.dtype.kind == "i" else values.astype("f4"))
+    found = {id: HumanML3DFolder().convert(item, True) for id, item in
+             ((item.id, item) for item in HumanML3DFolder().items(official, Report("")))}  # fmt: skip
+    assert not found["000011"].error
+    assert "no motion has one beyond" in found["000012"].error
+    for id in ("000013", "000014", "000015"):
+        assert "not float (T, 263)" in found[id].error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from stored_arrays import check_stored
@@ -182,3 +184,15 @@ def test_a_lift_is_what_it_was() -> None:
     turned[20:30, AT("left_elbow")] = turned[20:30, AT("left_shoulder")] + [0.6, -0.3, 0]
     turned[40:60, AT("right_wrist")] = turned[40:60, AT("right_shoulder")] + [-0.7, 0.2, 0]  # further than an arm
     check_stored("lift", {"joints": lift(flat(turned)).joints[::3]}, atol=1e-4)
+
+
+def test_only_a_conductor_in_the_image_plane_is_lifted() -> None:
+    source = get_skeleton("coco_upper")
+    clip = flat(body(4))
+    assert in_space(clip).skeleton.dims == 3
+    in_depth = Clip(body(4).astype(np.float32), 30.0, replace(source, dims=3))
+    other = Clip(
+        clip.joints, 30.0, replace(source, joints=("x", *source.joints[1:]), parts={}, mirror={}, extra_edges=())
+    )
+    for kept in (in_depth, other):
+        assert in_space(kept) is kept

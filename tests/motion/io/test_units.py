@@ -139,3 +139,20 @@ def test_where_one_answer_ends_and_the_next_begins_is_where_it_was() -> None:
     made = {"unit": found, "adult": said, "up": up, "most": most, "moving": moving, "lies": lies, "clear": clear}
     check_stored("units", {name: np.array(values, np.int8) for name, values in made.items()}, atol=0)
     assert units.body_height([0, 1.3], [-1, 0]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("up", "degrees"), [("y", 0), ("z", -90), ("-y", 180)])
+def test_other_worlds_are_turned_about_x_and_back(up: str, degrees: int) -> None:
+    from scipy.spatial.transform import Rotation
+
+    vectors = np.random.default_rng(0).normal(size=(4, 5, 3))
+    turn = Rotation.from_euler("x", degrees, degrees=True)
+    np.testing.assert_allclose(
+        units.to_y_up(vectors, up).reshape(-1, 3), turn.apply(vectors.reshape(-1, 3)), atol=1e-12
+    )
+    np.testing.assert_allclose(units.from_y_up(units.to_y_up(vectors, up), up), vectors, atol=1e-12)
+    np.testing.assert_allclose(
+        Rotation.from_quat(units.TURNS[up]).as_matrix() if up in units.TURNS else np.eye(3),
+        turn.as_matrix(),
+        atol=1e-12,
+    )
