@@ -10,7 +10,7 @@ from stored_arrays import check_stored
 
 from motion_platform.core.schema import Motion, MotionSpec
 from motion_platform.motion import io
-from motion_platform.motion.foot_lock import _gaussian, constant_bones, lock_feet, standing
+from motion_platform.motion.foot_lock import _contact, _gaussian, constant_bones, lock_feet, standing
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.retarget import resample, to_humanml3d
 from motion_platform.motion.skeleton import get_skeleton
@@ -117,3 +117,34 @@ def test_what_is_mended_is_what_it_was(walk) -> None:
         "quick": lock_feet(quick, 50.0, BODY)[::8],
     }
     check_stored("foot_lock", {name: joints[:, :12].astype(np.float32) for name, joints in made.items()}, atol=5e-4)
+
+
+@pytest.mark.parametrize("fps", [20.0, 60.0])
+def test_a_foot_carries_where_it_is_low_slow_and_for_long_enough(fps: float) -> None:
+    def foot(height: float = 0.0, speed: float = 0.0, frames: int = 40) -> np.ndarray:
+        return np.stack([speed * np.arange(frames) / fps, np.full(frames, height), np.zeros(frames)], -1)
+
+    for height, carries in ((0.079, True), (0.081, False)):
+        assert (_contact(foot(height), fps) == carries).all()
+    for speed, carries in ((0.59, True), (0.61, False), (-0.59, True), (-0.61, False)):
+        assert (_contact(foot(0.0, speed), fps) == carries).all()
+    least = int(np.ceil(0.15 * fps))
+    for count in (least - 1, least):
+        up = foot()
+        up[:, 1] = 0.2
+        up[10 : 10 + count, 1] = 0.0
+        assert _contact(up, fps).sum() == (count if count == least else 0)
+
+
+def test_one_frame_between_two_contacts_is_one_and_two_are_none() -> None:
+    for gap in (1, 2):
+        foot = np.zeros((40, 3))
+        foot[20 : 20 + gap, 1] = 0.2
+        wanted = np.ones(40, bool)
+        wanted[20 : 20 + gap] = gap == 1
+        np.testing.assert_array_equal(_contact(foot, 20.0), wanted)
+    for end in (0, 39):  # at an end nothing is between
+        foot = np.zeros((40, 3))
+        foot[end, 1] = 0.2
+        assert not _contact(foot, 20.0)[end]
+        assert _contact(foot, 20.0).sum() == 39

@@ -119,3 +119,12 @@ def test_turns_that_positions_leave_open_are_chosen_as_they_were(name: str) -> N
     joints[40:, 1:] = joints[40:, :1] + joints[0, 1:] - joints[0, :1]
     rotations, offsets = rotations_from_joints(joints, skeleton)[:2]
     check_stored(f"turns_{name}", {"rotations": rotations[::6].astype(np.float32), "offsets": offsets}, atol=1e-4)
+
+
+def test_bones_without_any_direction_are_not_turned_and_gaps_repeat_what_was() -> None:
+    still = swing(np.array([0.0, 1.0, 0.0]), np.zeros((4, 3)))
+    np.testing.assert_array_equal(still, np.tile([0.0, 0.0, 0.0, 1.0], (4, 1)))
+    seen = np.array([[0, 0, 0], [1, 0, 0], [0, 0, 0], [0, 0, 1.0]])
+    made = swing(np.array([0.0, 2.0, 0.0]), seen)
+    pointed = Rotation.from_quat(made).apply([0.0, 1.0, 0.0])
+    np.testing.assert_allclose(pointed, seen[[1, 1, 1, 3]], atol=1e-9)

@@ -182,3 +182,40 @@ def test_a_talk_is_what_it_was():
         for name, talk in made.items()
     }
     check_stored("gesturing", joints | strokes, atol=5e-4)
+
+
+def _said(spans, seconds=4.0, rate=100.0):
+    """Prosody whose energy is just above what is speech in these spans, and at its border elsewhere."""
+    at = (np.arange(round(seconds * rate)) + 0.5) / rate
+    on = np.any([(at >= a) & (at < b) for a, b in spans], axis=0)
+    prosody = np.zeros((len(at), 4), np.float32)
+    prosody[:, 0] = np.where(on, 0.36, 0.34)
+    return prosody
+
+
+@pytest.mark.parametrize(
+    ("spans", "found"),
+    [
+        ([(1.0, 2.0)], [(1.0, 2.0)]),
+        ([(0.0, 0.5), (3.0, 4.0)], [(0.0, 0.5), (3.0, 4.0)]),
+        ([(1.0, 1.5), (1.74, 2.0)], [(1.0, 2.0)]),  # less than a pause of a quarter of a second
+        ([(1.0, 1.5), (1.76, 2.0)], [(1.0, 1.5), (1.76, 2.0)]),
+        ([(1.0, 1.14)], []),  # a click is no phrase
+        ([(1.0, 1.16)], [(1.0, 1.16)]),
+        ([(1.0, 1.1), (1.3, 1.4), (1.6, 1.7)], [(1.0, 1.7)]),
+    ],
+)
+def test_phrases_end_with_pauses_of_a_quarter_of_a_second(spans, found):
+    made = phrases_of(_said(spans), 100.0)
+    assert [(p.start, p.end) for p in made] == [(pytest.approx(a), pytest.approx(b)) for a, b in found]
+
+
+def test_speech_without_a_peak_has_no_accent():
+    assert accents_of(np.tile([0.5, 0.0, 0.5, 0.0], (200, 1)).astype(np.float32), 20.0) == []
+    assert accents_of(np.ones((2, 4), np.float32), 20.0) == []
+    quiet = speech(STRESSED)
+    quiet[:, 0] *= 0.3  # every peak is below speech
+    assert accents_of(quiet, FPS) == []
+    two = accents_of(speech((1.0, 8.0)), FPS)
+    assert [round(accent.time, 1) for accent in two if accent.strength > 0.5] == [1.0, 8.0]
+    assert max(accent.strength for accent in two) == 1.0

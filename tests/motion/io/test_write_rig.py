@@ -136,3 +136,17 @@ def test_a_file_without_numbers_of_its_own_gets_a_buffer(tmp_path: Path) -> None
     assert after.json["buffers"] == [{"byteLength": len(after.blob)}]
     times = after.values(after.json["animations"][0]["samplers"][0]["input"])[:, 0]
     assert np.allclose(times, [0.0, 0.04, 0.08, 0.12])
+
+
+def test_rotations_are_written_with_length_one_whatever_theirs_was(rig: Rig, tmp_path: Path) -> None:
+    clip = bent(rig)
+    write([clip.with_(rotations=clip.rotations * np.float32(1.01))], tmp_path / "out.glb")
+    seen = Seen(tmp_path / "out.glb")
+    (animation,) = seen.json["animations"]
+    turns = [
+        seen.values(animation["samplers"][channel["sampler"]]["output"])
+        for channel in animation["channels"]
+        if channel["target"]["path"] == "rotation"
+    ]
+    assert len(turns) == 1
+    np.testing.assert_allclose(np.linalg.norm(turns[0], axis=-1), 1, atol=1e-6)

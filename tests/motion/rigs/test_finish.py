@@ -21,6 +21,7 @@ from motion_platform.motion.inverse_kinematics import posed
 from motion_platform.motion.retarget import to_humanml3d
 from motion_platform.motion.rigs import finish, naming
 from motion_platform.motion.rigs.contacts import bent, faded, held, stands
+from motion_platform.motion.rigs.finish import at_rate
 from motion_platform.motion.rigs.fit import onto
 from motion_platform.motion.rigs.rig import load_rig
 
@@ -187,3 +188,29 @@ def test_a_foot_stands_below_five_centimetres_and_35_a_second_of_an_adults_leg()
             toe[20:, 1] = height * size
             toe[:, 2] = np.cumsum(np.full(60, speed * size / 20))
             assert bool(stands(toe, 20, leg)[40]) is expected, (leg, height, speed)
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, 1000.1, float("nan"), float("inf")])
+def test_a_rate_that_nothing_plays_is_refused(walk: Clip, fps: float) -> None:
+    with pytest.raises(UsageError, match=r"--out-fps: got .*; it must be above 0 and at most 1000"):
+        at_rate(walk, fps)
+
+
+def test_a_rate_changes_the_count_of_frames_and_never_the_time(walk: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = walk.with_(joints=walk.joints[:11], rotations=None if walk.rotations is None else walk.rotations[:11])
+    for fps, count in (
+        (few.fps, 11),
+        (2 * few.fps, 21),
+        (few.fps / 2, 6),
+        (few.fps / 3, 4),
+        (1000.0, int(10 * 1000 / few.fps) + 1),
+    ):
+        made = at_rate(few, fps)
+        assert (len(made), made.fps) == (count, fps)
+        np.testing.assert_allclose(made.joints[0], few.joints[0], atol=5e-3)
+    one = few.with_(joints=few.joints[:1], rotations=None if few.rotations is None else few.rotations[:1])
+    assert (len(at_rate(one, 50.0)), at_rate(one, 50.0).fps) == (1, 50.0)
+    monkeypatch.setattr(finish, "MAX_FRAMES", 21)
+    assert len(at_rate(few, 2 * few.fps)) == 21
+    with pytest.raises(DataError, match=r"it has 22 frames; at most 21 are allowed"):
+        at_rate(few, 2.1 * few.fps)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from characters import PLACES, Seen, character_glb
+from characters import PLACES, Seen, character_glb, container
 
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.retarget import to_humanml3d
+from motion_platform.motion.rigs import fit
 from motion_platform.motion.rigs.fit import describe_fit, onto
 from motion_platform.motion.rigs.rig import load_rig
 
@@ -215,3 +216,28 @@ def test_heads_and_hands_turn_where_the_motion_says_it(folder: Path) -> None:
     assert np.degrees((world("Head") * Rotation.from_euler("y", 40, degrees=True).inv()).magnitude()) < 1.0
     assert np.isclose(np.degrees((world("LeftLowerArm").inv() * world("LeftHand")).magnitude()), 30, atol=3)
     assert np.degrees((world("RightLowerArm").inv() * world("RightHand")).magnitude()) < 3
+
+
+def test_a_motion_whose_legs_have_no_length_is_refused(folder: Path, walk: Clip) -> None:
+    joints = walk.joints.copy()
+    for side in ("left", "right"):
+        for part in ("knee", "ankle", "foot"):
+            joints[:, walk.skeleton.index(f"{side}_{part}")] = joints[:, walk.skeleton.index(f"{side}_hip")]
+    rig = load_rig(next(folder.glob("*.glb")))
+    with pytest.raises(DataError, match="its legs have no length"):
+        fit.onto(walk.with_(joints=joints, rotations=None), rig)
+
+
+def test_what_hangs_above_the_body_stays_where_the_file_has_it(folder: Path, walk: Clip, tmp_path: Path) -> None:
+    path = tmp_path / "aside.glb"
+    path.write_bytes(character_glb())
+    seen = Seen(path)
+    seen.json["nodes"][0]["translation"] = [0.4, 0.0, -0.7]
+    path.write_bytes(container(seen.json, seen.blob))
+    rig = load_rig(path)
+    made = onto(walk, rig)
+    assert rig.skeleton.joints[0] == "root"
+    np.testing.assert_allclose(made.joints[:, 0], np.tile([0.4, 0.0, -0.7], (len(made), 1)), atol=1e-5)
+    plain = onto(walk, load_rig(folder / "hero.glb"))
+    hips = rig.skeleton.index("Hips")
+    np.testing.assert_allclose(made.joints[:, hips], plain.joints[:, hips], atol=1e-4)  # the motion says where
