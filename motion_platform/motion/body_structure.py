@@ -201,7 +201,7 @@ def _limbs(body: Body, where: str) -> tuple[dict[str, int], dict[str, int]]:
         legs[side] = min(called or found, key=lambda j: (depth[j], -body.limb(j), j))
         others = [j for j in found if j != legs[side]]
         arms[side] = max(others, key=lambda j: (body.says(j, ARM), depth[j] > depth[legs[side]], body.limb(j)))
-    named = all(body.says(legs[side], LEG) and body.says(arms[side], ARM) for side in legs)
+    named = all(body.says(legs[side], LEG) or body.says(arms[side], ARM) for side in legs)
     if not named and all(depth[arms[side]] == depth[legs[side]] for side in arms):  # all hang on one joint
         low = sum(body.x[:, body.chain(joint)[-1], 1].mean() for joint in legs.values())
         high = sum(body.x[:, body.chain(joint)[-1], 1].mean() for joint in arms.values())

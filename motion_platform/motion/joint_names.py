@@ -70,6 +70,25 @@ def locate(
     )
 
 
+def own_places(sources: list[str], names: str | Path | Mapping[str, Any] | None, where: str) -> dict[str, Place]:
+    """Target joint -> place, of the single target joints that a person's table names. Errors: as :func:`locate`; a
+    joint that is not there is named with the nearest one."""
+    available = {simple(s): s for s in reversed(sources)}
+    places = {}
+    for target, rule in (_read(names) if names is not None else {}).items():
+        if target not in get_skeleton(TARGET).joints:
+            continue
+        place = _place(rule, available)
+        if place is None:
+            near = difflib.get_close_matches(simple(_wanted(rule)[0]), available, n=1, cutoff=0.0)
+            raise DataError(
+                f"{where}: {target!r} is named {' or '.join(map(repr, _wanted(rule)))}, which is no joint here"
+                + (f"; nearest: {available[near[0]]!r}" if near else "")
+            )
+        places[target] = place
+    return places
+
+
 def _read(names: str | Path | Mapping[str, Any]) -> dict[str, Any]:
     """A person's own table."""
     where = "names" if isinstance(names, Mapping) else str(names)

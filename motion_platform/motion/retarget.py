@@ -14,7 +14,7 @@ from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion.body_structure import BELOW, Body, locate_by_structure
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io.euler import quaternion_multiply, quaternion_to_matrix
-from motion_platform.motion.joint_names import TARGET, Place, locate
+from motion_platform.motion.joint_names import TARGET, Place, locate, own_places
 from motion_platform.motion.reference_pose import starts_with_reference_pose
 from motion_platform.motion.representations.guo import KIT_BODY, canonical, uniform_skeleton
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
@@ -101,7 +101,8 @@ def to_kit(clip: Clip, *, fps: float = 12.5, names: str | Path | Mapping[str, An
 
 
 def find_places(clip: Clip, names: str | Path | Mapping[str, Any] | None = None) -> tuple[str, dict[str, Place]]:
-    """(convention or "structure", joint of HumanML3D -> where it is in a clip's skeleton). DataError, ConfigError."""
+    """(convention or "structure", joint of HumanML3D -> where it is in a clip's skeleton). What a person names counts
+    before both. DataError, ConfigError."""
     tips = _tips(clip)
     where = f"motion {clip.name!r}"
     try:
@@ -111,8 +112,9 @@ def find_places(clip: Clip, names: str | Path | Mapping[str, Any] | None = None)
         unnamed = DataError(f"{where}: has the names of {convention}, but two of its joints are in one place")
     except DataError as error:
         unnamed = error
+    own = own_places([*clip.skeleton.joints, *tips], names, where)
     try:
-        return "structure", _by_structure(clip, tips, where)
+        return "structure", {**_by_structure(clip, tips, where), **own}
     except DataError as unseen:
         raise DataError(f"{unnamed} (and by its structure: {str(unseen).removeprefix(where + ': ')})") from unseen
 

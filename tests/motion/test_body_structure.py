@@ -518,3 +518,18 @@ def test_a_place_on_a_way_is_a_share_of_its_length() -> None:
         assert ends[first] + part * (ends[second] - ends[first]) == pytest.approx(place)
         assert second == first + 1
     assert _along(lengths(0.0, 0.0), [0, 1, 2], 0.5)[2] == 0.0
+
+
+@pytest.mark.parametrize(("limb", "word"), [("B", "Shin"), ("S", "Wrist")])
+def test_who_stands_on_the_hands_has_the_legs_that_the_names_say(limb: str, word: str) -> None:
+    """All hang on one joint and the legs are above: one pair whose names say it is enough."""
+    tree = stick()
+    tree = {n: (("root" if parent == "chest" and n[-1] == "P" else parent), at) for n, (parent, at) in tree.items()}
+
+    def name(old: str) -> str:
+        side = old[:-1]
+        return f"{side}{word}" if old and old[-1] == limb and side in ("Left", "Right") else old
+
+    turned = {name(n): (name(parent), (x, 3 - y, z)) for n, (parent, (x, y, z)) in tree.items()}
+    found = found_in(turned)
+    assert (found["left_hip"][0], found["left_shoulder"][0]) == ("LeftA", "LeftQ")

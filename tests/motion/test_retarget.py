@@ -11,7 +11,7 @@ from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import bvh
 from motion_platform.motion.io.euler import forward_kinematics
-from motion_platform.motion.retarget import mirror, mirror_pairs, resample, to_humanml3d, to_kit
+from motion_platform.motion.retarget import find_places, mirror, mirror_pairs, resample, to_humanml3d, to_kit
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 BODY = get_skeleton("humanml3d")
@@ -216,3 +216,25 @@ def test_a_body_without_sides_cannot_be_mirrored() -> None:
     clip = Clip(np.zeros((2, 2, 3), np.float32), 20, Skeleton("x", ("a", "b"), (-1, 0)))
     with pytest.raises(DataError, match="no left and right"):
         mirror(clip)
+
+
+def test_what_a_person_names_counts_before_the_structure_too(person: Clip) -> None:
+    """A body whose names are of no convention: the joints that are named, and only they, are where they are said."""
+    unknown = dict(zip(person.skeleton.joints, (f"{name}Q" for name in person.skeleton.joints), strict=True))
+    body = person.skeleton
+    clip = person.with_(
+        skeleton=Skeleton("odd", tuple(unknown.values()), body.parents, body.offsets), info={}, rotations=None
+    )
+    convention, found = find_places(clip)
+    assert convention == "structure"
+    shin, foot = found["left_knee"][0], found["left_ankle"][0]
+    convention, own = find_places(clip, {"left_knee": {"between": [shin, foot], "at": 0.25}, "head": found["neck"][0]})
+    assert convention == "structure"
+    assert own["left_knee"] == (shin, foot, 0.25)
+    assert own["head"] == found["neck"]
+    assert {k: v for k, v in own.items() if k not in ("left_knee", "head")} == {
+        k: v for k, v in found.items() if k not in ("left_knee", "head")
+    }
+    with pytest.raises(DataError, match=r"'left_knee' is named 'none', which is no joint here; nearest: '\w+'"):
+        find_places(clip, {"left_knee": "none"})
+    assert find_places(clip, {"mine": {"left_knee": "none"}}) == ("structure", found)  # a convention that is not there

@@ -303,8 +303,7 @@ def _clip(
     joints = forward_kinematics(rotations, positions, parents)
     upward = unit.find_up(names, offsets, joints, up or "y", str(path))
     if upward != "y":
-        turn = unit.TURNS[upward]
-        rotations = quaternion_multiply(quaternion_multiply(turn, rotations), turn * [-1, -1, -1, 1])
+        rotations = unit.turned(rotations, upward)
         joints, offsets = unit.to_y_up(joints, upward), unit.to_y_up(offsets, upward)
         tips = {name: unit.to_y_up(tip, upward) for name, tip in tips.items()}
     info: dict[str, object] = {

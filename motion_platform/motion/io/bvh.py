@@ -345,8 +345,7 @@ def _clip(
     upward = unit.find_up(names, forward_kinematics(still, offsets, parents)[0], joints, up, str(path))
     notes += unit.up_notes(upward, up)
     if upward != "y":
-        turn = unit.TURNS[upward]
-        rotations = quaternion_multiply(quaternion_multiply(turn, rotations), turn * [-1, -1, -1, 1])
+        rotations = unit.turned(rotations, upward)
         joints, offsets, positions = (unit.to_y_up(a, upward) for a in (joints, offsets, positions))
         tips = [(j, unit.to_y_up(tip, upward)) for j, tip in tips]
     stretch = np.abs(positions[:, 1:] - offsets[1:]).max(axis=(0, 2)) if len(names) > 1 else np.empty(0)

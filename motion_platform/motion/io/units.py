@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from motion_platform.core.errors import DataError, UnknownName
+from motion_platform.motion.io.euler import quaternion_multiply
 
 UNITS = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "cmu": 0.0254 / 0.45}
 """Metres in one unit. "cmu": 1/0.45 inch, the unit of the CMU database's ASF files and of the BVH made from them."""
@@ -152,6 +153,12 @@ def to_y_up(vectors: np.ndarray, up: str) -> np.ndarray:
     if up == "-y":
         return vectors * [1, -1, -1]
     return z_to_y(vectors) if up == "z" else vectors
+
+
+def turned(rotations: np.ndarray, up: str) -> np.ndarray:
+    """Local rotations (..., 4) of joints whose places :func:`to_y_up` turns: about the turned axes."""
+    x, _, _, w = TURNS[up]  # about X, so that the way back has the other X
+    return quaternion_multiply(quaternion_multiply(TURNS[up], rotations), np.array([-x, 0.0, 0.0, w]))
 
 
 def from_y_up(vectors: np.ndarray, up: str) -> np.ndarray:

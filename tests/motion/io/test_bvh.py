@@ -374,3 +374,20 @@ def test_the_largest_of_several_bodies_is_read(tmp_path: Path) -> None:
         np.testing.assert_allclose(clip.joints, made.joints / 100, atol=2e-6)
         assert clip.skeleton.parents == tuple(parent for _, parent, _ in PERSON)
         assert clip.info["notes"] == ["left out: Stick (other roots of the file)"]
+
+
+@pytest.mark.parametrize("up", ["z", "-y"])
+def test_rotations_of_other_worlds_give_the_joints_too(tmp_path: Path, up: str) -> None:
+    from motion_platform.motion.io.euler import forward_kinematics
+
+    plain, turned = read(tmp_path, person_bvh().text, up="y"), read(tmp_path, person_bvh().text, up=up)
+    back = Rotation.from_euler("x", {"z": -90, "-y": 180}[up], degrees=True)
+    np.testing.assert_allclose(
+        turned.joints, back.apply(plain.joints.reshape(-1, 3)).reshape(plain.joints.shape), atol=1e-5
+    )
+    positions = np.tile(turned.skeleton.offsets, (len(turned), 1, 1))
+    positions[:, 0] = turned.joints[:, 0]
+    made = forward_kinematics(turned.rotations.astype(float), positions, turned.skeleton.parents)
+    np.testing.assert_allclose(made, turned.joints, atol=1e-5)
+    tip = back.apply([0, 0, 0.05])
+    np.testing.assert_allclose(turned.info["end_sites"]["Head"], [tip], atol=1e-9)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import json
+
 from characters import PLACES, Seen, character_glb, container
 
 from motion_platform.core.errors import DataError, UsageError
@@ -19,6 +21,7 @@ from motion_platform.motion.retarget import to_humanml3d
 from motion_platform.motion.rigs import fit
 from motion_platform.motion.rigs.fit import describe_fit, onto
 from motion_platform.motion.rigs.rig import load_rig
+from motion_platform.motion.skeleton import get_skeleton
 
 SAMPLE = Path(__file__).parents[3] / "motion_platform" / "sample"
 LIMBS = [("UpperLeg", "LowerLeg", "hip", "knee"), ("LowerLeg", "Foot", "knee", "ankle"),
@@ -241,3 +244,67 @@ def test_what_hangs_above_the_body_stays_where_the_file_has_it(folder: Path, wal
     plain = onto(walk, load_rig(folder / "hero.glb"))
     hips = rig.skeleton.index("Hips")
     np.testing.assert_allclose(made.joints[:, hips], plain.joints[:, hips], atol=1e-4)  # the motion says where
+
+
+def without_toes(facing: float) -> bytes:
+    """An avatar whose table of human bones names no toes."""
+    raw = character_glb(facing=facing, vrm=True)
+    size = int.from_bytes(raw[12:16], "little")
+    description = json.loads(raw[20 : 20 + size])
+    bones = description["extensions"]["VRMC_vrm"]["humanoid"]["humanBones"]
+    for side in ("left", "right"):
+        del bones[f"{side}Toes"]
+    return container(description, raw[28 + size :])
+
+
+@pytest.mark.parametrize("facing", [0.0, 180.0, 50.0])
+def test_feet_without_toes_point_forward(facing: float, tmp_path: Path) -> None:
+    (tmp_path / "avatar.vrm").write_bytes(without_toes(facing))
+    rig = load_rig(tmp_path / "avatar.vrm")
+    skeleton = get_skeleton("humanml3d")
+    for side in ("left", "right"):
+        foot, ankle = (skeleton.index(f"{side}_{part}") for part in ("foot", "ankle"))
+        step = rig.pose.joints[0, foot] - rig.pose.joints[0, ankle]
+        np.testing.assert_allclose(step, [0, 0, 0.12], atol=1e-6)
+        assert f"{side}_foot" not in rig.limbs
+    (tmp_path / "whole.vrm").write_bytes(character_glb(facing=facing, vrm=True))
+    whole = load_rig(tmp_path / "whole.vrm")
+    for side in ("left", "right"):
+        foot, ankle = (skeleton.index(f"{side}_{part}") for part in ("foot", "ankle"))
+        step = whole.pose.joints[0, foot] - whole.pose.joints[0, ankle]
+        assert np.linalg.norm(step - [0, 0, 0.12]) > 0.05
+        assert f"{side}_foot" in whole.limbs
+
+
+@pytest.mark.parametrize(("at", "last"), [(0.4, "Neck"), (0.5, "Neck"), (0.6, "Head"), (1.0, "Head")])
+def test_the_neck_ends_at_the_joint_that_the_head_is_nearer_to(at: float, last: str, folder: Path) -> None:
+    rig = load_rig(folder / "hero.glb", names={"head": {"between": ["Neck", "Head"], "at": at}})
+    assert [rig.skeleton.joints[j] for j in rig.chains["neck"]][-1] == last
+
+
+def test_a_bone_that_a_character_must_have_is_asked_for(folder: Path) -> None:
+    rule = {"between": ["LeftUpperLeg", "LeftFoot"], "at": 0.5}
+    with pytest.raises(DataError, match="has no joint of its own at left_knee, which a character must have"):
+        load_rig(folder / "hero.glb", names={"left_knee": rule})
+
+
+def test_what_vrm_leaves_free_lies_between_others_and_what_it_asks_for_is_named(tmp_path: Path) -> None:
+    raw = character_glb(vrm=True)
+    size = int.from_bytes(raw[12:16], "little")
+    description = json.loads(raw[20 : 20 + size])
+    bones = description["extensions"]["VRMC_vrm"]["humanoid"]["humanBones"]
+    for name in ("neck", "leftShoulder", "rightShoulder"):
+        del bones[name]
+    (tmp_path / "few.vrm").write_bytes(container(description, raw[28 + size :]))
+    rig = load_rig(tmp_path / "few.vrm")
+    skeleton = get_skeleton("humanml3d")
+    joint = {name: rig.pose.joints[0, skeleton.index(name)] for name in skeleton.joints}
+    np.testing.assert_allclose(joint["neck"], 0.1 * joint["pelvis"] + 0.9 * joint["head"], atol=1e-6)
+    for side in ("left", "right"):
+        # Between the joints that the neck and the shoulder themselves are put at, which is the pelvis for the neck.
+        a, b = joint["pelvis"], joint[f"{side}_shoulder"]
+        np.testing.assert_allclose(joint[f"{side}_collar"], a + 0.42 * (b - a), atol=1e-6)
+    del bones["leftHand"]
+    (tmp_path / "less.vrm").write_bytes(container(description, raw[28 + size :]))
+    with pytest.raises(DataError, match="its table of human bones has none for left_wrist"):
+        load_rig(tmp_path / "less.vrm")
