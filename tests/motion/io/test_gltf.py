@@ -12,6 +12,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from motion_platform.core.errors import DataError
+from motion_platform.motion.io import gltf
 from motion_platform.motion.io.gltf import Gltf, glb_container, open_glb
 
 FLOAT, BYTE, SHORT = 5126, 5120, 5122
@@ -192,3 +193,39 @@ def test_files_that_are_none_are_one_line(tmp_path: Path, raw: bytes, message: s
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read: No such file"):
         open_glb(tmp_path / "none.glb")
+
+
+def test_a_file_beyond_the_most_bytes_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.glb"
+    path.write_bytes(glb({"asset": {"version": "2.0"}}, b"1234"))
+    size = path.stat().st_size
+    monkeypatch.setattr(gltf, "MAX_BYTES", size)
+    assert open_glb(path).blob == b"1234"
+    monkeypatch.setattr(gltf, "MAX_BYTES", size - 1)
+    with pytest.raises(DataError, match=rf"has {size} bytes; at most {size - 1} are read"):
+        open_glb(path)
+
+
+def test_a_container_may_end_with_its_description_or_hold_other_chunks(tmp_path: Path) -> None:
+    path, description = tmp_path / "a.glb", {"asset": {"version": "2.0"}}
+    path.write_bytes(glb(description))
+    assert open_glb(path).blob == b""
+    whole = glb(description, b"12345678")
+    start = 20 + struct.unpack_from("<I", whole, 12)[0]
+    path.write_bytes(whole[: start + 4] + b"ELSE" + whole[start + 8 :])
+    assert open_glb(path).blob == b""
+    path.write_bytes(glb(description) + b"1234567")  # what is behind is no chunk
+    assert open_glb(path).blob == b""
+    for length in (len(whole) - 1, start + 8):
+        cut = bytearray(whole[:length])
+        struct.pack_into("<I", cut, 8, length)
+        path.write_bytes(bytes(cut))
+        with pytest.raises(DataError, match=rf"is cut: its numbers have {length - start - 8} of 8 bytes"):
+            open_glb(path)
+    for version in (1, 3):
+        path.write_bytes(whole[:4] + struct.pack("<I", version) + whole[8:])
+        with pytest.raises(DataError, match=f"is glTF version {version}; version 2 is read"):
+            open_glb(path)
+    path.write_bytes(whole[:8] + struct.pack("<I", len(whole) + 1) + whole[12:])
+    with pytest.raises(DataError, match=f"is cut: {len(whole) + 1} bytes announced, {len(whole)} there"):
+        open_glb(path)

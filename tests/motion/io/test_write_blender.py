@@ -52,3 +52,27 @@ def test_without_blender_the_ways_out_are_said(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("MOTION_BLENDER", "/nowhere/blender")
     with pytest.raises(UsageError, match="is no program"):
         write_blender.find_blender("a.fbx")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="starts a script by its first line")
+def test_a_blender_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTION_BLENDER", stand_in(tmp_path, "blender", "import time; time.sleep(60)"))
+    monkeypatch.setattr(write_blender, "SECONDS", 0.2)
+    with pytest.raises(OutputError, match=r"a\.fbx: Blender did not end within 0\.2 seconds"):
+        io.save(io.load(SAMPLE / "cmu" / "06_09.bvh"), tmp_path / "a.fbx")
+    assert not list(tmp_path.glob("*.fbx"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="starts a script by its first line")
+def test_a_blender_that_writes_nothing_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for lines, said in (("print('first'); print('last')", "it says: last"), ("pass", "it says: nothing")):
+        monkeypatch.setenv("MOTION_BLENDER", stand_in(tmp_path, "blender", lines))
+        with pytest.raises(OutputError, match=said):
+            io.save(io.load(SAMPLE / "cmu" / "06_09.bvh"), tmp_path / "a.fbx")
+
+
+def test_the_package_of_blender_is_taken_where_no_program_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MOTION_BLENDER", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(write_blender.importlib.util, "find_spec", lambda name: object() if name == "bpy" else None)
+    assert write_blender.find_blender("a.fbx") == [sys.executable]

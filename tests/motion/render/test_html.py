@@ -358,3 +358,28 @@ def test_the_page_sounds_in_a_browser(browser: Browser, tmp_path: Path, walking:
     assert browser.run("return motionPlayer.sound.element.paused") is True
     browser.run("document.getElementById('play').click()")
     assert [entry for entry in browser.log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+
+
+def test_a_page_holds_two_hours_of_sound(
+    tmp_path: Path, walking: Callable[..., Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 8000)
+    heard = walking(
+        20, audio=tmp_path / "a.wav", events={"beats": np.array([0.0, 0.5, 1.0, 1.5]), "bars": np.array([0.5])}
+    )
+    monkeypatch.setattr(html, "MAX_SECONDS", 1.0)
+    made = html.page_data([heard])["audio"]
+    assert (made["beats"], made["bars"], made["seconds"]) == ([0.0, 0.5], [0.5], 1.0)  # up to the end, without it
+    monkeypatch.setattr(html, "MAX_SECONDS", 0.95)
+    with pytest.raises(UsageError, match=r"1 s of sound; a page holds 1; write \.mp4"):
+        html.page_data([heard])
+
+
+def test_the_player_alone_is_one_script_that_starts_nothing() -> None:
+    script = html.player_script()
+    assert script.startswith('"use strict";\n')
+    page = html.page_text([Clip(np.zeros((1, 1, 3), np.float32), 20.0, Skeleton("one", ("a",), (-1,)))])
+    body = script.removeprefix('"use strict";\n')
+    assert body in page
+    assert len(page) - len(body) > 1000
+    assert script.count("class ") >= 2
