@@ -251,3 +251,15 @@ def test_a_place_that_cannot_be_made_is_one_line(tmp_path):
     with pytest.raises(OutputError, match=r"set: cannot be written: the disk is gone"):
         add(tmp_path / "set", {}, then=OSError(5, "the disk is gone"))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_words_are_kept_to_a_tenth_of_a_millisecond_and_events_to_a_hundredth(tmp_path):
+    row = {
+        "words": [Word("a", 0.123456, 0.234567)], "streams": {SAMPLES: np.zeros((16_000, 1), np.float32)},
+        "events": {"beats": np.array([0.1234567])},
+    }  # fmt: skip
+    more = {"words": True, "events": True, "streams": {SAMPLES: (16_000.0, 1)}}
+    add(tmp_path / "set", row, finish=True, **more)
+    made = PreparedDataset.open(tmp_path / "set")
+    assert made.audio(0).words == (Word("a", 0.1235, 0.2346),)
+    assert made.events(0)["beats"].tolist() == [0.12346]

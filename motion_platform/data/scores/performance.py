@@ -186,7 +186,7 @@ def _clock(
     close = -random.uniform(0.1, 0.4) * np.clip(1 - last / max(4, int(beats.beats[-1]) * 2), 0, 1)
     log_tempo = slow + ends + _smooth(level[phrases.number], 0.7) + close
     cells = (beats.position[:, None] + beats.quarters[:, None] * np.arange(CELLS) / CELLS).ravel()
-    stop = max(score.end, float(beats.position[-1] + beats.quarters[-1])) + 1e-3
+    stop = score.end + 1e-3  # where the last beat ends, too
     edges = np.append(cells, stop)
     tempo = score.tempo_at(cells + 1e-6) * factor * np.exp(np.repeat(log_tempo, CELLS))
     lasts = np.diff(edges) * 60 / tempo * (1 + np.repeat(holds, CELLS))

@@ -98,7 +98,7 @@ def _animation(clip: Clip, tree: Tree, blob: Blob, name: str) -> dict[str, Any]:
         channels.append({"sampler": len(samplers) - 1, "target": target})
 
     for j in range(len(tree.nodes)):
-        turns = nodes[:, j] / np.linalg.norm(nodes[:, j], axis=-1, keepdims=True)
+        turns = nodes[:, j]
         still = np.abs(turns - turns[:1]).max() < STILL
         if not still or np.abs(np.abs((turns[0] * tree.rest[j]).sum()) - 1) > STILL:
             channel(j, "rotation", turns)

@@ -248,10 +248,13 @@ def _human_places(human: Mapping[str, str], path: Path) -> dict[str, Place]:
         bone = f"{side}{HUMAN_BONES[part]}" if side else HUMAN_BONES[part]
         if bone in human:
             out[joint] = (human[bone], human[bone], 0.0)
+    # Between bones that the file names, never between a bone and a place that is itself between.
+    top, way = ("neck", 1.0) if "neck" in out else ("head", 0.9)
+    middle = next((joint for joint in ("neck", "spine3", "spine2", "spine1") if joint in out), "pelvis")
     between = {
-        "spine1": ("pelvis", "neck", 0.24), "spine2": ("pelvis", "neck", 0.5), "spine3": ("pelvis", "neck", 0.6),
-        "neck": ("pelvis", "head", 0.9), "left_collar": ("neck", "left_shoulder", 0.42),
-        "right_collar": ("neck", "right_shoulder", 0.42),
+        "spine1": ("pelvis", top, 0.24 * way), "spine2": ("pelvis", top, 0.5 * way),
+        "spine3": ("pelvis", top, 0.6 * way), "neck": ("pelvis", "head", 0.9),
+        "left_collar": (middle, "left_shoulder", 0.42), "right_collar": (middle, "right_shoulder", 0.42),
     }  # fmt: skip
     for joint in ("neck", "spine1", "spine2", "spine3", "left_collar", "right_collar"):
         a, b, share = between[joint]

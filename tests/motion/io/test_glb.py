@@ -258,3 +258,18 @@ def test_several_motions_of_one_skeleton_share_one_body(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match="is on skeleton y, the first on humanml3d: they cannot share one body"):
             glb.posed_alike([first, first.with_(skeleton=changed)])
+
+
+def test_a_viewer_finds_one_scene_that_holds_every_body(tmp_path: Path) -> None:
+    """glTF 2.0: what is shown is the scene that "scene" names; a body is matt and in its own colours."""
+    for clips in ([bending(2)], [bending(2), bending(3)]):
+        parsed = parse(clips, tmp_path / "a.glb")
+        description = parsed.json
+        assert len(description["scenes"]) == 1
+        assert description["scene"] == 0
+        hung = {child for node in description["nodes"] for child in node.get("children", [])}
+        assert set(description["scenes"][0]["nodes"]) == set(range(len(description["nodes"]))) - hung
+        (material,) = description["materials"]
+        assert material["pbrMetallicRoughness"]["baseColorFactor"] == [1, 1, 1, 1]
+        assert material["pbrMetallicRoughness"]["metallicFactor"] == 0
+        assert all(p["material"] == 0 for mesh in description["meshes"] for p in mesh["primitives"])

@@ -288,22 +288,40 @@ def test_a_bone_that_a_character_must_have_is_asked_for(folder: Path) -> None:
         load_rig(folder / "hero.glb", names={"left_knee": rule})
 
 
-def test_what_vrm_leaves_free_lies_between_others_and_what_it_asks_for_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("left_out", "middle"),
+    [
+        ("spine chest neck leftShoulder rightShoulder", "pelvis"),
+        ("neck leftShoulder rightShoulder", "spine2"),
+        ("leftShoulder rightShoulder", "neck"),
+        ("chest spine", None),
+    ],
+)
+def test_what_vrm_leaves_free_lies_between_bones_that_are_there(
+    left_out: str, middle: str | None, tmp_path: Path
+) -> None:
     raw = character_glb(vrm=True)
     size = int.from_bytes(raw[12:16], "little")
     description = json.loads(raw[20 : 20 + size])
     bones = description["extensions"]["VRMC_vrm"]["humanoid"]["humanBones"]
-    for name in ("neck", "leftShoulder", "rightShoulder"):
+    for name in left_out.split():
         del bones[name]
     (tmp_path / "few.vrm").write_bytes(container(description, raw[28 + size :]))
     rig = load_rig(tmp_path / "few.vrm")
     skeleton = get_skeleton("humanml3d")
     joint = {name: rig.pose.joints[0, skeleton.index(name)] for name in skeleton.joints}
-    np.testing.assert_allclose(joint["neck"], 0.1 * joint["pelvis"] + 0.9 * joint["head"], atol=1e-6)
-    for side in ("left", "right"):
-        # Between the joints that the neck and the shoulder themselves are put at, which is the pelvis for the neck.
-        a, b = joint["pelvis"], joint[f"{side}_shoulder"]
-        np.testing.assert_allclose(joint[f"{side}_collar"], a + 0.42 * (b - a), atol=1e-6)
+
+    def check(name: str, a: str, b: str, share: float) -> None:
+        np.testing.assert_allclose(joint[name], joint[a] + share * (joint[b] - joint[a]), atol=1e-6, err_msg=name)
+
+    if "neck" in left_out:
+        check("neck", "pelvis", "head", 0.9)
+    for name, bone, share in (("spine1", "spine", 0.24), ("spine2", "chest", 0.5), ("spine3", "upperChest", 0.6)):
+        if bone not in bones:
+            check(name, "pelvis", "neck", share)
+    if middle is not None:
+        for side in ("left", "right"):
+            check(f"{side}_collar", middle, f"{side}_shoulder", 0.42)
     del bones["leftHand"]
     (tmp_path / "less.vrm").write_bytes(container(description, raw[28 + size :]))
     with pytest.raises(DataError, match="its table of human bones has none for left_wrist"):
