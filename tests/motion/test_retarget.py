@@ -11,7 +11,15 @@ from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import bvh
 from motion_platform.motion.io.euler import forward_kinematics
-from motion_platform.motion.retarget import find_places, mirror, mirror_pairs, resample, to_humanml3d, to_kit
+from motion_platform.motion.retarget import (
+    KIT_PLACES,
+    find_places,
+    mirror,
+    mirror_pairs,
+    resample,
+    to_humanml3d,
+    to_kit,
+)
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 BODY = get_skeleton("humanml3d")
@@ -238,3 +246,19 @@ def test_what_a_person_names_counts_before_the_structure_too(person: Clip) -> No
     with pytest.raises(DataError, match=r"'left_knee' is named 'none', which is no joint here; nearest: '\w+'"):
         find_places(clip, {"left_knee": "none"})
     assert find_places(clip, {"mine": {"left_knee": "none"}}) == ("structure", found)  # a convention that is not there
+
+
+def test_kits_heels_lie_alike_on_both_sides_by_its_own_bones(person: Clip) -> None:
+    """The share of the foot at which a heel lies is that of KIT's own bones, ankle to heel of ankle to toes."""
+    shares = []
+    for side in ("left", "right"):
+        ankle, foot, share = KIT_PLACES[f"{side}_heel"]
+        assert (ankle, foot) == (f"{side}_ankle", f"{side}_foot")
+        heel, toes = (
+            np.linalg.norm(KIT.offsets[j])
+            for j in range(len(KIT))
+            if KIT.joints[j].startswith(side) and KIT.joints[j].split("_")[-1] in ("heel", "toes", "foot", "toe")
+        )
+        assert share == pytest.approx(heel / (heel + toes), abs=0.05), (heel, toes)
+        shares.append(share)
+    assert shares[0] == shares[1]

@@ -375,3 +375,14 @@ def test_which_skeleton_is_a_motions(
             amc.find_asf(tmp_path / motion_name)
     else:
         assert amc.find_asf(tmp_path / motion_name).name == found
+
+
+def test_a_bone_without_a_length_has_none(tmp_path: Path) -> None:
+    text = asf_text()
+    start = text.index("name ltoes")
+    line = "     length 1.15\n"
+    cut = text[:start] + text[start:].replace(line, "", 1)
+    assert len(cut) == len(text) - len(line)
+    clip = amc.read(write(tmp_path, amc_text(motion()), cut))
+    assert clip.info["end_sites"]["ltoes"] == [[0.0, 0.0, 0.0]]
+    assert np.linalg.norm(clip.info["end_sites"]["rtoes"]) == pytest.approx(1.16 * SCALE)

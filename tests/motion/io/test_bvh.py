@@ -6,6 +6,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(Path(__file__).parent))
+import warnings
+
 from bodies import PERSON, person_bvh
 
 from motion_platform.core.errors import DataError, UnknownName
@@ -391,3 +393,12 @@ def test_rotations_of_other_worlds_give_the_joints_too(tmp_path: Path, up: str) 
     np.testing.assert_allclose(made, turned.joints, atol=1e-5)
     tip = back.apply([0, 0, 0.05])
     np.testing.assert_allclose(turned.info["end_sites"]["Head"], [tip], atol=1e-9)
+
+
+def test_a_word_in_the_last_row_is_refused_also_where_warnings_are_not_shown(tmp_path: Path) -> None:
+    """numpy reads up to it and only warns, which would be a motion without its end."""
+    broken = _row(person_bvh().text, 4, lambda r: r.rsplit(" ", 1)[0] + " x1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(DataError, match=rf"line {MOTION_LINE + 7}: 'x1' is not a finite number"):
+            read(tmp_path, broken)

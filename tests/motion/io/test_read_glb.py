@@ -415,3 +415,11 @@ def test_scales_go_into_the_bones_with_their_signs(tmp_path: Path) -> None:
     (tmp_path / "a.glb").write_bytes(bare(nodes=nodes, animations=[], skins=[{"joints": [1, 2, 3]}]))
     joints = read_glb.read(tmp_path / "a.glb")[0].joints[0]
     np.testing.assert_allclose(joints, [[2, 1, 0], [-1, 2, 0], [-1, 3, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize(("last", "count"), [(29.9988, 30), (29.9992, 31), (30.0, 31), (30.99, 31)])
+def test_a_last_key_counts_as_a_frame_up_to_a_thousandth_of_one_before_it(
+    tmp_path: Path, last: float, count: int
+) -> None:
+    (tmp_path / "a.glb").write_bytes(two_bones([0.0, last / 30], np.array([about_z(0), about_z(90)]), "LINEAR"))
+    assert len(io.load(tmp_path / "a.glb", fps=30)) == count
