@@ -151,6 +151,6 @@ def _offset(joint: str) -> tuple[float, float, float]:
     side = -1 if joint.startswith("Right") else 1
     part = joint.removeprefix("Left").removeprefix("Right")
     finger = part.removeprefix("Hand") or part
-    known = next((name for name in (part, finger, finger.rstrip("234"), f"{finger[:-1]}x") if name in BODY), None)
+    known = next((name for name in (part, finger, f"{finger[:-1]}x", finger.rstrip("234")) if name in BODY), None)
     x, y, z = BODY[known] if known is not None else (0.0, 0.0, 0.0)
     return side * x, y, z

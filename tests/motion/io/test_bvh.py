@@ -396,7 +396,7 @@ def test_rotations_of_other_worlds_give_the_joints_too(tmp_path: Path, up: str) 
 
 
 def test_a_word_in_the_last_row_is_refused_also_where_warnings_are_not_shown(tmp_path: Path) -> None:
-    """numpy reads up to it and only warns, which would be a motion without its end."""
+    """An older numpy reads up to it and only warns, which would be a motion without its end."""
     broken = _row(person_bvh().text, 4, lambda r: r.rsplit(" ", 1)[0] + " x1")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from motion_platform.core.errors import DataError
 from motion_platform.motion.representations import get_representation
+from motion_platform.motion.representations.beat_matrices import _offset
 from motion_platform.motion.skeleton import get_skeleton
 
 FRAMES = 6
@@ -83,3 +84,16 @@ def test_joints_own_their_matrices_and_the_differences_of_these(kind):
     assert len(kind.columns(range(75))) == 2052
     still = np.zeros((3, 75, 3))
     assert kind.contacts(still).tolist() == [[1, 1, 1, 1]] * 2
+
+
+def test_fingers_of_the_usual_body_are_straight_from_their_first_joint_on():
+    """What a hand spreads it spreads in the palm: behind it a finger goes along its own X, by 3 to 4 centimetres."""
+    skeleton = get_skeleton("beat")
+    body = {name: _offset(name) for name in skeleton.joints}
+    for side, sign in (("Left", 1), ("Right", -1)):
+        for finger in ("Middle", "Ring", "Pinky", "Index"):
+            for number in (2, 3, 4):
+                x, y, z = body[f"{side}Hand{finger}{number}"]
+                assert (y, z) == (0, 0), finger
+                assert 3 <= sign * x <= 4
+        assert {body[f"{side}HandThumb{number}"] for number in (2, 3, 4)} == {(sign * 3, 0, 1)}
