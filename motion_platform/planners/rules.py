@@ -36,6 +36,12 @@ _BODY = re.compile(
     r"\b(?:(?:the|his|her|their|both|a|one)\s+)*(?:left\s+|right\s+)?(?:hands?|arms?|legs?|foot|feet|knees?|elbows?|fists?|"
     r"head)\b", re.IGNORECASE)  # fmt: skip
 _STILL = "stands still"
+_MANNER = re.compile(r"(?:with|without|using|like|as if|as though|as|in|on|at|by|for)\b", re.IGNORECASE)
+"""How a fragment begins that says how the action before it is done: "Hi! With the left hand."."""
+_HAND = re.compile(r"\b(?:left|right|both)\s+(?:hands?|arms?)\b", re.IGNORECASE)
+_LIFTED = frozenset(("raise", "lift", "put", "hold", "stretch", "extend", "open"))
+_BY_HAND = frozenset(("wave", "beckon", "gesture", "signal"))
+"""What the hand does that was lifted for it: "lifts the left hand and waves"."""
 
 
 class Rules(Planner):
@@ -85,10 +91,14 @@ def _clauses(sentence: str, notes: list[str]) -> list[tuple[Clause, Quantities]]
                 filled = ellipsis.completed(whole_words, last)
                 if filled is not None:
                     whole_words, read = filled, read_quantities(filled)
+                elif found and len(words) == 1 and _MANNER.match(whole_words):
+                    found[-1] = _continued(*found[-1], whole_words, read)
+                    last = replace(found[-1][0], words=f"{last.words if last else ''} {whole_words}".strip())
+                    continue
             clause = clause_of(read.words) if read.words else clause_of(whole_words)
             if not clause.verb and not read.words:
                 clause = replace(clause_of(whole_words), words=whole_words)
-            clause = _with_object(_with_subject(clause, subject, plural), last)
+            clause = _with_hand(_with_object(_with_subject(clause, subject, plural), last), last)
             subject, plural = clause.subject or subject, clause.plural or plural
             if len(words) == 2 and words[1]:
                 clause = replace(clause, during=_with_subject(clause_of(words[1]), subject, plural))
@@ -123,6 +133,27 @@ def _with_object(clause: Clause, last: Clause | None) -> Clause:
         return clause
     part = _BODY.search(last.rest)
     return replace(clause, rest=part[0]) if part else clause
+
+
+def _with_hand(clause: Clause, last: Clause | None) -> Clause:
+    """ "lifts the left hand and waves" waves with the left hand."""
+    if last is None or clause.verb not in _BY_HAND or last.verb not in _LIFTED or _BODY.search(clause.rest):
+        return clause
+    hand = _HAND.search(last.rest)
+    return replace(clause, rest=f"{clause.rest} with {_the(hand[0])}".strip()) if hand else clause
+
+
+def _the(hand: str) -> str:
+    return hand if hand.lower().startswith("both") else f"the {hand}"
+
+
+def _continued(clause: Clause, said: Quantities, words: str, more: Quantities) -> tuple[Clause, Quantities]:
+    """An action and how it is done, which stood in a sentence of its own."""
+    together = f"{clause.words} {words}"
+    rest = f"{clause.rest} {more.words[:1].lower()}{more.words[1:]}".strip() if clause.verb else clause.rest
+    seconds, amount = (getattr(more, name) or getattr(said, name) for name in ("seconds", "amount"))
+    unit = more.unit if more.amount else said.unit
+    return replace(clause, words=together, rest=rest), replace(said, seconds=seconds, amount=amount, unit=unit)
 
 
 def _left_out(notes: list[str], what: str) -> str:

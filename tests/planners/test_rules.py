@@ -134,3 +134,43 @@ def test_it_answers_at_once(rules):
         rules.plan([sentence])
         times.append(time.process_time() - began)
     assert statistics.median(times) < 0.005
+
+
+@pytest.mark.parametrize(
+    ("sentence", "texts"),
+    [
+        ("hi! with the left hand", ["hi! with the left hand"]),
+        ("a man walks forward. Like a king.", ["a man walks forward. Like a king."]),
+        ("A person walks, then runs. With joy.", ["A person walks", "A person runs with joy"]),
+        ("He waves with the right hand, then with the left",
+            ["He waves with the right hand", "He waves with the left hand"]),
+        ("with the left hand", ["with the left hand"]),
+    ],
+)  # fmt: skip
+def test_how_an_action_is_done_is_no_action_of_its_own(rules, sentence, texts):
+    assert [segment.text for segment in rules.plan([sentence])[0].segments] == texts
+
+
+def test_numbers_in_a_sentence_of_their_own_are_those_of_the_action_before(rules):
+    (segment,) = rules.plan(["Wave! With both hands! For 5 seconds!"])[0].segments
+    assert (segment.text, segment.seconds) == ("a person waves with both hands", 5.0)
+    (segment,) = rules.plan(["walk for 3 seconds. at night"])[0].segments
+    assert (segment.text, segment.seconds) == ("a person walks at night", 3.0)
+    (segment,) = rules.plan(["He kicks three times. With the left foot."])[0].segments
+    assert (segment.text, segment.amount, segment.unit) == ("He kicks with the left foot", 3.0, "times")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "second"),
+    [
+        ("lift the left hand and wave", "a person waves with the left hand"),
+        ("She raises both hands and waves.", "She waves with both hands"),
+        ("He puts his right arm up and beckons", "He beckons with the right arm"),
+        ("lift the left hand and wave the right hand", "a person waves the right hand"),  # it says so itself
+        ("raise the left hand and kick", "a person kicks"),
+        ("kick the left hand and wave", "a person waves"),
+        ("lift the hand and wave", "a person waves"),
+    ],
+)
+def test_a_hand_that_is_lifted_is_the_one_that_waves(rules, sentence, second):
+    assert [segment.text for segment in rules.plan([sentence])[0].segments][1:] == [second]
