@@ -293,6 +293,24 @@ def test_captions_are_sentences_and_lengths_numbers(tiny_lm, batch):
     assert tiny_lm(mixture={"text_to_motion": 1}, slots=("text_high",)).natural_lengths(said("go")) is None
 
 
+def test_a_length_is_the_middle_one_of_seven_drawn_and_does_not_depend_on_its_neighbours(tiny_lm, monkeypatch):
+    model, drawn = tiny_lm(slots=("text_high",)).eval(), []
+    write = model.answers._write
+
+    def kept(prompts, grammars, noise, temperature):
+        write(prompts, grammars, noise, temperature=temperature)
+        drawn.append([grammar.seconds() for grammar in grammars])
+
+    monkeypatch.setattr(model.answers, "_write", kept)
+    frames = model.natural_lengths(said("a man walks", "run"))
+    (seconds,) = drawn
+    assert len(seconds) == 14
+    assert len(set(seconds)) > 2  # drawn, not the most likely one seven times
+    wanted = [sorted(seconds[first : first + 7])[3] * model.spec.fps for first in (0, 7)]
+    assert frames.tolist() == [min(max(round(n), 2), model.max_frames) for n in wanted]
+    assert model.natural_lengths(said("run")).tolist() == frames[1:].tolist()
+
+
 def test_guidance_one_is_none_and_more_changes_the_motion(tiny_lm):
     model = tiny_lm(slots=("text_high",)).eval()
     given, lengths = said("a man walks", "run"), torch.tensor([40, 30])
