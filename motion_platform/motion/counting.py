@@ -6,7 +6,7 @@ are wrong); nothing here was trained. Joints are (T, 22, 3) of the skeleton "hum
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -41,10 +41,10 @@ def _length(joints: np.ndarray, *names: str) -> float:
     return float(sum(np.median(np.linalg.norm(b - a, axis=1)) for a, b in pairwise(chain)))
 
 
-def kicks(joints: np.ndarray) -> int:
+def kicks(joints: np.ndarray, sides: Sequence[str] = SIDES) -> int:
     """A stretched leg at 35 degrees or more from the vertical, in front or behind, foot well over the floor."""
     count = 0
-    for side in SIDES:
+    for side in sides:
         hip, ankle = _at(joints, f"{side}_hip"), _at(joints, f"{side}_ankle")
         leg = ankle - hip
         stretch = np.linalg.norm(leg, axis=1) / _length(joints, f"{side}_hip", f"{side}_knee", f"{side}_ankle")
@@ -54,10 +54,10 @@ def kicks(joints: np.ndarray) -> int:
     return count
 
 
-def punches(joints: np.ndarray) -> int:
+def punches(joints: np.ndarray, sides: Sequence[str] = SIDES) -> int:
     """A wrist that shoots away from its shoulder, faster than 1 m/s, below the top of the head."""
     count = 0
-    for side in SIDES:
+    for side in sides:
         arm = _at(joints, f"{side}_wrist") - _at(joints, f"{side}_shoulder")
         low = _at(joints, f"{side}_wrist")[:, 1] < _at(joints, "head")[:, 1] + 0.1
         speed = np.gradient(gaussian_filter1d(np.linalg.norm(arm, axis=1), 0.7, mode="nearest")) * FPS
@@ -73,12 +73,12 @@ def bows(joints: np.ndarray) -> int:
     return _peaks(_smooth(np.where(hips > 0.75 * np.percentile(hips, 95), lean, 0.0)), 25, 15, 0.5)
 
 
-def waves(joints: np.ndarray) -> int:
+def waves(joints: np.ndarray, sides: Sequence[str] = SIDES) -> int:
     """To and fro of a hand that is up, sideways from its elbow; the hand that does it more often."""
     best = 0
     across = _at(joints, "left_shoulder") - _at(joints, "right_shoulder")
     across = across / np.linalg.norm(across, axis=1, keepdims=True)
-    for side in SIDES:
+    for side in sides:
         wrist, elbow = _at(joints, f"{side}_wrist"), _at(joints, f"{side}_elbow")
         up = wrist[:, 1] > elbow[:, 1]
         sway = _smooth(((wrist - elbow) * across).sum(1))
@@ -103,10 +103,10 @@ def squats(joints: np.ndarray) -> int:
     return _peaks(top - hips, 0.2 * top, 0.15 * top, 0.5)
 
 
-def raises(joints: np.ndarray) -> int:
+def raises(joints: np.ndarray, sides: Sequence[str] = SIDES) -> int:
     """A wrist that comes up over its shoulder; the hand that does it more often."""
     best = 0
-    for side in SIDES:
+    for side in sides:
         high = _smooth(_at(joints, f"{side}_wrist")[:, 1] - _at(joints, f"{side}_shoulder")[:, 1])
         best = max(best, _peaks(high, 0.0, 0.25, 0.5))
     return best
@@ -141,7 +141,7 @@ def seconds(joints: np.ndarray) -> float:
     return len(joints) / FPS
 
 
-RULERS: dict[str, Callable[[np.ndarray], float]] = {
+RULERS: dict[str, Callable[..., float]] = {
     "kicks": kicks,
     "punches": punches,
     "bows": bows,
@@ -154,3 +154,15 @@ RULERS: dict[str, Callable[[np.ndarray], float]] = {
     "degrees": degrees,
     "seconds": seconds,
 }
+SIDED = ("kicks", "punches", "waves", "raises")
+"""Rulers of a leg or an arm, which take the ``sides`` that count."""
+
+
+def on_side(what: str, joints: np.ndarray, side: str) -> float:
+    """What one of ``SIDED`` counts of the left or the right limb, 0 where the other one does it as often; of "both"
+    what each of them does at least."""
+    left, right = (RULERS[what](joints, (each,)) for each in SIDES)
+    if side == "both":
+        return min(left, right)
+    own, other = (left, right) if side == "left" else (right, left)
+    return own if own > other else 0

@@ -160,12 +160,13 @@ def make(
     ]
     strangers = check_known(run, [each for words in asked for each in words], strict=strict, say=say)
     unknown = [[strangers[each] for each in words if each in strangers] for words in asked]
-    if any(plans):
+    amounts = [_amount_of(planner, found, text) for found, text in zip(plans, meant, strict=True)]
+    if any(plans) or any(amounts):
         lengths = generate.spread(list(seconds) or [None], len(texts), "--seconds")
         for length in lengths:
             if length is not None:
                 generate.frames_of(length, run.model.spec.fps)  # refuses 0 before a plan takes it for no length
-        clips = _Work(run, plans, meant, list(lengths), seed, sampling, progress).make(planner, plan, samples, say)
+        clips = _Work(run, plans, meant, list(lengths), seed, sampling, progress).make(amounts, plan, samples, say)
     else:
         clips = generate.generate_texts(
             run, meant, low_texts, seconds=seconds, samples=samples, seed=seed, sampling=sampling, progress=progress
@@ -205,15 +206,16 @@ class _Work:
     progress: Callable[[str, int, int], None] | None
     whole: set[int] = field(default_factory=set)
 
-    def make(self, planner: Planner | None, plan: str, samples: int, say: Callable[[str], None] | None) -> list[Clip]:
-        """All motions in order, those with a number drawn again until they show it."""
+    def make(
+        self, amounts: Sequence[Amount | None], plan: str, samples: int, say: Callable[[str], None] | None
+    ) -> list[Clip]:
+        """All motions in order, those that do not show their amount drawn again."""
         plans = list(self.plans)
         for k, found in enumerate(plans):
             if found is not None:
                 self.prepare(k, found, plan, say)
         made = self.all(samples)
-        for k, found in enumerate(plans):
-            amount = _amount_of(planner, found)
+        for k, amount in enumerate(amounts):
             if amount is not None:
                 made[k] = nearest(made[k], amount, partial(self.draw, k), say)
         flat = [clip for clips in made for clip in clips]
@@ -323,11 +325,11 @@ def _to_be_seen(run: Run, plan: Plan) -> Plan:
     return replace(plan, segments=(replace(only, seconds=min(max(natural, least), most)),))
 
 
-def _amount_of(planner: Planner | None, plan: Plan | None) -> Amount | None:
-    """What can be measured of a plan, by its sentence: in the plan "bows twice" may be two bows already."""
-    if plan is None or planner is None or plan.builder != DEFAULT:
+def _amount_of(planner: Planner | None, plan: Plan | None, text: str | None) -> Amount | None:
+    """What can be measured of a sentence, by the rules: in a plan of theirs "bows twice" may be two bows already."""
+    if text is None or planner is None or planner.name != DEFAULT or (plan is not None and plan.builder != DEFAULT):
         return None
-    return amount_of(planner.plan([plan.sentence])[0])
+    return amount_of(planner.plan([text])[0])
 
 
 def _with_sentence(clip: Clip, plan: Plan | None) -> Clip:

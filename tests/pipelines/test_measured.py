@@ -8,6 +8,7 @@ import pytest
 from motion_platform.core.errors import UsageError
 from motion_platform.core.plan import Plan
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.retarget import mirror
 from motion_platform.motion.skeleton import get_skeleton
 from motion_platform.pipelines import generate, planning
 from motion_platform.pipelines.measured import DRAWS, Amount, amount_of, nearest
@@ -38,6 +39,19 @@ def plan_of(sentence: str) -> Plan:
         ("a man walks 5 metres", Amount("metres", 5)),
         ("turn left by 90 degrees", Amount("degrees", 90)),
         ("a person walks", None),
+        ("a person kicks", Amount("kicks", 1, least=True)),
+        ("she waves", Amount("waves", 2, least=True)),
+        ("kick with the right foot", Amount("kicks", 1, least=True, side="right", turns=True)),
+        ("a man throws a left hook", Amount("punches", 1, least=True, side="left", turns=True)),
+        ("the actor takes a bow", Amount("bows", 1, least=True)),
+        ("do a squat", Amount("squats", 1, least=True)),
+        ("raises both hands", Amount("raises", 1, least=True, side="both")),
+        ("waves the left hand to the right", Amount("waves", 2, least=True, side="left")),  # mirrored it is wrong again
+        ("he bows to the left", Amount("bows", 1, least=True)),
+        ("raise the left knee", None),  # a hand is counted
+        ("lift a box", None),
+        ("kick the left foot and wave the right hand at once", None),
+        ("he does his homework", None),
         ("a person walks for 4 seconds", None),
         ("a person claps three times", None),  # nothing here counts them
         ("walk four steps, then bow", None),  # which of the steps are the bow's?
@@ -100,3 +114,65 @@ def test_an_empty_text_is_one_line() -> None:
     with pytest.raises(UsageError, match="--text: is empty"):
         planning.make(run, ["   "], say=said.append)
     assert said == []
+
+
+def kicking(side: str, times: int = 1) -> Clip:
+    """A standing body of which one leg goes up in front, stretched, and comes down."""
+    joints = np.zeros((60, 22, 3))
+    at = BODY.index
+    heights = {"pelvis": 0.95, "neck": 1.45, "head": 1.6, "hip": 0.9, "knee": 0.5, "ankle": 0.08, "foot": 0.02,
+               "shoulder": 1.4, "elbow": 1.15, "wrist": 0.9}  # fmt: skip
+    for k, name in enumerate(BODY.joints):
+        joints[:, k, 1] = heights.get(name.removeprefix("left_").removeprefix("right_"), 1.2)
+        joints[:, k, 0] = {"l": 0.1, "r": -0.1}.get(name[0] if "_" in name else "", 0.0)
+    swing = 1.3 * np.sin(np.linspace(0, times * np.pi, 60)).clip(0, None)  # radians
+    for joint, down in (("knee", 0.4), ("ankle", 0.82), ("foot", 0.88)):
+        joints[:, at(f"{side}_{joint}"), 1] = 0.9 - down * np.cos(swing)
+        joints[:, at(f"{side}_{joint}"), 2] = down * np.sin(swing)
+    return Clip(joints=joints, skeleton=BODY, fps=20.0, name=side, captions=("kick",), info={"sample": 0})
+
+
+def test_a_limb_counts_where_the_other_does_not_do_it_as_often() -> None:
+    left, right, either = (Amount("kicks", 1, least=True, side=side) for side in ("left", "right", None))
+    assert [amount.made(kicking("left")) for amount in (left, right, either)] == [1, 0, 1]
+    assert [amount.made(kicking("right")) for amount in (left, right, either)] == [0, 1, 1]
+    assert Amount("kicks", 1, least=True, side="both").made(kicking("left")) == 0
+
+
+def test_at_least_so_often_is_kept_by_more_and_missed_by_less() -> None:
+    amount = Amount("waves", 2, least=True)
+    assert [amount.off(made) for made in (0, 1, 2, 7)] == [1.0, 0.5, 0.0, 0.0]
+    assert [amount.kept(made) for made in (1, 2, 7)] == [False, True, True]
+    assert amount.missed(0, 5) == "no waves can be seen in any of 5 motions"
+    assert Amount("kicks", 1, True, "left").missed(0, 5) == "no kicks of the left side can be seen in any of 5 motions"
+    assert Amount("raises", 1, True, "both").missed(0, 2) == "no raises of both sides can be seen in any of 2 motions"
+
+
+def test_a_motion_of_the_other_limb_is_mirrored_and_nothing_is_drawn() -> None:
+    amount = amount_of(plan_of("kick with the right foot"))
+    (found,) = nearest([kicking("left")], amount, lambda count: pytest.fail("nothing is missing"))
+    np.testing.assert_array_equal(found.joints, mirror(kicking("left")).joints)
+    told = {"what": "kicks", "asked": 1, "made": 1.0, "at_least": True, "side": "right"}
+    assert (found.info["amount"], found.info["mirrored"], found.name) == (told, True, "left")
+    (same,) = nearest([kicking("right")], amount, lambda count: pytest.fail("nothing is missing"))
+    assert "mirrored" not in same.info
+
+
+def test_where_something_else_has_a_side_another_motion_is_drawn_instead() -> None:
+    amount, said = amount_of(plan_of("kick to the left with the right foot")), []
+    assert amount == Amount("kicks", 1, least=True, side="right")
+    (found,) = nearest([kicking("left")], amount, lambda count: [kicking("left"), kicking("right")], said.append)
+    np.testing.assert_array_equal(found.joints, kicking("right").joints)
+    assert (found.name, said) == ("left", [])
+    nearest([kicking("left")], amount, lambda count: [kicking("left")] * count, said.append)
+    assert said == ["'kick': no kicks of the right side can be seen in any of 5 motions"]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_default_model_kicks_with_the_leg_that_is_asked_for(seed: int) -> None:
+    run = generate.load("text_to_motion", "text_to_motion_masked")
+    asked = ["a person kicks with the left leg", "a person kicks with the right leg"]
+    for side, clip in zip(("left", "right"), planning.make(run, asked, seed=seed), strict=True):
+        assert Amount("kicks", 1, least=True, side=side).made(clip) >= 1
+    (raw,) = planning.make(run, asked[:1], plan="none", seed=seed)
+    assert "amount" not in raw.info
