@@ -126,7 +126,7 @@ class TextLabels(nn.Module):
         return {"labels": error, **{name: part for name, part in found.items() if name not in self.targets}}
 
     def index(self, target: str, labels: Mapping[str, str], said: object = None) -> int:
-        """The place of a clip's label in a target ("Bow" is bow), -1 where it says nothing of it. said: its text; a clip
+        """The place of a clip's label in a target ("Bow": bow), -1 where it says nothing of it. said: its text; a clip
         of another kind, or of none, whose text names one that many know ("a person walks forward") says nothing."""
         listed, label = self.targets[target], labels.get(target)
         for name in () if label is None else (label, label.lower(), *names_of(label)):

@@ -76,6 +76,7 @@ def test_a_label_counts_as_the_kind_that_words_it_and_as_other_where_none_does()
     labels = TextLabels(12, {"content": ["kick", "squat", "other"], "style": ["normal", "sad"]}, 8)
     asked = {"kick": 0, "squat1Reps": 1, "playing the violin": 2}
     assert {label: labels.index("content", {"content": label}) for label in asked} == asked
+    assert labels.index("content", {"content": "Kick"}, "a person does it") == asked["kick"], "in capitals, too"
     assert labels.index("content", {}) == 2, "a clip that nobody labelled is of no kind"
     assert labels.index("content", {"style": "sad"}) == -1, "a style alone says nothing of the kind"
     assert labels.index("style", {"content": "kick"}) == labels.index("style", {"style": "hand-keyed"}) == -1
