@@ -86,6 +86,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "fde": "motion_platform.metrics.prediction:FDE",
         "apd": "motion_platform.metrics.prediction:APD",
         "keyposes": "motion_platform.metrics.keyposes:KeyPoses",
+        "left_hand": "motion_platform.metrics.left_hand:LeftHand",
         "length_error": "motion_platform.metrics.length_error:LengthError",
         "frechet": "motion_platform.metrics.frechet:Frechet",
         "frechet_normalised": "motion_platform.metrics.frechet:FrechetNormalised",

@@ -83,7 +83,9 @@ def batch_for(metric, oracles, motion, rows, real=None):
     batch.motion = Motion(motion.x + 0.01, motion.lengths, motion.spec) if real is None else real
     batch.edit = Edit(batch.motion.x, torch.zeros_like(motion.x, dtype=torch.bool))
     batch.edit.keep[:, :1] = True
-    batch.events = [{"beats": BEATS, "bars": BEATS[::2], "strokes": BEATS, "accents": BEATS} for _ in rows]
+    batch.events = [
+        {"beats": BEATS, "bars": BEATS[::2], "strokes": BEATS, "accents": BEATS, "cues": BEATS} for _ in rows
+    ]
     batch.captions = [[f"{CAPTIONS[row]} slowly", "somebody does it"] for row in rows]
     batch.raw["caption_tokens"] = [["a/DET man/NOUN walk/VERB"] for _ in rows]
     return batch
@@ -243,6 +245,7 @@ def test_the_values_of_every_metric_are_what_they_were(oracles):
     )
     beats = np.arange(0.3, 6.5, 0.47)
     events = {"beats": beats, "bars": beats[::4], "strokes": beats[1::2] + 0.1, "accents": beats[::3] - 0.05}
+    events["cues"] = beats[::5]
     made = {}
     for name in CLASSES:
         metric = registry.build("metrics", name, SETTINGS.get(name))
@@ -301,7 +304,9 @@ def test_what_every_metric_says_where_a_part_of_the_batch_is_missing_is_what_it_
     lacking |= {
         "raw": {"raw": {}},
         "beats": {"events": [{"bars": BEATS[::2]} for _ in range(6)]},
-        "times": {"events": [{kind: BEATS[:0] for kind in ("beats", "bars", "strokes", "accents")} for _ in range(6)]},
+        "times": {
+            "events": [{kind: BEATS[:0] for kind in ("beats", "bars", "strokes", "accents", "cues")} for _ in range(6)]
+        },
         "one label": {"labels": [{}, *[{"content": content, "style": "normal"} for content in CONTENTS[1:]]]},
     }
     made = {}

@@ -1,9 +1,10 @@
 """The conductor's motion: a plan of beats into 13 keypoints in the image plane.
 
 The right hand's ictus is on the beat; its path is :mod:`patterns`. Size follows the dynamics, sharpness the
-articulation, and both the conductor. The left hand mirrors, rests or shapes the dynamics by phrase, and cues entries.
-Shoulders, head and hips follow the hands, breathe and sway. Elbows come from two bones of fixed length in space.
-Everything is computed at ``RATE`` and smoothed as muscles would, then taken at the motion's own rate.
+articulation, and both the conductor. The left hand mirrors in the loudest parts, else rests or shows swells; it holds
+fermatas and cues entries. Shoulders, head and hips follow the hands, breathe and sway. Elbows come from two bones of
+fixed length in space. Everything is computed at ``RATE`` and smoothed as muscles would, then taken at the motion's own
+rate.
 
 Nothing here was measured on people: it is a rule, seeded, and what is trained on it learns the rule.
 """
@@ -141,21 +142,30 @@ def _left(
     conductor: Conductor,
     random: np.random.Generator,
 ) -> np.ndarray:
-    """(n, 2) the left hand: by turns it mirrors, rests and shapes, and it cues."""
+    """(n, 2) the left hand: it mirrors where it is loud, shows swells, and rests; it holds fermatas, and it cues.
+
+    What it does can be heard in the music, so that a model can learn when.
+    """
     rest = _rest(t, REST_LEFT, random)
     mirrored = np.stack([1 - mirror[:, 0], mirror[:, 1]], 1)
     mirrored = np.stack([0.615 + 0.85 * (mirrored[:, 0] - 0.615), PLANE + 0.9 * (mirrored[:, 1] - PLANE)], 1)
     slow = _smooth(dynamics, 0.6)
-    wave = _drift(t, random, 0.018, 1.5)
-    shaped = np.stack([0.60 + 0.05 * slow, 0.60 - 0.20 * slow], 1) + wave
+    shaped = np.stack([0.60 + 0.05 * slow, 0.60 - 0.20 * slow], 1) + _drift(t, random, 0.006, 1.5)
     # A new way every some bars, blended over a second.
     bars = plan.bars if len(plan.bars) > 1 else plan.beats
     changes = bars[:: max(1, int(random.integers(3, 7)))]
-    ways = random.choice(3, len(changes) + 1, p=np.array(conductor.left) / sum(conductor.left))
-    chosen = ways[np.searchsorted(changes, t)]
-    weights = _smooth(np.eye(3)[chosen], 0.35)
+    ways = _ways(t, slow, changes, conductor)
+    weights = _smooth(np.eye(3)[ways[np.searchsorted(changes, t)]], 0.35)
     left = (weights[:, :1] * mirrored + weights[:, 1:2] * rest + weights[:, 2:] * shaped) * active[:, None]
     left += rest * (1 - active[:, None])
+    for begin, end in _fermatas(plan):
+        # Up with the note, still as long as it lasts, and a small loop that ends it.
+        u, lasts = t - begin, end - begin
+        near = np.flatnonzero((u > -0.6) & (u < lasts + 0.9))
+        u = u[near]
+        loop = np.exp(-(((u - lasts + 0.15) / 0.13) ** 2))
+        there = np.stack([0.64 + 0.03 * loop, 0.44 + 0.05 * loop], 1)
+        left[near] += (there - left[near]) * (_step((u + 0.5) / 0.6) * (1 - _step((u - lasts - 0.1) / 0.7)))[:, None]
     for cue in plan.cues:
         near = np.flatnonzero(np.abs(t - cue) < 1.5)
         if not len(near):
@@ -167,6 +177,30 @@ def _left(
         there = np.stack([np.full(len(u), 0.70), 0.40 + 0.07 * np.exp(-((u / 0.16) ** 2))], 1)
         left[near] += (there - left[near]) * weight * 0.9
     return left
+
+
+def _ways(t: np.ndarray, slow: np.ndarray, changes: np.ndarray, conductor: Conductor) -> np.ndarray:
+    """(n + 1,) what the left hand does before, between and after n times: 0 mirror, 1 rest, 2 shape the dynamics.
+
+    The loudest parts are mirrored, of the others those shaped in which the loudness changes most: the conductor's
+    shares of each.
+    """
+    parts = np.split(slow, np.searchsorted(t, changes))
+    loud = np.array([part.mean() if len(part) else 0.0 for part in parts])
+    swell = np.array([np.ptp(part) if len(part) else 0.0 for part in parts])
+    mirror, _, shape = np.array(conductor.left) / sum(conductor.left)
+    ways = np.full(len(parts), 1)
+    order = np.argsort(-loud, kind="stable")
+    tutti, others = np.split(order, [round(mirror * len(parts))])
+    ways[tutti] = 0
+    ways[others[np.argsort(-swell[others], kind="stable")][: round(shape * len(parts))]] = 2
+    return ways
+
+
+def _fermatas(plan: PerformancePlan) -> list[tuple[float, float]]:
+    """(begin, end) of each beat that is held, in seconds."""
+    ends = np.append(plan.beats[1:], plan.seconds)
+    return [(float(plan.beats[k]), float(ends[k])) for k in np.flatnonzero(plan.holds > 0)]
 
 
 def _body(

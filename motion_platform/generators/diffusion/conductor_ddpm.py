@@ -23,7 +23,7 @@ from motion_platform.generators.diffusion.geometry import row_mean
 from motion_platform.generators.diffusion.guidance import Chain
 from motion_platform.generators.diffusion.settings import DiffusionSettings
 from motion_platform.generators.diffusion.windows import Windows
-from motion_platform.motion.conducting.keypoints import ARMS, BODY, HEAD, columns_of, resize_gestures
+from motion_platform.motion.conducting.keypoints import ARMS, BODY, HEAD, columns_of, resize_gestures, steadied
 from motion_platform.nn.frame_tokens import on_frames
 from motion_platform.nn.linear_transformer import AttentionKind, LinearTransformer, Memory, StepEmbedding
 
@@ -79,6 +79,9 @@ class ConductorDDPM(Diffusion):
     noise's). frame_mask: in training, the chance of a frame to be told nothing (the paper's random mask, section 3.5);
     a whole slot is dropped by the recipe's ``dropout`` of that slot, which is what guidance needs (section 5.3).
 
+    arms_hertz, body_hertz: what a motion holds above these frequencies is taken out of elbows and wrists, and of the
+    rest (:func:`~motion_platform.motion.conducting.keypoints.steadied`); 0 leaves it in.
+
     Loss = rec + velocity_loss |dx^ - dx|^2 + head_loss |dx^_head|^2 + body_loss clamp(|dx^_body|^2, body_limit)
     - elbow_loss clamp(|dx^_arms|^2, elbow_limit), each a mean over a row's frames, of the x_0 that the prediction
     stands for, in the units that the network works in; d is the difference between frames (section 3.7, 5.4, and
@@ -112,6 +115,8 @@ class ConductorDDPM(Diffusion):
         body_limit: float = 0.1,
         elbow_loss: float = 0.0,
         elbow_limit: float = 2e-4,
+        arms_hertz: float = 0.0,
+        body_hertz: float = 0.0,
         diffusion: DiffusionSettings = LONG,
     ) -> None:
         super().__init__(spec, slots, diffusion)
@@ -122,6 +127,9 @@ class ConductorDDPM(Diffusion):
             raise ValueError(f"margin {margin} must be 0 to patch = {patch} frames")
         if not 0 <= frame_mask < 1:
             raise ValueError(f"frame_mask {frame_mask} must be 0 to below 1")
+        if min(arms_hertz, body_hertz) < 0:
+            raise ValueError(f"arms_hertz {arms_hertz} and body_hertz {body_hertz} must be 0 (off) or more")
+        self.hertz = arms_hertz, body_hertz
         self.regularised = {"head": (HEAD, head_loss, None), "body": (BODY, body_loss, body_limit),
                             "elbow": (ARMS, -elbow_loss, elbow_limit)}  # fmt: skip
         self.regularised = {name: values for name, values in self.regularised.items() if values[1]}
@@ -195,6 +203,7 @@ class ConductorDDPM(Diffusion):
         return self.spec.restore(x) if self.normalise else x
 
     def finish(self, x: Tensor, lengths: Tensor, sampling: Sampling, edited: bool) -> Tensor:
+        x = steadied(x, lengths, self.spec.fps, *self.hertz)
         return resize_gestures(x, lengths, self.spec.fps, sampling.amplitude)
 
     def finished(self, motion: Motion, raw: Mapping[str, Sequence[Any]]) -> Motion:

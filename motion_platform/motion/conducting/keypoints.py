@@ -1,9 +1,11 @@
-"""What all generators of conducting share: which keypoint is what, gestures' size."""
+"""What all generators of conducting share: which keypoint is what, gestures' size, and what is too fast for a body."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -34,4 +36,26 @@ def resize_gestures(x: Tensor, lengths: Tensor, fps: float, amplitude: float) ->
         width = min(2 * reach + 1, ends.shape[-1] - length + 1)
         posture = F.avg_pool1d(ends, width, stride=1)
         out[row, :length, arms] = (posture + amplitude * (own - posture))[0].T
+    return out
+
+
+def steadied(x: Tensor, lengths: Tensor, fps: float, arms: float, body: float) -> Tensor:
+    """x (B, T, 26) without what is faster than a body moves: elbows and wrists up to ``arms`` Hz, the rest to ``body``.
+
+    A Butterworth filter of second order, forwards and backwards, so that nothing comes late: what biomechanics does to
+    keypoints (Winter, Biomechanics and Motor Control of Human Movement, 3.4.4). 0: these keypoints stay as they are.
+    """
+    from scipy.signal import butter, sosfiltfilt
+
+    quick, out = columns_of(ARMS), x.clone()
+    slow = [column for column in range(x.shape[-1]) if column not in quick]
+    for columns, hertz in ((quick, arms), (slow, body)):
+        if not 0 < hertz < fps / 2:
+            continue
+        sections = butter(2, hertz, fs=fps, output="sos")
+        for row, length in enumerate(lengths.tolist()):
+            if length > 1:
+                own = x[row, :length, columns].double().cpu().numpy()
+                smooth = sosfiltfilt(sections, own, axis=0, padlen=min(length - 1, round(fps / 2)))
+                out[row, :length, columns] = torch.from_numpy(np.ascontiguousarray(smooth)).to(out)
     return out

@@ -69,7 +69,7 @@ def test_the_first_beat_goes_down_from_the_highest_and_the_others_lie_where_the_
         own = tops[bar * beats : (bar + 1) * beats]
         assert own.argmin() == beats - 1  # highest before the next first beat
     lowest = hand[at, 1].reshape(-1, beats)
-    assert (lowest.argmax(1) == 0).mean() > 0.8
+    assert lowest.mean(0).argmax() == 0  # in bars of six the second lies next to it, and the hand drifts
     # The conductor's right is at smaller x: order the beats across, and compare with the diagram.
     across = -hand[at, 0].reshape(-1, beats).mean(0)
     wanted = [stroke.across for stroke in pattern(beats)]
@@ -197,3 +197,66 @@ def test_the_motion_is_what_it_was():
     rest = PerformancePlan(2.0, *[np.zeros(0)] * 3, np.full(60, 0.5), np.full(60, 0.3), np.zeros(0), np.zeros(0))
     found["at rest"] = conduct(rest)[::11].round(4)
     check_stored("conductor_motion", found, atol=2e-4)
+
+
+def left_of(made, style="classical", **changes):
+    """(T, 2) the left wrist and (T, 2) the right one of a conductor who does not sway."""
+    keypoints = conduct(made, style, lag=0.0, jitter=0.0, sway=0.0, **changes)
+    return keypoints[:, AT("left_wrist")], keypoints[:, AT("right_wrist")]
+
+
+def test_the_left_hand_beats_along_in_the_loudest_parts_and_nowhere_else():
+    loud = np.where(np.arange(3200) // 400 % 4 == 1, 0.9, 0.3)  # 13 s in every 53
+    made = plan(bars=36, tempo=90.0)
+    made = replace(made, dynamics=np.resize(loud, len(made.dynamics)))
+    left, right = left_of(made, left=(0.25, 0.75, 0.0))
+    quiet = np.ones(len(left), bool)
+    for start in (400, 2000):
+        inside, around = slice(start + 120, start + 280), slice(start - 240, start + 640)
+        moves = np.std(np.diff(left[inside, 1])) / np.std(np.diff(right[inside, 1]))
+        assert moves > 0.6
+        assert np.corrcoef(np.diff(left[inside, 1]), np.diff(right[inside, 1]))[0, 1] > 0.8
+        quiet[max(around.start, 0) : around.stop] = False
+    quiet[:150] = quiet[-250:] = False
+    assert quiet.sum() > 600
+    assert np.std(np.diff(left[:, 1])[quiet[1:]]) < 0.15 * np.std(np.diff(right[:, 1])[quiet[1:]])
+
+
+def test_the_left_hand_rises_with_a_swell_and_rests_where_nothing_changes():
+    made = plan(bars=36, tempo=90.0)
+    time = np.arange(len(made.dynamics)) / 30
+    swell = 0.2 + 0.7 * np.clip((time - 40) / 12, 0, 1)
+    left, _ = left_of(replace(made, dynamics=swell), left=(0.0, 0.7, 0.3))
+    assert left[round(39 * 30), 1] - left[round(53 * 30), 1] > 0.08  # y counts down
+    assert left[300:1050, 1].min() > 0.6  # at the hip, where nothing changes
+
+
+@pytest.mark.parametrize("style", CONDUCTORS)
+def test_a_fermata_is_held_by_the_left_hand_until_it_ends(style):
+    made = plan(bars=8, tempo=60.0)
+    holds = np.zeros(32)
+    holds[16] = 3.0
+    beats = made.beats + np.where(np.arange(32) > 16, 3.0, 0.0)
+    seconds = made.seconds + 3
+    frames = round(seconds * 30)
+    held = replace(made, beats=beats, holds=holds, seconds=seconds, dynamics=np.full(frames, 0.6))
+    held = replace(held, articulation=np.full(frames, 0.3))
+    left, _ = left_of(held, style)
+    begin, end = round(beats[16] * 30), round(beats[17] * 30)
+    inside = left[begin + 15 : end - 15]
+    assert inside[:, 1].max() < 0.5  # up
+    assert np.ptp(inside, axis=0).max() < 0.05  # and still
+    assert np.ptp(left[end - 15 : end + 6, 1]) > 0.02  # a small loop ends it
+    assert motion._fermatas(held) == [(float(beats[16]), float(beats[17]))]
+
+
+def test_ways_are_the_conductors_shares_in_the_order_of_loudness_and_swell():
+    time = np.arange(800) / 10
+    changes = np.arange(1, 8) * 10.0  # eight parts
+    level = np.repeat([0.1, 0.9, 0.2, 0.8, 0.3, 0.4, 0.5, 0.6], 100)
+    slow = level + 0.05 * np.where(np.isin(np.arange(800) // 100, (4, 6)), np.sin(time), 0)
+    conductor = replace(CONDUCTORS["classical"], left=(1.0, 2.0, 1.0))
+    assert motion._ways(time, slow, changes, conductor).tolist() == [1, 0, 1, 0, 2, 1, 2, 1]
+    nobody = replace(conductor, left=(0.0, 1.0, 0.0))
+    assert motion._ways(time, slow, changes, nobody).tolist() == [1] * 8
+    assert motion._ways(time, slow, np.array([200.0]), conductor).tolist() in ([1, 1], [0, 1])

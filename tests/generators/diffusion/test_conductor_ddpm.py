@@ -10,7 +10,7 @@ from motion_platform.core.settings import arguments
 from motion_platform.generators.diffusion.conductor_ddpm import ConductorDDPM, join
 from motion_platform.generators.diffusion.settings import DiffusionSettings
 from motion_platform.generators.diffusion.windows import seam_report
-from motion_platform.motion.conducting.keypoints import resize_gestures
+from motion_platform.motion.conducting.keypoints import columns_of, resize_gestures, steadied
 from motion_platform.nn.frame_tokens import on_frames
 
 LATENT, WIDTH = 16, 64
@@ -368,3 +368,39 @@ def test_settings_that_make_no_sense_are_refused():
         generate(make_model(), make_given(1), [0])
     with pytest.raises(DataError, match="max_frames = 60"):
         make_model()(torch.randn(1, 61, 26), torch.tensor([0]), make_given(1))
+
+
+def test_what_is_faster_than_a_body_is_taken_out_and_nothing_comes_late():
+    """Sines far below and above the limits, of arms and of the rest, against the sines themselves."""
+    time = torch.arange(300) / 30
+    slow, fast = torch.sin(2 * torch.pi * 2 * time), 0.3 * torch.sin(2 * torch.pi * 12 * time)
+    x = (slow + fast)[None, :, None].expand(2, 300, 26).clone()
+    lengths = torch.tensor([300, 200])
+    arms, rest = columns_of((7, 8, 9, 10)), [c for c in range(26) if not 14 <= c < 22]
+    steady = steadied(x, lengths, 30.0, 6.0, 4.0)
+    inside = slice(30, 170)
+    for row in (0, 1):
+        torch.testing.assert_close(steady[row, inside][:, arms], slow[inside, None].expand(-1, 8), atol=0.02, rtol=0)
+        torch.testing.assert_close(steady[row, inside][:, rest], slow[inside, None].expand(-1, 18), atol=0.07, rtol=0)
+    assert torch.equal(steady[1, 200:], x[1, 200:])  # beyond the end nothing is touched
+    assert torch.equal(steadied(x, lengths, 30.0, 6.0, 0.0)[..., rest], x[..., rest])
+    assert torch.equal(steadied(x, lengths, 30.0, 0.0, 4.0)[..., arms], x[..., arms])
+    assert torch.equal(steadied(x, lengths, 30.0, 15.0, 20.0), x)  # half the frame rate and more: nothing is above
+    for length in (1, 2, 5):
+        assert torch.isfinite(steadied(x[:1, :length], torch.tensor([length]), 30.0, 6.0, 4.0)).all()
+
+
+def test_a_model_steadies_what_it_makes_and_keeps_what_was_given():
+    given = make_given(1)
+    trembling, steady = make_model(), make_model(arms_hertz=6.0, body_hertz=4.0)
+    steady.load_state_dict(trembling.state_dict())
+    made = [generate(model, given, [90]).x[0] for model in (trembling, steady)]
+    jerk = [x.diff(n=3, dim=0).abs().mean() for x in made]
+    assert jerk[1] < 0.5 * jerk[0]
+    torch.testing.assert_close(made[1], steadied(made[0][None], torch.tensor([90]), 30.0, 6.0, 4.0)[0])
+    kept = torch.zeros(1, 90, 26, dtype=torch.bool)
+    kept[:, :30] = True
+    x = torch.randn(1, 90, 26, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(generate(steady, given, [90], edit=Edit(x, kept)).x[:, :30], x[:, :30])
+    with pytest.raises(ValueError, match=r"arms_hertz -1\.0 and body_hertz"):
+        make_model(arms_hertz=-1.0)
