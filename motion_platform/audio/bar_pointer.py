@@ -44,8 +44,8 @@ class Pointer:
     rigidity: float = 60.0
     change: float = 1e-3
     tempo: float = 4.0
-    bar: float = 1.0
-    metre: float = 0.5
+    bar: float = 1.5
+    metre: float = 0.25
     threshold: float = 0.05
     jump: float = -12.0
     preferred: float = 0.45
