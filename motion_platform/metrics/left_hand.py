@@ -56,7 +56,7 @@ def along(left: np.ndarray, right: np.ndarray, fps: float) -> tuple[int, int]:
         if theirs < RESTS:
             continue
         moving += 1
-        same += int(mine > MOVES * theirs and np.corrcoef(speeds)[0, 1] > ALIKE)
+        same += int(mine > MOVES * theirs and np.asarray(np.corrcoef(speeds))[0, 1] > ALIKE)
     return same, moving
 
 
@@ -95,11 +95,11 @@ class LeftHand(Metric):
             same, moving = along(left[:, 1], right[:, 1], fps)
             found, name = reaches(left, shoulder, other, fps), f"{self.name}_cues"
             moved = shifted(found, len(joints) / fps, sample, self.seed)
-            by_chance = np.mean([f_measure(cues[b], times, self.tolerance)[0] for times in moved])
+            by_chance = float(np.mean([f_measure(cues[b], times, self.tolerance)[0] for times in moved]))
             scores = (*f_measure(cues[b], found, self.tolerance), by_chance)
             known = float(len(cues[b]) > 0)
             parts = ("", "_precision", "_recall", "_random_shift")
-            values = {f"{name}{part}": (float(score) * known, known) for part, score in zip(parts, scores, strict=True)}
+            values = {f"{name}{part}": (score * known, known) for part, score in zip(parts, scores, strict=True)}
             values[f"{self.name}_beats_along"] = (float(same), float(moving))
             rows[sample] = values
         return RatioState(rows)

@@ -70,7 +70,7 @@ class _Paired(Metric):
         return RatioState(rows)
 
     @abstractmethod
-    def measure(self, x: Tensor, y: Tensor, fps: float, names: list[str]) -> dict[str, Tensor]:
+    def measure(self, x: Tensor, y: Tensor, fps: float, names: tuple[str, ...]) -> dict[str, Tensor]:
         """(T, J, 3) predicted and real joints in metres -> {name: one value a measured frame}."""
 
 
@@ -88,7 +88,7 @@ class MSE(_Paired):
     def about(self, value: str) -> tuple[str, bool | None]:
         return ("squared frames" if value.endswith("_frame") else self.unit), self.higher_is_better
 
-    def measure(self, x: Tensor, y: Tensor, fps: float, names: list[str]) -> dict[str, Tensor]:
+    def measure(self, x: Tensor, y: Tensor, fps: float, names: tuple[str, ...]) -> dict[str, Tensor]:
         values = {self.name: (x - y).square().mean((1, 2))}
         if tuple(names) == get_skeleton("coco_upper").joints:
             values[f"{self.name}_frame"] = (x - y)[..., :2].square().mean((1, 2)) / FRAME**2
@@ -104,7 +104,7 @@ class MPJPE(_Paired):
     name = "mpjpe"
     unit = "mm"
 
-    def measure(self, x: Tensor, y: Tensor, fps: float, names: list[str]) -> dict[str, Tensor]:
+    def measure(self, x: Tensor, y: Tensor, fps: float, names: tuple[str, ...]) -> dict[str, Tensor]:
         relative = (x - x[:, :1]) - (y - y[:, :1])
         return {
             self.name: 1000 * relative.norm(dim=-1).mean(1),
@@ -121,7 +121,7 @@ class PAMPJPE(_Paired):
     name = "pa_mpjpe"
     unit = "mm"
 
-    def measure(self, x: Tensor, y: Tensor, fps: float, names: list[str]) -> dict[str, Tensor]:
+    def measure(self, x: Tensor, y: Tensor, fps: float, names: tuple[str, ...]) -> dict[str, Tensor]:
         return {self.name: 1000 * (aligned(x, y) - y).norm(dim=-1).mean(1)}
 
 
@@ -134,7 +134,7 @@ class RootError(_Paired):
     name = "root_error"
     unit = "mm"
 
-    def measure(self, x: Tensor, y: Tensor, fps: float, names: list[str]) -> dict[str, Tensor]:
+    def measure(self, x: Tensor, y: Tensor, fps: float, names: tuple[str, ...]) -> dict[str, Tensor]:
         difference = 1000 * (x[:, 0] - y[:, 0])
         return {self.name: difference.norm(dim=-1), f"{self.name}_horizontal": difference[:, [0, 2]].norm(dim=-1)}
 
@@ -148,7 +148,7 @@ class JointErrors(_Paired):
     name = "joint_error"
     unit = "mm"
 
-    def measure(self, x: Tensor, y: Tensor, fps: float, names: list[str]) -> dict[str, Tensor]:
+    def measure(self, x: Tensor, y: Tensor, fps: float, names: tuple[str, ...]) -> dict[str, Tensor]:
         distance = 1000 * ((x - x[:, :1]) - (y - y[:, :1])).norm(dim=-1)
         return {f"{self.name}_{names[j]}": distance[:, j] for j in range(1, len(names))}
 
@@ -164,7 +164,7 @@ class AccelerationError(_Paired):
     name = "acceleration_error"
     unit = "m/s^2"
 
-    def measure(self, x: Tensor, y: Tensor, fps: float, names: list[str]) -> dict[str, Tensor]:
+    def measure(self, x: Tensor, y: Tensor, fps: float, names: tuple[str, ...]) -> dict[str, Tensor]:
         if len(x) < 3:
             return {self.name: x.new_zeros(0)}
         return {self.name: (torch.diff(x - y, n=2, dim=0) * fps**2).norm(dim=-1).mean(1)}
