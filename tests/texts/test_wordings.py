@@ -9,7 +9,7 @@ import pytest
 from motion_platform.core.errors import UnknownName
 from motion_platform.texts import wordings
 from motion_platform.texts.bandai import CANONICAL_STYLES, vocabulary
-from motion_platform.texts.wordings import kinds, listed, names_of, sentences_of, styles, subjects
+from motion_platform.texts.wordings import kinds, listed, names_of, sentences_of, styles, subjects, whole_sentences
 
 CONTENTS = sorted(vocabulary()["contents"])
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -51,6 +51,20 @@ def test_no_development_wording_is_in_a_training_sentence():
         for phrase in held[content].say:
             whole = re.compile(rf"(^|: |of ){re.escape(phrase)}($|[.!]| animation| loop|, full body)", re.IGNORECASE)
             assert not [text for text in said if whole.search(text)]
+
+
+def test_no_sentence_of_the_list_is_one_of_a_test_or_a_held_out_phrase_but_for_signs_and_capitals():
+    def bare(text: str) -> str:
+        return re.sub(r"[^a-z ]", "", text.lower()).strip()
+
+    held = {bare(p) for kind in kinds("development") for p in (*kind.say, *kind.do)}
+    held -= {bare(p) for kind in kinds("training") for p in (*kind.say, *kind.do)}
+    for name in ("unseen_wordings.csv", "unseen_wordings_2.csv"):
+        with (BENCHMARKS / name).open(encoding="utf-8") as rows:
+            held |= {bare(row["sentence"]) for row in csv.DictReader(rows)}
+    assert len(held) > 400
+    listed = [*whole_sentences("training"), *whole_sentences("development")]
+    assert not [sentence.text for sentence in listed if bare(sentence.text) in held]
 
 
 def test_sides_are_swapped_in_every_wording_of_the_other_side():

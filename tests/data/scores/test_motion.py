@@ -227,7 +227,7 @@ def test_the_left_hand_rises_with_a_swell_and_rests_where_nothing_changes():
     time = np.arange(len(made.dynamics)) / 30
     swell = 0.2 + 0.7 * np.clip((time - 40) / 12, 0, 1)
     left, _ = left_of(replace(made, dynamics=swell), left=(0.0, 0.7, 0.3))
-    assert left[round(39 * 30), 1] - left[round(53 * 30), 1] > 0.08  # y counts down
+    assert left[(39 * 30), 1] - left[(53 * 30), 1] > 0.08  # y counts down
     assert left[300:1050, 1].min() > 0.6  # at the hip, where nothing changes
 
 
