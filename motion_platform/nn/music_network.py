@@ -79,8 +79,6 @@ class MusicNetwork(nn.Module):
         for start in range(0, count, tokens):
             first = max(0, start - margin)
             last = min(count, start + tokens + margin)
-            if count - last < margin:  # a rest too short to be heard by itself goes with the last piece
-                last = count
             piece = self(mel[:, first * STRIDE : last * STRIDE])
             made.append(piece[:, start - first : min(start + tokens, count) - first])
         return torch.cat(made, 1)

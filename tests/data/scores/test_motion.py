@@ -243,6 +243,8 @@ def test_a_fermata_is_held_by_the_left_hand_until_it_ends(style):
     held = replace(held, articulation=np.full(frames, 0.3))
     left, _ = left_of(held, style)
     begin, end = round(beats[16] * 30), round(beats[17] * 30)
+    assert np.abs(left[begin + 6, 1] - 0.44) < 0.02  # up with the note, and not after it
+    assert np.abs(left[begin - 21, 1] - left[begin - 30, 1]) < 0.05  # nor before
     inside = left[begin + 15 : end - 15]
     assert inside[:, 1].max() < 0.5  # up
     assert np.ptp(inside, axis=0).max() < 0.05  # and still

@@ -402,3 +402,16 @@ def test_a_word_in_the_last_row_is_refused_also_where_warnings_are_not_shown(tmp
         warnings.simplefilter("ignore")
         with pytest.raises(DataError, match=rf"line {MOTION_LINE + 7}: 'x1' is not a finite number"):
             read(tmp_path, broken)
+
+
+def test_joints_of_the_same_name_are_numbered_from_two_on(tmp_path: Path) -> None:
+    arm = "JOINT Arm\n{\nOFFSET 0 1 0\nCHANNELS 3 Zrotation Xrotation Yrotation\nEnd Site\n{\nOFFSET 0 1 0\n}\n}\n"
+    text = (
+        "HIERARCHY\nROOT Hips\n{\nOFFSET 0 0 0\n"
+        "CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation\n"
+        + 4 * arm
+        + "}\nMOTION\nFrames: 2\nFrame Time: 0.05\n"
+        + 2 * (" ".join(["0"] * 18) + "\n")
+    )
+    clip = read(tmp_path, text)
+    assert [joint for joint in clip.skeleton.joints if "Arm" in joint][:4] == ["Arm", "Arm_2", "Arm_3", "Arm_4"]
