@@ -134,18 +134,24 @@ class BeatFMeasure(Metric):
         return RatioState(rows)
 
 
+def event_values(
+    name: str, truth: np.ndarray, found: np.ndarray, seconds: float, sample: str, seed: int, tolerance: float
+) -> dict[str, tuple[float, float]]:
+    """Value name -> (value, weight 1) of one clip: F, precision, recall, and what the same events moved by chance have;
+    without true events nothing can be said, weight 0."""
+    weight = float(len(truth) > 0)
+    moved = [f_measure(truth, times, tolerance)[0] for times in shifted(found, seconds, sample, seed)]
+    scores = (*f_measure(truth, found, tolerance), float(np.mean(moved)))
+    parts = ("", "_precision", "_recall", "_random_shift")
+    return {f"{name}{part}": (score * weight, weight) for part, score in zip(parts, scores, strict=True)}
+
+
 def beat_values(
     name: str, truth: np.ndarray, found: np.ndarray, seconds: float, sample: str, seed: int, tolerance: float
 ) -> dict[str, tuple[float, float]]:
-    """Value name -> (value, weight 1) of one clip; without true beats nothing can be said, weight 0."""
+    """:func:`event_values` of beats, and the best level of them (:func:`best_level`)."""
+    values = event_values(name, truth, found, seconds, sample, seed, tolerance)
+    by_chance = values.pop(f"{name}_random_shift")  # the last in every table
     weight = float(len(truth) > 0)
-    f, precision, recall = f_measure(truth, found, tolerance)
-    moved = [f_measure(truth, times, tolerance)[0] for times in shifted(found, seconds, sample, seed)]
-    values = {
-        name: f,
-        f"{name}_precision": precision,
-        f"{name}_recall": recall,
-        f"{name}_best_level": best_level(truth, found, tolerance),
-        f"{name}_random_shift": float(np.mean(moved)),
-    }
-    return {key: (value * weight, weight) for key, value in values.items()}
+    level = best_level(truth, found, tolerance) * weight
+    return {**values, f"{name}_best_level": (level, weight), f"{name}_random_shift": by_chance}

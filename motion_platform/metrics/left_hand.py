@@ -11,7 +11,7 @@ import numpy as np
 from motion_platform.core.contracts import Embeddings, Metric
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch, joint_indices, joints_of
-from motion_platform.metrics.beat_f_measure import f_measure, shifted, true_beats
+from motion_platform.metrics.beat_f_measure import event_values, true_beats
 
 WINDOW = 2.0
 """Seconds in which the hands are compared."""
@@ -93,13 +93,9 @@ class LeftHand(Metric):
         for b, (sample, joints) in enumerate(zip(batch.ids, joints_of(prediction), strict=True)):
             left, right, shoulder, other = (joints[:, place].double().numpy() for place in places)
             same, moving = along(left[:, 1], right[:, 1], fps)
-            found, name = reaches(left, shoulder, other, fps), f"{self.name}_cues"
-            moved = shifted(found, len(joints) / fps, sample, self.seed)
-            by_chance = float(np.mean([f_measure(cues[b], times, self.tolerance)[0] for times in moved]))
-            scores = (*f_measure(cues[b], found, self.tolerance), by_chance)
-            known = float(len(cues[b]) > 0)
-            parts = ("", "_precision", "_recall", "_random_shift")
-            values = {f"{name}{part}": (score * known, known) for part, score in zip(parts, scores, strict=True)}
+            found, seconds = reaches(left, shoulder, other, fps), len(joints) / fps
+            name, tolerance = f"{self.name}_cues", self.tolerance
+            values = event_values(name, cues[b], found, seconds, sample, self.seed, tolerance)
             values[f"{self.name}_beats_along"] = (float(same), float(moving))
             rows[sample] = values
         return RatioState(rows)

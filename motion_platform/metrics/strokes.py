@@ -7,7 +7,7 @@ import numpy as np
 from motion_platform.core.contracts import Embeddings, Metric
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch, joint_indices, joints_of
-from motion_platform.metrics.beat_f_measure import f_measure, hits, shifted, true_beats
+from motion_platform.metrics.beat_f_measure import event_values, hits, shifted, true_beats
 
 SMOOTHING = 0.05
 """Seconds, standard deviation of the Gaussian over the speed of a hand."""
@@ -84,12 +84,7 @@ class StrokeAlignment(Metric):
             found = apexes(joints[:, wrists].numpy(), joints[:, pelvis].numpy(), fps)
             seconds = len(joints) / fps
             moved = shifted(found, seconds, sample, self.seed)
-            # Without a known stroke the F-measure has weight 0: it says nothing.
-            scores = f_measure(strokes[b], found, self.tolerance)
-            by_chance = np.mean([f_measure(strokes[b], times, self.tolerance)[0] for times in moved])
-            parts = ("", "_precision", "_recall", "_random_shift")
-            known = float(len(strokes[b]) > 0)
-            values = {f"{name}{p}": (float(v), known) for p, v in zip(parts, (*scores, by_chance), strict=True)}
+            values = event_values(name, strokes[b], found, seconds, sample, self.seed, self.tolerance)
             near = [self._near(accents[b], times) for times in (found, *moved)]
             values |= {
                 f"{name}_on_accents": (float(near[0]), float(len(found))),
