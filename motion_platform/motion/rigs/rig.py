@@ -157,6 +157,8 @@ def _bound(file: Gltf, tree: Tree) -> np.ndarray | None:
                 matrices.setdefault(node, turn)
         except (DataError, np.linalg.LinAlgError, ValueError):
             return None  # compressed or broken: the rest pose is there
+    if not matrices:
+        return None
     local = np.tile([0.0, 0.0, 0.0, 1.0], (1, len(tree.nodes), 1))
     for j, (node, parent) in enumerate(zip(tree.nodes, tree.parents, strict=True)):
         if parent < 0 or node not in matrices or tree.nodes[parent] not in matrices:

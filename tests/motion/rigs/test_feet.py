@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from stored_arrays import check_stored
 
 from motion_platform.motion.rigs.feet import MOST_LIFTED, body_way
 
@@ -62,3 +63,24 @@ def test_a_single_frame_and_two_are_enough() -> None:
         assert way.shape == (count, 3)
         assert np.isfinite(way).all()
         assert len(places[0]) == 1
+
+
+def test_ways_and_places_are_what_they_were() -> None:
+    """A body that walks, turns and hops on legs of two lengths, at two rates: the solution of one least squares."""
+    random = np.random.default_rng(7)
+    made: dict[str, np.ndarray] = {}
+    clock = np.linspace(0, 1, 36)
+    for k, fps in enumerate((20.0, 50.0)):
+        legs = []
+        for side in (1.0, -1.0):
+            swing = 0.4 * np.sin(9 * clock + side) + random.normal(0, 0.02, 36)
+            parts = leg(side, 0.25 + 0.2 * np.cos(9 * clock + side), swing)
+            drift = np.stack([0.1 * np.sin(4 * clock), 0.02 * side * clock, 0.3 * clock], axis=-1)
+            legs.append([part * (1.0 + 0.05 * k * (side > 0)) + drift for part in parts])
+        left, right = np.sin(9 * clock) > -0.3, np.sin(9 * clock + 2.5) > 0.1
+        way, places = body_way(legs, [left, right], [0.02, 0.04 + 0.02 * k], fps)
+        made |= {f"way {k}": way, f"left {k}": places[0], f"right {k}": places[1]}
+        for place, height in zip(places, (0.02, 0.04 + 0.02 * k), strict=True):
+            assert np.abs(place[:, 1] - height).max() < MOST_LIFTED + 1e-4
+    assert any(np.abs(made[f"left {k}"][:, 1] - 0.02).max() > 0.8 * MOST_LIFTED for k in range(2))
+    check_stored("ways_of_feet", made, atol=1e-6)

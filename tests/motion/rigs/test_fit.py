@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import json
 
 from characters import PLACES, Seen, character_glb, container
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError, UsageError
 from motion_platform.motion import io
@@ -326,3 +327,21 @@ def test_what_vrm_leaves_free_lies_between_bones_that_are_there(
     (tmp_path / "less.vrm").write_bytes(container(description, raw[28 + size :]))
     with pytest.raises(DataError, match="its table of human bones has none for left_wrist"):
         load_rig(tmp_path / "less.vrm")
+
+
+def test_motions_on_characters_are_what_they_were(folder: Path, walk: Clip) -> None:
+    """Of a motion by its places alone and of one with rotations, on files that face, stand and hang differently."""
+    own = io.load(SAMPLE / "cmu" / "06_09.bvh")
+    own = own.with_(joints=own.joints[:240:8], rotations=own.rotations[:240:8], fps=15.0)  # type: ignore[index]
+    few = walk.with_(joints=walk.joints[:40], rotations=None if walk.rotations is None else walk.rotations[:40])
+    made: dict[str, np.ndarray] = {}
+    for name in ("hero.glb", "back.glb", "avatar.vrm"):
+        rig = load_rig(folder / name)
+        for clip, kind, keep in ((few, "places", True), (own, "rotations", True), (few, "free", False)):
+            on = onto(clip, rig, keep_feet=keep)
+            assert on.rotations is not None
+            made[f"{name} {kind}"] = on.joints[1::4]
+            made[f"{name} {kind} turns"] = (on.rotations * np.sign(on.rotations[..., 3:]))[1::4]
+            report = on.info["fit"]
+            made[f"{name} {kind} report"] = np.array([report[key] for key in sorted(report)])
+    check_stored("fits", {key: value.astype(np.float32) for key, value in made.items()}, atol=5e-5)
