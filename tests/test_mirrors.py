@@ -62,7 +62,6 @@ ELSEWHERE = {
     "motion/gesturing/accents": "motion/gesturing/test_plan",
     "motion/gesturing/emotions": "motion/gesturing/test_plan",
     "motion/gesturing/perform": "motion/gesturing/test_plan",
-    "motion/gesturing/smartbody": "motion/gesturing/test_library",
     "motion/gesturing/talk": "motion/gesturing/test_plan",
     "motion/gesturing/track": "motion/gesturing/test_plan",
     "motion/render/body": "motion/render/test_raster",
