@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 from stored_arrays import check_stored
 
 from benchmarks.counts import limbs_frozen, statue, twice
@@ -166,3 +167,24 @@ def test_how_often_is_counted_as_it_was_for_smaller_and_faster_motions() -> None
     ])  # fmt: skip
     made["metres"] = np.array([RULERS["metres"](_walked(0.1, turn, 3.0)) for turn in (0.0, 1.0, 4.0, 9.0)])
     check_stored("counts", made, atol=1e-6)
+
+
+def _wild(seed: int, frames: int = 100) -> np.ndarray:
+    """A body whose every joint wanders about its place, at a tempo and by a size of its own."""
+    random = np.random.default_rng(seed)
+    noise = gaussian_filter1d(random.normal(size=(frames, len(BODY.joints), 3)), random.uniform(1.5, 5), axis=0)
+    size = random.uniform(0.1, 1.5) / noise.std()
+    joints = standing(frames) + 0.25 * size * noise
+    return joints + size * 0.3 * gaussian_filter1d(random.normal(size=(frames, 1, 3)), 3, axis=0)
+
+
+def test_counts_of_wild_motions_are_what_they_were() -> None:
+    """Four hundred motions, most of them near some border: a number that changes counts another one of them."""
+    motions = [_wild(seed) for seed in range(400)]
+    made = {f"wild {name}": np.array([RULERS[name](joints) for joints in motions]) for name in RULERS}
+    for name in counting.SIDED:
+        made[f"left {name}"] = np.array([counting.on_side(name, joints, "left") for joints in motions[:100]])
+        made[f"both {name}"] = np.array([counting.on_side(name, joints, "both") for joints in motions[:100]])
+    for name, counts in made.items():
+        assert len(np.unique(counts)) > 1 or name == "wild seconds", name
+    check_stored("wild_counts", made, atol=1e-6)
