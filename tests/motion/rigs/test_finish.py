@@ -214,3 +214,15 @@ def test_a_rate_changes_the_count_of_frames_and_never_the_time(walk: Clip, monke
     assert len(at_rate(few, 2 * few.fps)) == 21
     with pytest.raises(DataError, match=r"it has 22 frames; at most 21 are allowed"):
         at_rate(few, 2.1 * few.fps)
+
+
+def test_turns_between_are_those_of_slerp_however_near_they_are() -> None:
+    start = Rotation.random(40, random_state=1)
+    for size in (0.0, 1e-7, 5e-5, 3e-4, 0.02, 1.0, 3.1):
+        end = start * Rotation.from_rotvec(size * np.array([0.6, 0.0, 0.8]))
+        a, b = start.as_quat(), end.as_quat() * np.where(np.arange(40) % 2, 1, -1)[:, None]
+        for share in (0.0, 0.3, 1.0):
+            made = finish._between(a, b, np.full((40, 1), share))
+            wanted = start * Rotation.from_rotvec(share * size * np.array([0.6, 0.0, 0.8]))
+            assert (wanted.inv() * Rotation.from_quat(made)).magnitude().max() < 1e-7, (size, share)
+            np.testing.assert_allclose(np.linalg.norm(made, axis=-1), 1.0, atol=1e-12)
