@@ -123,8 +123,8 @@ class BeatNetwork(nn.Module):
     def forward(self, mel: Tensor, mask: Tensor) -> Heard:
         """mel (B, N, 128), mask (B, N), True on real frames; N is cut to a multiple of 3 (below 3: one step)."""
         steps = max(1, mel.shape[1] // STRIDE)
-        mel = F.pad(mel, (0, 0, 0, max(0, STRIDE - mel.shape[1])))[:, : steps * STRIDE]
-        mask = F.pad(mask, (0, max(0, STRIDE - mask.shape[1])))[:, : steps * STRIDE]
+        beyond = steps * STRIDE - mel.shape[1]  # below 0: so many frames are cut off
+        mel, mask = F.pad(mel, (0, 0, 0, beyond)), F.pad(mask, (0, beyond))
         small = mask[:, 1::STRIDE][:, None].to(mel.dtype)  # (B, 1, S): a step is real when its middle frame is
         mel = mel * mask[..., None]
         hint = hints(mel)

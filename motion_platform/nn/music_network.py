@@ -50,13 +50,13 @@ class MusicNetwork(nn.Module):
         if len(channels) != 3 or min(channels) < 1 or dim < 1:
             raise ValueError(f"channels: got {list(channels)} and dim {dim}; three groups of at least 1, and 1 or more")
         groups, width = [], 1
-        pools = [((5, 5), (1, 2)), ((5, 5), (STRIDE, 2)), ((3, 3), (1, 2))]
+        pools = [(5, (1, 2)), (5, (STRIDE, 2)), (3, (1, 2))]
         for size, count, (kernel, stride) in zip(channels, LAYERS, pools, strict=True):
             layers: list[nn.Module] = []
             for _ in range(count):
                 layers.append(ResidualConvolution(width, size, residual=width > 1))
                 width = size
-            layers.append(nn.MaxPool2d(kernel, stride, padding=(kernel[0] // 2, kernel[1] // 2)))
+            layers.append(nn.MaxPool2d(kernel, stride, padding=kernel // 2))
             groups.append(nn.Sequential(*layers))
         self.groups = nn.ModuleList(groups)
         self.out = nn.Conv1d(width * BANDS // 8, dim, 1)

@@ -127,3 +127,36 @@ def test_a_label_belongs_to_a_part_from_half_of_it_on():
     (moved,) = babel.within([babel.TimedLabel("walk", 1.0, 3.0)], 0.5, 9.0)
     assert (moved.start, moved.end) == (0.5, 2.5)
     assert not babel.within([babel.TimedLabel("walk", 1.0, 1.0)], 1.0, 2.0)  # nothing is shared
+
+
+def test_a_part_that_ends_nowhere_goes_to_the_end_and_one_of_no_length_has_no_label(folder):
+    """Frame -1 is the end of the recording, 0 its beginning; paths with and without "pose_data"."""
+    rows = ["./pose_data/KIT/3/a_poses.npy,80,-1,000011.npy", "KIT/3/a_poses.npy,0,0,000012.npy"]
+    rows += ["KIT/3/a_poses.npy,0,72,000013.npy", "./other/KIT/3/a_poses.npy,0,-1,000014.npy"]
+    (folder / "index.csv").write_text("source_path,start_frame,end_frame,new_name\n" + "\n".join(rows) + "\n")
+    clips = babel.join(folder / "index.csv", babel.read(folder / "babel"))
+    assert {id: babel.sentence(of) for id, of in clips.items() if id[0] != "M"} == {
+        "000011": "turn left, bow", "000013": "walk",
+    }  # fmt: skip
+    assert [(label.start, label.end) for label in clips["000011"]] == [(0.0, 2.0), (2.0, 3.0)]
+
+
+def test_annotators_of_frames_go_before_those_of_the_whole(tmp_path):
+    """Either key alone makes a record of several; labels are in order of start, then of end."""
+    whole = {"labels": [{"proc_label": "dance"}]}
+    said = [("b", 1, 3), ("c", 1, 2), ("a", 0, 9), ("TRANSITION", 0, 1), (" ", 0, 1)]
+    frames = {"labels": [label(*each) for each in said]}
+    records = {
+        "1": {"feat_p": "K/K/a.npz", "frame_anns": [None, frames]},
+        "2": {"feat_p": "K/K/b.npz", "seq_anns": [whole, None]},
+        "3": {"feat_p": "K/K/c.npz", "seq_anns": [whole], "frame_anns": None},
+        "4": {"feat_p": "K/K/d.npz", "seq_ann": whole, "frame_ann": {"labels": [label("transition", 0, 1)]}},
+        "5": {"feat_p": "K/K/e.npz", "seq_ann": whole, "frame_ann": frames},
+    }  # fmt: skip
+    (tmp_path / "train.json").write_text(json.dumps(records))
+    read = babel.read(tmp_path)
+    said = {
+        name: [[(each.text, each.start, each.end) for each in of] for of in several] for name, several in read.items()
+    }
+    timed, endless = [("a", 0, 9), ("c", 1, 2), ("b", 1, 3)], [("dance", -float("inf"), float("inf"))]
+    assert said == {"K/a": [timed], "K/b": [endless], "K/c": [endless], "K/d": [endless], "K/e": [timed]}

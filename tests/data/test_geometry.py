@@ -81,3 +81,46 @@ def test_a_deep_bend_is_no_swapped_body(clips):
     half = np.concatenate([bent, joints])
     assert not sides_swapped(half)
     assert sides_swapped(half[:, skeleton.mirror_indices]), "the upright half still tells"
+
+
+def standing(frames=30):
+    """A body that stands still, its knees bent forwards, facing Z+; left is X+."""
+    at = get_skeleton("humanml3d").index
+    joints = np.zeros((frames, 22, 3))
+    joints[:, at("neck"), 1] = 1.5
+    joints[:, at("pelvis"), 1] = 1.0
+    for side, sign in (("left", 1), ("right", -1)):
+        for joint, place in (("hip", (0.1, 1.0, 0)), ("knee", (0.1, 0.5, 0.1)), ("ankle", (0.1, 0, 0))):
+            joints[:, at(f"{side}_{joint}")] = np.multiply(place, (sign, 1, 1))
+        joints[:, at(f"{side}_wrist")] = (0.3 * sign, 0.8, 0)
+    return joints
+
+
+@pytest.mark.parametrize(("degrees", "judged"), [(0, True), (44, True), (45, True), (47, False), (90, False)])
+def test_a_body_is_judged_up_to_a_lean_of_45_degrees(degrees, judged):
+    at = get_skeleton("humanml3d").index
+    joints = standing()[:, get_skeleton("humanml3d").mirror_indices]  # left and right exchanged
+    angle = np.radians(degrees)
+    joints[:, at("neck")] = joints[:, at("pelvis")] + 0.5 * np.array([0, np.cos(angle), np.sin(angle)])
+    assert sides_swapped(joints) == judged
+    assert not sides_swapped(standing())
+
+
+def test_a_motion_that_shows_no_side_contradicts_none():
+    for content in ("wave-left-hand", "wave-right-hand", "turn-left", "turn-right", "walk-left", "walk-right"):
+        assert contradicts(standing(), content) is False, content
+    assert contradicts(standing(), "wave-both-hands") is None
+
+
+def test_a_hand_rises_above_where_it_is_lowest_and_a_path_bears_from_where_it_begins():
+    at = get_skeleton("humanml3d").index
+    joints = standing()
+    joints[:, at("right_wrist"), 1] += 0.5  # held up all the time: it does not rise
+    joints[:10, at("left_wrist"), 1] -= np.linspace(0, 0.3, 10)
+    assert contradicts(joints, "wave-left-hand") is False
+    assert contradicts(joints, "wave-right-hand") is True
+    joints = standing() + [5.0, 0, 0] + np.linspace(0, 1, 30)[:, None, None] ** 2 * [-0.4, 0, 2.0]
+    joints[1:10, :, 0] += 3  # a detour to the left does not count
+    joints[0] += [0, 0, 1]
+    assert contradicts(joints, "walk-right") is False
+    assert contradicts(joints, "walk-left") is True

@@ -135,3 +135,25 @@ def test_a_column_that_never_moves_has_a_deviation_of_zero(folder: Path) -> None
     whole = json.loads((folder / "meta.json").read_text()) | {"statistics": {"mean": [0.0] * 67, "std": [0.0] * 67}}
     (folder / "meta.json").write_text(json.dumps(whole | {"sha256": digest(whole)}))
     assert len(PreparedDataset.open(folder)) == 4
+
+
+@pytest.mark.parametrize(
+    ("fps", "message"),
+    [(1000, "got 1000; humanml3d_essential"), (1000.5, "less than or equal to 1000"), (0.5, "got 0.5; humanml3d_ess")],
+)
+def test_frame_rates_are_read_up_to_a_thousand(folder: Path, fps: float, message: str) -> None:
+    whole = json.loads((folder / "meta.json").read_text()) | {"fps": fps}
+    (folder / "meta.json").write_text(json.dumps(whole | {"sha256": digest(whole)}))
+    with pytest.raises(DataError, match=message):
+        PreparedDataset.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("clips", "said"), [(-1, r"shards\.0\.clips: input should be greater"), (0, "does not hold the shards")]
+)
+def test_a_shard_may_hold_no_clip_and_not_fewer(folder: Path, clips: int, said: str) -> None:
+    whole = json.loads((folder / "meta.json").read_text())
+    whole |= {"shards": [{"file": "a", "split": "train", "clips": clips}]}
+    (folder / "meta.json").write_text(json.dumps(whole | {"sha256": digest(whole)}))
+    with pytest.raises(DataError, match=said):
+        PreparedDataset.open(folder)

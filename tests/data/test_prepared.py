@@ -179,3 +179,50 @@ def test_a_file_that_is_no_arrow_any_more_is_one_line(sample_folder, tmp_path, m
     monkeypatch.setattr(prepared, "arrow_files", lambda folder, meta: [folder / "meta.json"])
     with pytest.raises(DataError, match=r"meta\.json: cannot be read as Arrow"):
         PreparedDataset.open(folder)
+
+
+def told(**texts):
+    """A set of two clips, 2 and 40 frames at 20 a second, of which the second says what is given."""
+    import json
+
+    import pyarrow as pa
+
+    features = [bytes(2 * 263 * 4), bytes(40 * 263 * 4)]
+    columns = {name: pa.array([json.dumps(type(value)()), json.dumps(value)]) for name, value in texts.items()}
+    made = batch(frames=pa.array([2, 40], pa.int32()), features=pa.array(features, pa.large_binary()), **columns)
+    return PreparedDataset.of_batches(Path("x"), META | dict.fromkeys(texts, True), [made], "x")
+
+
+def test_a_word_belongs_to_what_it_is_said_in_for_any_time_at_all():
+    said = [["a", 0.0, 0.25], ["b", 0.25, 0.5], ["c", 0.5, 1.0], ["d", 1.0, 2.0]]
+    made = told(words=said)
+    assert [tuple(word) for word in made.words(1)] == [tuple(word) for word in said]
+    assert [tuple(word) for word in made.words(1, 5, 10)] == [("b", 0.0, 0.25), ("c", 0.25, 0.5)]
+    assert [tuple(word) for word in made.words(1, 6, 5)] == [("b", 0.0, 0.5 - 0.3), ("c", 0.5 - 0.3, 0.25)]
+    assert made.words(1, 40) == made.words(0) == ()
+    assert PreparedDataset.of_batches(Path("x"), META, [batch()], "x").words(0) == ()
+
+
+def test_an_event_belongs_to_the_frame_that_it_is_nearest_to():
+    beats = [-0.026, -0.025, 0.0, 0.474, 0.475, 1.974, 1.975]
+    made = told(events={"beats": beats})
+    assert made.events(1)["beats"].tolist() == beats[1:-1]
+    assert made.events(1, 0, 10)["beats"].tolist() == beats[1:4]
+    np.testing.assert_allclose(made.events(1, 10)["beats"], [1.474], atol=1e-9)
+    np.testing.assert_allclose(made.events(1, 9, 2)["beats"], [0.024, 0.025], atol=1e-9)
+    assert made.events(0) == {}
+
+
+@pytest.mark.parametrize(("apart", "opens"), [(0.0, 1), (0.035, 1), (-0.035, 1), (0.045, 0), (-0.045, 0)])
+def test_a_beat_opens_a_bar_where_one_is_within_40_milliseconds(apart, opens):
+    made = told(events={"beats": [0.5, 1.0, 1.5], "bars": [1.0 + apart]})
+    made.streams = {}
+    with pytest.raises(UsageError, match="holds no sound"):
+        made.audio(1, written_beats=True)
+    made.streams, made.stream = {"samples": (16_000.0, 1)}, lambda i, name, start, frames: np.zeros((32_000, 1))
+    made.__dict__["preparation"] = "p"
+    heard = made.audio(1, written_beats=True)
+    assert heard.features["written_beats"].tolist() == [[0.5, 0], [1.0, opens], [1.5, 0]]
+    assert (heard.rate, heard.seconds, heard.part[:2]) == (16_000, 2.0, ("p: b, beats as written", 0.0))
+    assert made.audio(1, 10).seconds == 1.5
+    assert made.audio(1, 10, 4).part[:2] == ("p: b", 0.5)

@@ -1,6 +1,7 @@
 """Preparation by shards: the same set from any number of workers and machines, and nothing lost when one dies."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -95,12 +96,15 @@ def test_the_set_is_that_of_the_usual_preparation(source):
     report, other = usual.meta["report"], shards.meta["report"]
     for name in ("clips", "frames", "files", "captions", "captions_distinct", "dropped", "too_short", "sides_checked"):
         assert sorted(map(str, np.atleast_1d(report[name]))) == sorted(map(str, np.atleast_1d(other[name]))), name
-    assert report["hours"] == pytest.approx(other["hours"])
+    assert report["hours"] == pytest.approx(other["hours"]) == pytest.approx(report["frames"] / 20 / 3600)
 
 
 def test_real_files_with_mirrored_copies(sample_root, sample_dataset, tmp_path):
     prepare_shards(Sample(), sample_root, tmp_path / "set", clips=40, workers=1)
     made = PreparedDataset.open(tmp_path / "set")
+    assert all(shard.clips <= 40 for shard in made.shards), "copies counted"
+    counts = Counter(shard.split for shard in made.shards)
+    assert counts == {split: -(-len(made.indices(split)) // 40) for split in ("train", "val", "test")}
     assert sorted(made.ids()) == sample_dataset.ids()
     assert sum(made.mirrored(i) for i in range(len(made))) == sum(map(sample_dataset.mirrored, range(len(made))))
     i = made.indices("test")[2]
@@ -140,3 +144,26 @@ def test_what_makes_no_set_is_refused(source):
     with pytest.raises(DataError, match="30 of 30 clips failed, so the set was not put together"):
         prepare_shards(Cut(""), source, source / "bad", workers=1)
     assert not (source / "bad" / "meta.json").exists()
+
+
+def test_how_many_processes_work_and_how_long_it_took(source, monkeypatch):
+    asked, clock = [], iter(range(0, 1000, 7))
+
+    def here(work, given, processes, chunk, kept):
+        asked.append((processes, chunk))
+        return map(work, given)
+
+    monkeypatch.setattr("motion_platform.data.preparing.pooled", here)
+    monkeypatch.setattr("motion_platform.data.preparing.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("os.cpu_count", lambda: 40)
+    report = prepare_shards(Walks(), source, source / "a", clips=1, mirror=False)
+    assert report.seconds == 7
+    prepare_shards(Walks(), source, source / "b", clips=4, mirror=False)
+    prepare_shards(Walks(), source, source / "c", clips=4, mirror=False, workers=3)
+    prepare_shards(Walks(), source, source / "d", clips=1, mirror=True)  # a copy takes a place, and one clip is left
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    prepare_shards(Walks(), source, source / "e", clips=4, mirror=False)
+    assert asked == [(16, 1), (8, 1), (3, 1), (16, 1), (1, 1)]
+    assert [len(PreparedDataset.open(source / name).shards) for name in "abde"] == [28, 8, 28, 8]
+    assert len(PreparedDataset.open(source / "a").preparation) == 16
+    assert not (source / "a" / PARTS).exists()

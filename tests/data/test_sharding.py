@@ -5,7 +5,7 @@ import pytest
 
 from motion_platform.core.errors import DataError, OutputError, UsageError
 from motion_platform.data.prepared import PreparedDataset
-from motion_platform.data.sharding import Shard, contents_of, dealt, gather, shard_set, write_shard
+from motion_platform.data.sharding import CLIPS, Shard, contents_of, dealt, gather, shard_set, write_shard
 
 
 def test_statistics_are_those_of_the_set(sample_dataset, tmp_path):
@@ -75,3 +75,25 @@ def test_an_id_in_two_shards_is_refused(sample_dataset, tmp_path):
         gather(tmp_path, contents, shards, {}, "x")
     with pytest.raises(DataError, match="no clip is in the training split"):
         gather(tmp_path, contents, [Shard(shards[0].file, "val", 1, 1, [], [])], {}, "x")
+
+
+def test_a_shard_is_of_a_thousand_clips_where_nobody_says_more_and_files_are_of_rows_in_groups(
+    sample_dataset, tmp_path
+):
+    from pyarrow import parquet
+
+    clips = list(range(2001))
+    assert [len(rows) for _, _, rows in dealt({"val": clips}, CLIPS)] == [667, 667, 667]
+    assert [len(rows) for _, _, rows in dealt({"val": clips[:2000]}, CLIPS)] == [1000, 1000]
+    contents = contents_of(sample_dataset, "humanml3d_essential")
+    x = np.zeros((2, 67), np.float32)
+    rows = [{"id": f"{k:03d}", "split": "train", "source": "", "features": x + k} for k in reversed(range(257))]
+    shard = write_shard(tmp_path, "a.parquet", "train", rows, contents)
+    assert (shard.clips, shard.frames, shard.mean[0]) == (257, 514, pytest.approx(128))
+    file = parquet.ParquetFile(tmp_path / "a.parquet")
+    assert [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)] == [128, 128, 1]
+    column = file.metadata.row_group(0).column(0)
+    assert (column.compression, column.is_stats_set, column.has_dictionary_page) == ("UNCOMPRESSED", False, False)
+    assert file.read().column("id").to_pylist() == [f"{k:03d}" for k in range(257)]
+    gather(tmp_path, contents, [shard, Shard("none.parquet", "val", 0, 0, [], [])], {}, "x")  # which has no file
+    assert PreparedDataset.open(tmp_path).meta["splits"] == {"train": 257, "val": 0, "test": 0}

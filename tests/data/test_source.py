@@ -104,12 +104,14 @@ def test_a_fifth_of_the_clips_may_fail_and_small_sets_need_no_processes(monkeypa
         check_failed(report, 99, "nothing was written")
     asked = []
     monkeypatch.setattr(
-        "motion_platform.data.source.pooled", lambda work, of, processes, chunk: asked.append(processes) or []
+        "motion_platform.data.source.pooled", lambda work, of, processes, chunk: asked.append((processes, chunk)) or []
     )
     monkeypatch.setattr("os.cpu_count", lambda: 40)
     for count, workers in ((199, None), (200, None), (200, 3)):
         list(DataSource._converted(BandaiNamco(), [None] * count, False, workers))
-    assert asked == [1, 16, 3]
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    list(DataSource._converted(BandaiNamco(), [None] * 200, False, None))
+    assert asked == [(1, 16), (16, 16), (3, 16), (1, 16)]
 
 
 @pytest.fixture
@@ -272,3 +274,72 @@ def test_the_report_lists_ten_reasons_and_three_names_each():
     report.reference_poses += ["p10"]
     assert "p8, p9, ...: a reference pose" in report.text()
     assert report.text().endswith("  note: a note")
+
+
+def test_what_a_report_says_of_time(tmp_path, few, monkeypatch):
+    """Hours of motion at 20 frames a second, and the seconds that it took."""
+    clock = iter([100.0, 142.5])
+    monkeypatch.setattr("motion_platform.data.source.time.perf_counter", lambda: next(clock))
+    report = BandaiNamco().prepare(few, tmp_path / "out", workers=1)
+    assert report.seconds == 42.5
+    assert report.hours == pytest.approx(report.frames / 20 / 3600)
+    assert (report.files, report.sides_checked, report.without_captions) == (8, 8, 0)
+    assert report.captions == sum(len(PreparedDataset.open(tmp_path / "out").captions(i)[0]) for i in range(16))
+
+
+def test_what_becomes_of_an_item_is_noted_once():
+    from motion_platform.data.source import Converted, PreparedRow, count, note
+
+    report, about = Report("x"), Item("a", "a.bvh", "train", "", Words())
+    note(Converted(about), report)
+    assert report == Report("x")
+    note(Converted(about, windows=1, side_checked=True), report)
+    note(Converted(about, windows=2, long=True, nan=True, error="e", remarks=[("a 1", "r")]), report)
+    note(Converted(about, dropped="d", too_short=True, reference_pose=True, side_swapped=True), report)
+    assert report == Report(
+        "x", sides_checked=1, failed=[{"what": "a", "why": "e"}], nan=["a"], cut_into_windows=["a"],
+        longer_than_window=["a"], too_short=["a"], reference_poses=["a"], sides_swapped=["a"],
+        dropped=[{"what": "a 1", "why": "r"}, {"what": "a", "why": "d"}],
+    )  # fmt: skip
+    for high, mirrored in ((("a", "b"), False), ((), True)):
+        row = PreparedRow("a", "train", "", np.zeros((7, 2)), Words(high, labels={"b": "c"}), mirrored)
+        assert count(row, report) == ("a", list(high), {"b": "c"})
+    assert (report.clips, report.mirrored, report.frames, report.without_captions) == (2, 1, 14, 1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "frames"), [(0, None, 99), (89, None, 10), (90, None, 0), (99, None, 0), (0, 11, 10), (5, 15, 0)]
+)
+def test_a_part_goes_from_its_first_frame_to_before_its_end(monkeypatch, sample_root, start, end, frames):
+    """A row needs two frames, so that a part has one row fewer than frames."""
+    path = sample_root / "bandai-namco" / "dataset-1_kick_normal_001.bvh"
+    whole = retarget.to_humanml3d(io.load(path))
+    monkeypatch.setattr(retarget, "to_humanml3d", lambda *_, **__: whole.with_(joints=whole.joints[:100]))
+    result = convert_file(item(path, start=start, end=end), "humanml3d", False, None)
+    assert sum(len(row.features) for row in result.rows) == frames
+    assert result.error is None
+    assert convert_file(item(path, start=100), "humanml3d", False, None).error.endswith("the part starts at 100")
+
+
+def test_errors_of_a_file_leave_no_row_of_it(monkeypatch, sample_root):
+    path = sample_root / "bandai-namco" / "dataset-1_kick_normal_001.bvh"
+    for error, said in (
+        (DataError("a NaN is there"), "a NaN is there"), (DataError("no"), "no"),
+        (ZeroDivisionError("zero"), "ZeroDivisionError: zero"), (OSError("gone"), "OSError: gone"),
+    ):  # fmt: skip
+
+        def fails(*_, error=error):
+            raise error
+
+        monkeypatch.setattr(retarget, "mirror", fails)
+        result = convert_file(item(path, repeats=True), "humanml3d", True, None)
+        assert (result.rows, result.error, result.nan) == ([], said, "NaN" in said)
+
+
+def test_progress_is_shown_where_it_is_asked_for(capsys):
+    from motion_platform.data.source import _track
+
+    assert list(_track([3, 4], 2, False)) == [3, 4]
+    assert capsys.readouterr().out == ""
+    assert list(_track([3, 4], 2, True)) == [3, 4]
+    assert "preparing" in capsys.readouterr().out

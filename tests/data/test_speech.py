@@ -90,7 +90,14 @@ def test_a_bad_take_is_an_error_of_its_own_and_no_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("motion", "sound", "together"),
-    [(5.0, 6.9, True), (5.0, 7.1, False), (7.1, 5.0, False), (100.0, 110.5, True), (100.0, 112.0, False)],
+    [
+        (5.0, 6.9, True),
+        (5.0, 7.0, True),
+        (5.0, 7.1, False),
+        (7.1, 5.0, False),
+        (100.0, 110.5, True),
+        (100.0, 112.0, False),
+    ],
 )
 def test_lengths_of_one_take(motion: float, sound: float, together: bool) -> None:
     """Apart by 2 s at most, or by a tenth of the longer one."""
@@ -117,3 +124,30 @@ def test_the_first_frame_that_is_no_number_is_named() -> None:
     values[3, 1, 2], values[4, 0, 0] = np.inf, np.nan
     with pytest.raises(DataError, match=r"a\.npz: frame 3 has a NaN or infinite value"):
         finite(values, "a.npz")
+
+
+@pytest.mark.parametrize(("frames", "kept"), [(9, False), (10, True)])
+def test_a_take_has_ten_frames_at_least(tmp_path: Path, frames: int, kept: bool) -> None:
+    result = Takes().convert(take(tmp_path, motion=frames / 20, sound=1.0), mirror=False)
+    assert (len(result.rows), result.too_short, result.long, result.error) == (kept, not kept, kept, None)
+    assert result.dropped == (None if kept else "shorter than 10 frames at 20 fps")
+    assert [len(row.features) for row in result.rows] == [10] * kept
+
+
+def test_a_word_that_begins_where_the_motion_ends_is_left_out(tmp_path: Path) -> None:
+    item = take(tmp_path, motion=0.9, sound=2.0)
+    grid(tmp_path / "a.TextGrid", 2.0)
+    (row,) = Takes().convert(item, mirror=False).rows
+    assert row.spoken == (Word("me", 0.4, 0.9),)
+
+
+def test_what_goes_wrong_in_a_take_is_said_and_nothing_of_it_is_kept(tmp_path: Path, monkeypatch) -> None:
+    item = take(tmp_path)
+    for error, said in ((DataError("a NaN"), "a NaN"), (DataError("x"), "x"), (ValueError("y"), "ValueError: y")):
+
+        def fails(self, path, seconds, until, error=error):
+            raise error
+
+        monkeypatch.setattr(Takes, "_words", fails)
+        result = Takes().convert(item, mirror=False)
+        assert (result.rows, result.error, result.nan) == ([], said, "NaN" in said)

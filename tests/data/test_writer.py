@@ -263,3 +263,65 @@ def test_words_are_kept_to_a_tenth_of_a_millisecond_and_events_to_a_hundredth(tm
     made = PreparedDataset.open(tmp_path / "set")
     assert made.audio(0).words == (Word("a", 0.1235, 0.2346),)
     assert made.events(0)["beats"].tolist() == [0.12346]
+
+
+def test_a_file_is_closed_when_it_is_over_its_size_and_rows_go_in_batches_of_64(tmp_path, monkeypatch):
+    import pyarrow as pa
+
+    from motion_platform.data import writer as module
+
+    assert (module.ROWS_A_BATCH, module.BYTES_A_SHARD) == (64, 500_000_000)
+    write(tmp_path / "set", count=129)
+    read = pa.ipc.open_stream(pa.memory_map(str(tmp_path / "set" / "data-00000.arrow")))
+    sizes = [batch.num_rows for batch in read]
+    assert sizes == [64, 64, 1]
+    assert not (tmp_path / "set" / "data-00001.arrow").exists()
+    with pa.ipc.open_stream(pa.memory_map(str(tmp_path / "set" / "data-00000.arrow"))) as again:
+        first = again.read_next_batch().nbytes
+    for limit, files in ((first, 2), (first - 1, 3)):
+        monkeypatch.setattr(module, "BYTES_A_SHARD", limit)
+        write(tmp_path / f"{limit}", count=129)
+        assert len(list((tmp_path / f"{limit}").glob("*.arrow"))) == files
+        assert len(PreparedDataset.open(tmp_path / f"{limit}")) == 129
+
+
+def test_what_another_has_put_beside_a_set_that_fails_stays(tmp_path):
+    out = tmp_path / "mine" / "set"
+    w = writer(out)
+    with w:
+        assert w.temporary.is_dir()
+        (tmp_path / "mine" / "notes.txt").write_text("x")  # and the set is not finished
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine", "notes.txt"]
+
+
+def test_an_empty_folder_is_a_place_for_a_set_and_a_file_is_none(tmp_path):
+    (tmp_path / "set").mkdir()
+    with pytest.raises(OutputError, match="already exists"):
+        write(tmp_path / "set")
+    write(tmp_path / "set", overwrite=True)
+    assert len(PreparedDataset.open(tmp_path / "set")) == 3
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="is not a prepared dataset"):
+        write(tmp_path / "file", overwrite=True)
+
+
+def test_what_meta_json_says_of_a_set(tmp_path):
+    """All that a reader, and a person, finds there."""
+    streams = {"mel": (40.0, 3)}
+    row = {"streams": {"mel": np.zeros((40, 3))}, "caption_tokens": ["a/DET"], "labels": {"b": "c", "a": "d"}}
+    add(tmp_path / "set", row, finish=True, streams=streams, tokens=True)
+    made = PreparedDataset.open(tmp_path / "set")
+    meta = {name: value for name, value in made.meta.items() if name not in ("statistics", "files", "sha256")}
+    assert meta == {
+        "format": "motion-platform prepared dataset", "format_version": 1, "name": "test", "dim": 263, "fps": 20.0,
+        "representation": "humanml3d", "skeleton": "humanml3d", "units": "metre", "streams": {"mel": [40.0, 3]},
+        "events": False, "words": False, "tokens": True, "splits": {"train": 1, "val": 0, "test": 0},
+        "licence": "CC0", "report": {},
+    }  # fmt: skip
+    assert (made.caption_tokens(0), made.streams, made.has_tokens) == (["a/DET"], streams, True)
+    assert (made.meta["statistics"]["clips"], made.meta["statistics"]["frames"]) == (1, 20)
+    state = json.loads((tmp_path / "set" / "state.json").read_text())
+    assert len(state["_fingerprint"]) == 16
+    about = json.loads((tmp_path / "set" / "dataset_info.json").read_text())
+    assert about["features"]["captions_high"] == {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}
+    assert about["features"]["frames"] == {"dtype": "int32", "_type": "Value"}

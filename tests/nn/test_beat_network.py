@@ -135,6 +135,17 @@ def test_music_in_pieces_is_heard_as_music_in_one(monkeypatch: pytest.MonkeyPatc
         torch.testing.assert_close(hints(mel), told)
 
 
+def test_more_than_a_minute_is_heard_as_it_is_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network, mel = BeatNetwork(1, 1, 1, 1).eval(), torch.rand(1, 5400 + 30, 128)
+    mask = torch.ones(1, 5400 + 30, dtype=torch.bool)
+    with torch.no_grad():
+        heard, told = network.listen(mel, mask), hints(mel)
+        monkeypatch.setattr("motion_platform.nn.beat_network.CHUNK", 9000)
+        torch.testing.assert_close(heard, network.listen(mel, mask))
+        torch.testing.assert_close(told, hints(mel))
+
+
 @pytest.mark.parametrize("scale", [(0.251, 2.4), (0.31, 2.2), (0.2, 3.0)])
 def test_a_length_between_two_classes_of_tempo_is_as_likely_as_a_straight_line_between_them(scale, monkeypatch) -> None:
     """Held at both ends of the scale; the whole table, against numpy's interpolation."""

@@ -185,7 +185,7 @@ def beats_a_bar(numerator: int, denominator: int, quarters_a_minute: float) -> i
     bar = 4 * numerator / denominator
     compound = denominator >= 8 and numerator % 3 == 0 and numerator > 3
     beats = numerator // 3 if compound else numerator
-    while beats > 1 and quarters_a_minute * beats / bar > FAST:
+    while quarters_a_minute * beats / bar > FAST:
         merged = {2: 1, 3: 1, 4: 2, 6: 2, 8: 4, 9: 3, 12: 4}
         if beats not in merged:
             break
@@ -204,7 +204,7 @@ def grid(score: Score, factor: float = 1.0) -> Grid:
     starts = [at for at, _, _ in score.meter]
     for (start, numerator, denominator), stop in zip(score.meter, [*starts[1:], score.end], strict=True):
         bar, stop = 4 * numerator / denominator, min(stop, score.end)  # an excerpt may end before the next meter
-        bars = start + bar * np.arange(max(0, int(np.ceil((stop - start) / bar - 1e-6))))
+        bars = start + bar * np.arange(int(np.ceil((stop - start) / bar - 1e-6)))
         tempo = score.tempo_at(bars + 1e-6) * factor
         for k, at in enumerate(bars):
             # A written ritardando does not change the pattern: the tempo of the bars around decides.
@@ -225,10 +225,9 @@ def excerpt(score: Score, seconds: float, random: np.random.Generator) -> Score:
     lasts = beats.quarters * 60 / score.tempo_at(beats.position + 1e-6)
     at = np.concatenate([[0.0], np.cumsum(lasts)[:-1]])
     bars = np.flatnonzero(beats.index == 0)
-    allowed = bars[at[bars] <= max(0.0, at[-1] - seconds)]
-    if not len(allowed) or at[-1] <= seconds:
+    if at[-1] <= seconds:
         return score
-    first = int(random.choice(allowed))
+    first = int(random.choice(bars[at[bars] <= at[-1] - seconds]))
     after = bars[at[bars] >= at[first] + seconds]
     stop = beats.position[after[0]] if len(after) else np.inf
     kept = (score.onset >= beats.position[first] - 1e-6) & (score.onset < stop - 1e-6)

@@ -88,8 +88,8 @@ class BVHFolder(DataSource):
             parts[name] += 1
         items = []
         for (name, span), about in sorted(said.items(), key=_in_order):
-            id = name.rsplit(".", 1)[0].replace("/", "_")
-            if sum(other.rsplit(".", 1)[0] == name.rsplit(".", 1)[0] for other in files) > 1:
+            id = _stem(name).replace("/", "_")
+            if sum(_stem(other) == _stem(name) for other in files) > 1:
                 id = name.replace("/", "_")  # walk.bvh beside walk.npz
             if parts[name] > 1:
                 id += f"_{span[0]}-{'end' if span[1] is None else span[1]}"
@@ -198,14 +198,19 @@ def _file(name: str, files: Mapping[str, Path], where: str) -> str:
     """The file that a captions file means: its path below the folder, or its bare name where that is clear."""
     if name in files:
         return name
-    matches = [f for f in files if f.rsplit("/", 1)[-1] == name or f.rsplit(".", 1)[0] == name]
+    matches = [f for f, path in files.items() if path.name == name or _stem(f) == name]
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise DataError(f"{where}: {name!r} could be {' or '.join(matches[:3])}; write the path below the folder")
-    near = difflib.get_close_matches(name, files, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, files, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise DataError(f"{where}: there is no motion file {name!r} below the folder{hint}")
+
+
+def _stem(file: str) -> str:
+    """A path without its ending, the last one."""
+    return file.rsplit(".", 1)[0]
 
 
 def _frame(value: Any, where: str, column: str) -> int | None:

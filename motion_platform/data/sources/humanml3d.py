@@ -130,8 +130,10 @@ class HumanML3DFolder(DataSource):
             if not np.isfinite(features).all():
                 result.nan, result.dropped = True, "NaN or infinite features"
                 return result
-            if (largest := float(np.abs(features).max(initial=0))) > LARGEST:
-                raise DataError(f"{path}: a feature of {largest:.4g}; no motion has one beyond {LARGEST:g}")
+            if (np.abs(features) > LARGEST).any():
+                raise DataError(
+                    f"{path}: a feature of {np.abs(features).max():.4g}; no motion has one beyond {LARGEST:g}"
+                )
             folder = path.parent.parent
             parts = self._captions(folder / "texts" / f"{item.id}.txt", result)
             written = _written(folder, item.id)

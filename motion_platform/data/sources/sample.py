@@ -48,9 +48,10 @@ def folder() -> Path:
 
 def _readable(out: Path) -> bool:
     try:
-        return len(PreparedDataset.open(out)) > 0
+        PreparedDataset.open(out)
     except DataError:
         return False
+    return True
 
 
 def _fingerprint() -> str:

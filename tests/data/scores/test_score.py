@@ -178,6 +178,8 @@ def test_a_score_lasts_four_hours_at_most_and_has_eight_megabytes(tmp_path, monk
         long(7201, 30)
     with pytest.raises(DataError, match=r"is .* quarter notes long"):
         long(2**53 - 1, 30)
+    with pytest.raises(DataError, match=r"is .* quarter notes long"):
+        long(2**53, 30)
     with pytest.raises(DataError, match="a note lies beyond any end"):
         long(2**53 + 1, 30)  # its place is no number of quarters any more
     assert score.LARGEST == 8 * 1024 * 1024
@@ -230,3 +232,99 @@ def test_a_library_that_is_missing_says_what_to_install():
     with pytest.raises(OutputError, match=r"needs no_such_library; pip install 'motion-platform\[scores\]'"):
         score.library("no_such_library")
     assert score.library("mido") is mido
+
+
+def written(meter, tempo=((0.0, 60.0),), end=32.0):
+    """A score of quarter notes up to its end."""
+    onset = np.arange(0.0, end)
+    ones = np.ones(len(onset), np.int64)
+    duration = np.minimum(end - onset, 1.0)
+    return score.Score("x", onset, duration, 60 * ones, 80 * ones, 0 * ones, (0,), (False,), tuple(tempo), tuple(meter))
+
+
+def test_the_tempo_of_the_four_bars_before_and_after_decides_how_a_bar_is_beaten():
+    """Bars of a tempo each, about where four beats become two, also where the meter changes."""
+    random = np.random.default_rng(0)
+    rates = random.permutation(np.linspace(100, 240, 80))
+    tempo = [(4.0 * k, rate) for k, rate in enumerate(rates)]
+    read = written(((0.0, 4, 4), (160.0, 4, 4)), tempo, 320.0)
+    for factor in (1.0, 1.1):
+        wanted = []
+        for part in (rates[:40], rates[40:]):
+            for k in range(40):
+                around = [part[j] for j in range(40) if abs(j - k) <= 4]
+                wanted += [2, 2] if factor * np.median(around) > 165 else [4] * 4
+        assert score.grid(read, factor).beats.tolist() == wanted
+        assert {2, 4} == set(wanted)
+
+
+def test_beats_end_where_a_meter_or_the_score_does():
+    """In two of two quarters each: a bar of three quarters and one of seven, whose last beats are cut."""
+    beats = score.grid(written(((0.0, 2, 2), (7.0, 2, 2)), ((0.0, 160.0),), 13.5))
+    assert beats.position.tolist() == [0, 2, 4, 6, 7, 9, 11, 13]
+    assert beats.quarters.tolist() == [2, 2, 2, 1, 2, 2, 2, 0.5]
+    assert beats.index.tolist() == [0, 1] * 4
+    assert set(beats.beats.tolist()) == {2}
+    late = score.grid(written(((0.0, 4, 4), (40.0, 3, 4)), end=8.0))  # a meter behind the end
+    assert late.position.tolist() == list(range(8))
+
+
+def test_an_excerpt_begins_at_every_bar_from_which_it_fits_and_a_short_score_is_whole():
+    """At 60 a minute a quarter is a second; the last of 32 begins at 31 s."""
+    read = written(((0.0, 4, 4),))
+    assert score.excerpt(read, 31.0, np.random.default_rng(0)) is read
+    for seconds in (30.9, 30.0):
+        cut = score.excerpt(read, seconds, np.random.default_rng(0))
+        assert cut is not read
+        assert cut.onset.tolist() == read.onset.tolist()
+    cuts = [score.excerpt(read, 15.0, np.random.default_rng(seed)) for seed in range(60)]
+    assert {cut.onset[0] for cut in cuts} == {0.0, 4.0, 8.0, 12.0, 16.0}
+    assert {len(cut.onset) for cut in cuts} == {16}
+    cuts = [score.excerpt(read, 16.0, np.random.default_rng(seed)) for seed in range(60)]
+    assert {(cut.onset[0], len(cut.onset)) for cut in cuts} == {(0.0, 16), (4.0, 16), (8.0, 16), (12.0, 16)}
+    fast = written(((0.0, 4, 4),), ((0.0, 60.0), (16.0, 120.0)))  # the second half takes half the time
+    ends = {score.excerpt(fast, 8.0, np.random.default_rng(seed)).end for seed in range(60)}
+    assert ends == {8.0, 12.0, 16.0, 24.0}
+
+
+def messages(path, *of, ticks=480):
+    """A file of one track of (wait, bytes of a message)."""
+    data = b"".join(bytes([wait]) + bytes(message) for wait, message in of) + b"\x00\xff\x2f\x00"
+    head = b"MThd" + (6).to_bytes(4, "big") + (0).to_bytes(2, "big") + (1).to_bytes(2, "big") + ticks.to_bytes(2, "big")
+    path.write_bytes(head + b"MTrk" + len(data).to_bytes(4, "big") + data)
+    return path
+
+
+NOTE = ((0, (0x90, 60, 80)), (96, (0x80, 60, 0)))
+
+
+def test_notes_are_in_order_of_onset_part_and_pitch_and_last_a_tick_at_least(tmp_path):
+    """Without a program the first of General MIDI; a byte beyond 127 is taken for 127."""
+    read = score.read(
+        messages(
+            tmp_path / "a.mid", (0, (0x91, 64, 50)), (0, (0x90, 67, 40)), (0, (0x90, 60, 90)), (0, (0x90, 62, 0xFF)),
+            (0, (0x81, 64, 0)), (48, (0x80, 62, 0)), (0, (0x80, 60, 0)), (48, (0x80, 67, 0)), ticks=96,
+        )
+    )  # fmt: skip
+    assert (read.programs, read.drums) == ((0, 0), (False, False))
+    assert read.part.tolist() == [0, 1, 1, 1]
+    assert read.pitch.tolist() == [64, 60, 62, 67]
+    assert read.velocity.tolist() == [50, 90, 127, 40]
+    np.testing.assert_allclose(read.duration, [1 / 96, 0.5, 0.5, 1.0])
+    assert read.onset.tolist() == [0.0] * 4
+
+
+def test_a_tempo_and_a_meter_of_nothing_are_passed_over_and_the_least_are_read(tmp_path):
+    nothing = ((0, (0xFF, 0x51, 3, 0, 0, 0)), (0, (0xFF, 0x58, 4, 0, 2, 24, 8)))
+    read = score.read(messages(tmp_path / "a.mid", *nothing, *NOTE))
+    assert (read.tempo, read.meter) == (((0.0, 120.0),), ((0.0, 4, 4),))
+    read = score.read(messages(tmp_path / "a.mid", (0, (0xFF, 0x58, 4, 1, 2, 24, 8)), *NOTE))
+    assert read.meter == ((0.0, 1, 4),)
+    with pytest.raises(DataError, match=r"6e.07 quarters a minute at quarter 0; allowed: 4 to 1500"):
+        score.read(messages(tmp_path / "a.mid", (0, (0xFF, 0x51, 3, 0, 0, 1)), *NOTE))
+
+
+def test_a_file_that_counts_no_quarter_notes_is_one_line(tmp_path):
+    for ticks in (0, 0xE728):  # none to a quarter, and 40 to each of 25 film frames a second
+        with pytest.raises(DataError, match=r"a\.mid: (counts film frames, not quarter notes|cannot be read as MIDI)"):
+            score.read(messages(tmp_path / "a.mid", *NOTE, ticks=ticks))

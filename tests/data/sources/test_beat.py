@@ -7,7 +7,7 @@ from speech_folders import grid, talking, tone
 from motion_platform.core.errors import DataError
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.report import Report
-from motion_platform.data.sources.beat import EMOTIONS, PELVIS, Beat, Beat2, emotion_of, read_smplx
+from motion_platform.data.sources.beat import EMOTIONS, Beat, Beat2, emotion_of, read_smplx
 from motion_platform.motion import io
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.skeleton import get_skeleton
@@ -76,7 +76,7 @@ def test_beat2_is_read_finger_by_finger(tmp_path):
     (tmp_path / "train_test_split.csv").write_text("id,type\n2_scott_0_1_1,train\n2_scott_0_2_2,test\n")
     clip = read_smplx(tmp_path / "smplxflame_30" / "2_scott_0_1_1.npz")
     assert clip.fps == 30
-    np.testing.assert_allclose(clip.joints[0, 0], np.add([0.1, 1.2, 0.0], PELVIS), atol=1e-6)
+    np.testing.assert_allclose(clip.joints[0, 0], [0.103, 0.849, 0.012], atol=1e-6)  # of SMPL-X's mean body
     j = HANDS.index("left_middle1")
     angle = 2 * np.arcsin(np.linalg.norm(clip.rotations[:, j, :3], axis=-1))
     np.testing.assert_allclose(angle, np.abs(turns[:, 28, 2]), atol=1e-3)
@@ -176,3 +176,40 @@ def test_files_of_other_shapes_are_refused(tmp_path, changes, said):
         read_smplx(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", poses=np.zeros((3, 165)), trans=np.zeros((3, 3)))
     assert read_smplx(tmp_path / "b.npz").fps == 30
+
+
+def test_the_body_turns_as_smplx_says_and_jaw_and_eyes_are_left_out(tmp_path):
+    """Joints of random poses against scipy's rotations, chained here; the rate is that of the file."""
+    from scipy.spatial.transform import Rotation
+
+    random = np.random.default_rng(0)
+    turns, trans = random.normal(0, 0.6, (4, 55, 3)), random.normal(0, 1, (4, 3))
+    np.savez(tmp_path / "a.npz", poses=turns.reshape(4, 165), trans=trans, mocap_frame_rate=60)
+    clip = read_smplx(tmp_path / "a.npz")
+    assert (clip.fps, clip.name, len(clip)) == (60.0, "a", 4)
+    kept = [*range(22), *range(25, 55)]
+    for frame in range(4):
+        world, places = [], []
+        for k, parent in enumerate(HANDS.parents):
+            own = Rotation.from_rotvec(turns[frame, kept[k]])
+            assert (Rotation.from_quat(clip.rotations[frame, k]) * own.inv()).magnitude() < 1e-5
+            root = trans[frame] + [0.003, -0.351, 0.012]
+            places.append(root if k == 0 else places[parent] + world[parent].apply(HANDS.offsets[k]))
+            world.append(own if k == 0 else world[parent] * own)
+        np.testing.assert_allclose(clip.joints[frame], places, atol=1e-5)
+
+
+def test_speakers_and_takes_are_told_apart(tmp_path):
+    for name in ("2_scott_0_1_1", "22_scott_0_1_1", "2_scott_1_70_70", "2_scott_2_70_70", "x2_scott_0_1_1"):
+        path = tmp_path / f"{name}.bvh"
+        path.touch()
+        path.with_suffix(".wav").touch()
+    report = Report("")
+    items = {item.id: item for item in Beat(speakers=[2]).items(tmp_path, report)}
+    assert {id: item.words.labels["emotion"] for id, item in items.items()} == {
+        "2_scott_0_1_1": "neutral", "2_scott_1_70_70": "neutral", "2_scott_2_70_70": "happiness",
+    }  # fmt: skip
+    why = {entry["what"]: entry["why"] for entry in report.dropped}
+    assert why["22_scott_0_1_1.bvh"] == "speaker 22 is not asked for"
+    assert len(Beat().items(tmp_path, Report(""))) == 4
+    assert Beat().transcript(tmp_path / "2_scott_0_1_1.bvh") is None

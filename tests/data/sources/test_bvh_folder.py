@@ -244,3 +244,62 @@ def test_parts_of_one_clip_are_called_by_their_frames_a_whole_after_its_beginnin
     (own / "captions.csv").write_text("file,caption,start,end\n" + "\n".join(rows) + "\n")
     ids = [item.id for item in BVHFolder().items(own, Report(""))]
     assert ids == ["jog_0-10", "jog_0-end", "jog_10-20", "walk"]
+
+
+def test_only_the_last_ending_is_left_out_of_a_name(own):
+    """Dots and folders are part of a name; a bare name means the file with or without its ending."""
+    shutil.copy(own / "walk.bvh", own / "studio" / "take.1.a.bvh")
+    shutil.copy(own / "walk.bvh", own / "take.1.b.bvh")
+    said = {"take.1.a.bvh": "a", "take.1.b": "b", "studio/wave": "c"}
+    (own / "captions.json").write_text(json.dumps(said))
+    report = Report("")
+    items = BVHFolder().items(own, report)
+    assert [(item.id, item.source, item.words.high) for item in items] == [
+        ("studio_take.1.a", "studio/take.1.a.bvh", ("a",)), ("studio_wave", "studio/wave.bvh", ("c",)),
+        ("take.1.b", "take.1.b.bvh", ("b",)),
+    ]  # fmt: skip
+    assert [entry["what"] for entry in report.dropped] == ["jog.bvh", "walk.bvh"]
+    shutil.copy(own / "walk.bvh", own / "take.1.bvh")  # not of the same name
+    assert "take.1.b" in [item.id for item in BVHFolder().items(own, Report(""))]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("jogging_x.bvh", "jog.bvh"), ("walk_2.bvh", "walk.bvh"), ("zzzz", None), ("q.c3d", None)]
+)
+def test_a_file_that_is_not_there_is_answered_with_one_of_a_like_name_alone(own, name, near):
+    (own / "captions.json").write_text(json.dumps({name: "a"}))
+    hint = f"; did you mean '{near}'?" if near else ""
+    with pytest.raises(DataError) as caught:
+        BVHFolder().items(own, Report(""))
+    assert str(caught.value).endswith(f"there is no motion file '{name}' below the folder{hint}")
+
+
+def test_settings_and_groups_reach_the_clips(own):
+    rows = ["walk.bvh,a,val,anna", "walk.bvh,a,val,", "jog.bvh,b,,anna", "studio/wave.bvh,c,,"]
+    (own / "captions.csv").write_text("file,caption,split,group\n" + "\n".join(rows) + "\n")
+    items = {item.id: item for item in BVHFolder(fps=25.0, repeats=True).items(own, Report(""))}
+    assert items["walk"].words.high == ("a",)
+    assert {(item.fps, item.repeats) for item in items.values()} == {(25.0, True)}
+    assert (items["walk"].split, items["jog"].split) == ("val", "train")  # of two groups all is for training
+    plain = BVHFolder().items(own, Report(""))
+    assert {(item.fps, item.repeats, item.start, item.end) for item in plain} == {(None, False, 0, None)}
+    (own / "captions.csv").unlink()
+    (own / "captions.json").write_text(json.dumps({"walk.bvh": {"captions": "x", "labels": {"style": 3}}}))
+    with pytest.raises(DataError, match=r"'walk.bvh': labels must map a name to a text, got \{'style': 3\}"):
+        BVHFolder().items(own, Report(""))
+
+
+def test_parts_and_words_of_a_json(own):
+    about = {
+        "captions": [" a ", ""],
+        "low": ["b", " "],
+        "labels": {"style": "sad"},
+        "start": 5,
+        "end": "35",
+        "group": 7,
+    }
+    (own / "captions.json").write_text(json.dumps({"walk": about, "jog.bvh": {"captions": "c", "end": 30}}))
+    jog, walk = BVHFolder().items(own, Report(""))
+    assert (walk.start, walk.end, walk.id) == (5, 35, "walk")
+    assert (walk.words.high, walk.words.low, walk.words.labels) == (("a",), ("b",), {"style": "sad"})
+    assert (jog.start, jog.end, jog.words.low, jog.words.labels) == (0, 30, (), {})

@@ -29,3 +29,41 @@ def test_is_prepared_once_into_the_cache(tmp_path, monkeypatch):
     assert sample.folder() == first
     assert (first / "meta.json").stat().st_mtime_ns == time
     assert len(PreparedDataset.open(first)) == 96
+
+
+def test_its_name_changes_with_every_file_of_clips_data_and_motion(tmp_path, monkeypatch):
+    import hashlib
+    from pathlib import Path
+
+    import motion_platform
+
+    package, digest = Path(motion_platform.__file__).parent, hashlib.sha256()
+    for part in ("sample", "data", "motion"):
+        for path in sorted((package / part).rglob("*")):
+            place = path.relative_to(package)
+            if path.is_file() and not place.as_posix().startswith("motion/render/") and path.suffix != ".pyc":
+                digest.update(place.as_posix().encode() + path.read_bytes())
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path))
+    monkeypatch.setattr(sample.Sample, "prepare", lambda *_: None)
+    assert sample.folder() == tmp_path / f"sample-{digest.hexdigest()[:12]}"
+
+
+def test_a_set_that_another_process_has_made_meanwhile_is_taken(tmp_path, monkeypatch, sample_folder):
+    import shutil
+
+    import pytest
+
+    from motion_platform.core.errors import OutputError
+
+    def beaten(self, source, out):
+        if sample_folder is not None:
+            shutil.copytree(sample_folder, out)
+        raise OutputError("already exists")
+
+    monkeypatch.setenv("MOTION_CACHE", str(tmp_path))
+    monkeypatch.setattr(sample.Sample, "prepare", beaten)
+    assert len(PreparedDataset.open(sample.folder())) == 96
+    shutil.rmtree(sample.folder())
+    sample_folder = None
+    with pytest.raises(OutputError, match="already exists"):
+        sample.folder()
