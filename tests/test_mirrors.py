@@ -23,7 +23,6 @@ ELSEWHERE = {
     "data/report": "data/test_source",
     "data/scores/conductors": "data/scores/test_performance",
     "data/sources/bandai_namco": "data/sources/test_bandai_cmu",
-    "data/sources/cmu_humanml3d": "data/sources/test_bandai_cmu",
     "encoders/bert": "encoders/test_sentence",
     "encoders/gesture_words": "generators/gesturing/test_planner",
     "encoders/librosa_beats": "generators/conducting/test_baselines",

@@ -81,7 +81,7 @@ def _time(
     before = (plan.index[0] - np.array([2, 1])) % plan.count[0]
     index = np.concatenate([before, plan.index, [(plan.index[-1] + 1) % plan.count[-1]]])
     count = np.concatenate([np.repeat(plan.count[0], 2), plan.count, [plan.count[-1]]])
-    holds = np.concatenate([[0, 0], plan.holds, [0]])
+    holds = np.concatenate([[0, 0], plan.holds])
     k = np.clip(np.searchsorted(marks, t, side="right") - 1, 0, len(marks) - 2)
     lasts = np.diff(marks)[k]
     phase = np.clip((t - marks[k]) / lasts, 0, 1)
@@ -91,7 +91,7 @@ def _time(
         # A fermata: up to the middle in tempo, stand there, and the second half of the beat leads on.
         tempo = 0.5 / (1 + hold[held])
         u = phase[held]
-        up, down = np.clip(u / tempo, 0, 1), np.clip((u - (1 - tempo)) / tempo, 0, 1)
+        up, down = np.minimum(u / tempo, 1), np.maximum((u - (1 - tempo)) / tempo, 0)
         phase[held] = 0.44 * up + 0.08 * u + 0.48 * down
     rising = _step((t - (marks[1] - 0.5 * first)) / (0.6 * first))
     falling = _step((t - (marks[-2] + 0.35 * last)) / (1.2 * last + 0.3))
@@ -111,7 +111,7 @@ def _beating(
     t, k, u = time.t, time.k, time.phase
     across, height, rebound, bend = strokes(index, count).T
     # The size belongs to a stroke: loud is large, slow is large; what comes is shown before it sounds.
-    ahead = np.interp(np.clip(marks + 0.25, 0, t[-1]), t, dynamics)
+    ahead = np.interp(marks + 0.25, t, dynamics)
     loud = 1 - conductor.response + conductor.response * (0.25 + 1.0 * ahead) / 0.75
     slow = np.clip(np.append(np.diff(marks), marks[-1] - marks[-2]) / 0.6, 0.4, 2.0) ** 0.35
     sizes = np.clip(conductor.size * loud * slow, 0.25, 1.55)
@@ -161,21 +161,16 @@ def _left(
     for begin, end in _fermatas(plan):
         # Up with the note, still as long as it lasts, and a small loop that ends it.
         u, lasts = t - begin, end - begin
-        near = np.flatnonzero((u > -0.6) & (u < lasts + 0.9))
-        u = u[near]
         loop = np.exp(-(((u - lasts + 0.15) / 0.13) ** 2))
         there = np.stack([0.64 + 0.03 * loop, 0.44 + 0.05 * loop], 1)
-        left[near] += (there - left[near]) * (_step((u + 0.5) / 0.6) * (1 - _step((u - lasts - 0.1) / 0.7)))[:, None]
+        left += (there - left) * (_step((u + 0.5) / 0.6) * (1 - _step((u - lasts - 0.1) / 0.7)))[:, None]
     for cue in plan.cues:
-        near = np.flatnonzero(np.abs(t - cue) < 1.5)
-        if not len(near):
-            continue
-        u = t[near] - cue
+        u = t - cue
         # Across first, then up, and down before in: an arc.
         weight = np.stack([_step((u + a) / 0.6) * (1 - _step((u - b) / 0.8)) for a, b in ((0.95, 0.45), (0.8, 0.3))], 1)
         # The hand opens towards the players: a small lift, and down with the beat.
         there = np.stack([np.full(len(u), 0.70), 0.40 + 0.07 * np.exp(-((u / 0.16) ** 2))], 1)
-        left[near] += (there - left[near]) * weight * 0.9
+        left += (there - left) * weight * 0.9
     return left
 
 

@@ -173,21 +173,19 @@ def _clock(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The tempo map as points (quarters, seconds); between them time is linear."""
     n = len(beats.position)
-    slow = _smooth(random.normal(0, 1, n), 3)
+    slow = _smooth(random.standard_normal(n), 3)
     slow *= conductor.rubato / max(float(slow.std()), 1e-6)
     ends = -conductor.rubato * 2.5 * phrases.within**4 * (random.random(phrases.total) < 0.7)[phrases.number]
     steps = np.where(random.random(phrases.total) < 0.25, random.normal(0, 0.1, phrases.total), 0.0)
-    steps[0] = 0.0
     # Another tempo wears off: otherwise a long piece drifts away from what is written.
     level = np.zeros(phrases.total)
     for k in range(1, phrases.total):
         level[k] = 0.8 * level[k - 1] + steps[k]
     last = n - np.arange(n)
-    close = -random.uniform(0.1, 0.4) * np.clip(1 - last / max(4, int(beats.beats[-1]) * 2), 0, 1)
+    close = -random.uniform(0.1, 0.4) * np.maximum(1 - last / max(4, int(beats.beats[-1]) * 2), 0)
     log_tempo = slow + ends + _smooth(level[phrases.number], 0.7) + close
     cells = (beats.position[:, None] + beats.quarters[:, None] * np.arange(CELLS) / CELLS).ravel()
-    stop = score.end + 1e-3  # where the last beat ends, too
-    edges = np.append(cells, stop)
+    edges = np.append(cells, score.end)
     tempo = score.tempo_at(cells + 1e-6) * factor * np.exp(np.repeat(log_tempo, CELLS))
     lasts = np.diff(edges) * 60 / tempo * (1 + np.repeat(holds, CELLS))
     lead = random.uniform(1.2, 2.5) + float(beats.quarters[0]) * 60 / tempo[0]
@@ -195,14 +193,18 @@ def _clock(
 
 
 def _dynamics(onset: np.ndarray, duration: np.ndarray, velocity: np.ndarray, frames: int) -> np.ndarray:
-    """(T,) how loud it is to be, 0 to 1: decibels of all that sounds, from the softest to the loudest of the piece."""
+    """(T,) how loud it is to be, 0 to 1: decibels of all that sounds, from the softest to the loudest of the piece.
+
+    All notes end more than a frame before the last."""
     power = (velocity / 127.0) ** 3
-    change = np.zeros(frames + 1)
-    np.add.at(change, np.minimum((onset * CURVE_RATE).astype(int), frames), power)
-    np.add.at(change, np.minimum(((onset + duration) * CURVE_RATE).astype(int) + 1, frames), -power)
-    sounding = _smooth(np.maximum(np.cumsum(change)[:frames], 0), 0.5 * CURVE_RATE)
+    change = np.zeros(frames)
+    np.add.at(change, (onset * CURVE_RATE).astype(int), power)
+    np.add.at(change, ((onset + duration) * CURVE_RATE).astype(int) + 1, -power)
+    sounding = _smooth(np.maximum(np.cumsum(change), 0), 0.5 * CURVE_RATE)
     decibels = 10 * np.log10(sounding + 1e-4)
-    low, high = np.percentile(decibels[sounding > 1e-2], [5, 95]) if (sounding > 1e-2).any() else (-20.0, 0.0)
+    if not (sounding > 1e-2).any():
+        return np.zeros(frames)
+    low, high = np.percentile(decibels[sounding > 1e-2], [5, 95])
     return np.clip((decibels - low) / max(high - low, 8.0), 0, 1)
 
 

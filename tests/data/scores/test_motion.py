@@ -262,3 +262,100 @@ def test_ways_are_the_conductors_shares_in_the_order_of_loudness_and_swell():
     nobody = replace(conductor, left=(0.0, 1.0, 0.0))
     assert motion._ways(time, slow, changes, nobody).tolist() == [1] * 8
     assert motion._ways(time, slow, np.array([200.0]), conductor).tolist() in ([1, 1], [0, 1])
+
+
+def odd(seconds=26.0, quiet=0.0, tempo=100.0, holds=()):
+    """A plan that begins in the midst of a bar, changes its meter, and ends in the first beat of another one."""
+    index = np.array([3, 4, *[0, 1, 2] * 3, *[0, 1, 2, 3] * 2, *[0, 1] * 3, 0])
+    count = np.array([5, 5, *[3] * 9, *[4] * 8, *[2] * 6, 1])
+    frames = round(seconds * 30)
+    t = np.arange(frames) / 30
+    beats = 1.5 + np.arange(len(index)) * 60 / tempo
+    lasts = np.zeros(len(index))
+    for k, hold in holds:
+        lasts[k] = hold
+        beats[k + 1 :] += hold * 60 / tempo
+    loud = np.full(frames, quiet) if quiet in (0.0, 1.0) else 0.5 + 0.5 * np.sin(t * 1.3)
+    cues = np.array([3.2, 9.0, 15.0, 25.5])
+    return PerformancePlan(frames / 30, beats, index, count, loud, 0.5 + 0.5 * np.cos(t), cues, lasts)
+
+
+def test_motions_of_odd_plans_are_what_they_were():
+    """At the borders of what is clipped, too: fast and soft, slow and loud, held at either end, few beats."""
+    plans = {
+        "precise": (odd(quiet=0.0, tempo=260.0), "precise"), "grand": (odd(60.0, 1.0, 36.0), "grand"),
+        "lively": (odd(quiet=0.5, holds=((0, 0.6), (11, 2.0), (25, 1.5))), "lively"),
+        "fluid": (odd(quiet=0.5, holds=((1, 1.0), (24, 0.4))), "fluid"),
+    }  # fmt: skip
+    found = {name: conduct(made, style, seed=3)[5::13] for name, (made, style) in plans.items()}
+    for n in (0, 1, 2, 3, 5, 7):
+        made = odd(8.0, 0.5)
+        made = replace(made, beats=made.beats[:n], index=made.index[5 : 5 + n], count=made.count[5 : 5 + n])
+        found[f"{n} beats"] = conduct(replace(made, holds=made.holds[:n]), "lively", seed=n)[::7]
+    found["swaying"] = conduct(plan(4, bars=2), "grand", seed=1, sway=60.0, nod=9.0)[::5]
+    assert found["swaying"].min() == 0
+    assert found["swaying"].max() == 1
+    for frames in (34, 64, 79):  # the last sample is at a step of the noise
+        made = odd(frames / 30)
+        found[f"{frames} frames"] = conduct(replace(made, beats=made.beats[:0]), "classical", seed=frames)
+    check_stored("conductor_odd", {name: values.astype(np.float32) for name, values in found.items()}, atol=1e-5)
+
+
+def test_a_plan_of_no_time_is_a_motion_of_no_frame():
+    empty = np.zeros(0)
+    made = PerformancePlan(0.0, *[empty] * 3, *[empty] * 2, empty, empty)
+    assert conduct(made).shape == (0, 13, 2)
+
+
+def test_two_beats_are_conducted_and_one_is_not():
+    for n, moves in ((1, False), (2, True)):
+        made = odd(8.0, 0.5)
+        made = replace(made, beats=made.beats[:n], index=made.index[:n], count=made.count[:n], holds=made.holds[:n])
+        hand = conduct(made)[:, AT("right_wrist")]
+        assert (np.ptp(hand[:, 1]) > 0.08) == moves
+
+
+def test_two_beats_at_once_divide_by_nothing():
+    made = plan(4, bars=2)
+    for k in (2, len(made.beats) - 1):
+        beats = made.beats.copy()
+        beats[k] = beats[k - 1]
+        with np.errstate(all="raise", under="ignore"):
+            assert np.isfinite(conduct(replace(made, beats=beats), lag=0.0, jitter=0.0)).all()
+
+
+def test_hands_anywhere_and_the_body_that_follows_them():
+    """Arms of fixed bones: drawn in where they cannot reach, bent where they can; shoulders that rise with hands."""
+    random = np.random.default_rng(0)
+    t = np.arange(240) / 120
+    right, left = random.uniform(-0.3, 1.3, (2, 240, 2))
+    right[:60], left[:60] = (0.4, 0.47), (0.6, 0.47)  # on the shoulders
+    found = {"body": motion._body(t, right, left, CONDUCTORS["lively"], np.random.default_rng(1))[::3]}
+    shoulder = np.full((300, 2), 0.5)
+    far = np.linspace(0, 0.6, 300)[:, None] * random.normal(size=(300, 2)) + 0.5
+    for side in (1, -1):
+        wrist, elbow = motion._arm(shoulder, far, side)
+        reach = np.linalg.norm(wrist - shoulder, axis=1)
+        assert reach.max() == pytest.approx(0.985 * 0.32)
+        within = np.linalg.norm(far - shoulder, axis=1) < 0.31
+        np.testing.assert_allclose(wrist[within], far[within])
+        found[f"arm {side}"] = np.concatenate([wrist, elbow], 1)[::3]
+    check_stored("conductor_body", {name: values.astype(np.float32) for name, values in found.items()}, atol=1e-6)
+
+
+def test_a_part_of_no_time_is_the_quietest_and_changes_least():
+    """Changes before the beginning and behind the end; of two parts the one that is there is mirrored, or shaped."""
+    time, level = np.arange(100) / 10, np.linspace(0.2, 0.7, 100)
+    for at, there in ((50.0, 0), (-1.0, 1)):
+        for left, way in (((0.5, 0.5, 0.0), 0), ((0.0, 0.5, 0.5), 2)):
+            conductor = replace(CONDUCTORS["classical"], left=left)
+            wanted = [1, 1]
+            wanted[there] = way
+            assert motion._ways(time, level, np.array([at]), conductor).tolist() == wanted
+
+
+def test_a_short_hold_is_a_fermata_too():
+    made = odd(holds=((3, 0.5),))
+    assert motion._fermatas(made) == [(float(made.beats[3]), float(made.beats[4]))]
+    made = odd(holds=((25, 0.5),))
+    assert motion._fermatas(made) == [(float(made.beats[25]), made.seconds)]

@@ -134,3 +134,62 @@ def test_a_performance_is_what_it_was():
     assert any(len(found[f"{seed} cues"]) for seed in range(10))
     assert any(found[f"{seed} holds"][:-1].any() for seed in range(10))
     check_stored("conductor_performance", found, atol=2e-3)
+
+
+def rich(last=(3, 4), rests=True):
+    """What ordinary music has: a pickup, offbeats, meters, tempi, chords that are held, parts that rest and enter
+    again soon after one another, one that never plays; its last bar is of another meter and one beat long."""
+    notes = [(q / 2, 0.45, 60 + q % 5, 40 + 3 * (q % 20), 0) for q in range(5, 240) if q not in range(56, 61)]
+    for at in (28, 51, 54, 84, 96, 100):  # chords: of two beats, shorter than 0.9 of one, of one note, over notes
+        notes += [(at, 2.0 if at != 51 else 1.2, 48 + 4 * k, 90, 1) for k in range(1 if at == 54 else 2)]
+    notes += [(at, 0.5, 72, 100, 2) for at in (3, 4, 9, 9.5, 16, 22, 22.5, 30, 31, 40, 60, 90, 110)] if rests else []
+    notes += [(at, 1.0, 80, 10 if at > 60 else 127, 3) for at in (17, 18, 25, 44, 63, 95, 112)] if rests else []
+    onset, duration, pitch, velocity, part = (np.array(values) for values in zip(*sorted(notes), strict=True))
+    quiet = (onset >= 28) & (onset < 30) & (part == 0) | (onset >= 84) & (onset < 88) & (part == 0)
+    kept = [values[~quiet] for values in (onset, duration, pitch, velocity, part)]
+    meter = ((0.0, 4, 4), (44.0, 6, 8), (62.0, 2, 2), (82.0, 3, 4), (119.0, *last))
+    tempo = ((0.0, 92.0), (13.0, 132.0), (30.5, 70.0), (62.0, 110.0), (100.0, 84.0))
+    return Score("rich", *kept, (40, 41, 42, 43, 44), (False,) * 5, tempo, meter)
+
+
+def test_a_rich_performance_is_what_it_was():
+    found, short = {}, 0
+    for seed in range(14):
+        made = rich(last=((3, 4), (6, 8), (1, 4))[seed % 3], rests=seed % 4 > 0)
+        if seed >= 10:  # bars in one and in two to the end
+            made = replace(made, meter=((0.0, 3, 4), (60.0, 2, 4)), tempo=((0.0, 230.0), (90.0, 120.0)))
+        conductor = replace(CONDUCTORS[list(CONDUCTORS)[seed % 5]], cues=1.0 if seed % 2 else 0.6)
+        played = perform(made, conductor, np.random.default_rng(seed))
+        plan = played.plan
+        np.testing.assert_array_equal(plan.fermatas, plan.beats[plan.holds > 0])
+        short += (plan.holds > 0).sum() - (plan.holds > 1).sum()
+        names = {
+            "onset": played.onset[::9], "duration": played.duration[::11], "velocity": played.velocity[::13],
+            "beats": plan.beats[::5], "last": plan.beats[-3:], "holds": plan.holds, "cues": plan.cues,
+            "dynamics": plan.dynamics[::61], "articulation": plan.articulation[::97], "count": plan.count[::7],
+            "seconds": np.array([plan.seconds, played.onset.sum(), played.duration.sum(), plan.beats.sum()]),
+        }  # fmt: skip
+        found |= {f"{seed} {name}": np.asarray(values, np.float32) for name, values in names.items()}
+    assert short > 0
+    check_stored("conductor_rich", found, atol=1e-4, rtol=1e-5)
+
+
+def test_what_is_so_soft_that_nothing_stands_out_has_no_dynamics():
+    from motion_platform.data.scores.performance import _dynamics
+
+    onset, duration = np.array([0.5, 2.0]), np.array([3.0, 2.0])
+    assert not _dynamics(onset, duration, np.array([10.0, 10.0]), 300).any()
+    loud = _dynamics(onset, duration, np.array([60.0, 127.0]), 300)
+    assert (loud.min(), loud.max()) == (0, 1)
+    assert loud[90] > loud[30] > 0.2  # two sound, one sounds
+    assert loud[200] == 0  # nothing does
+
+
+def test_a_part_of_a_performance_goes_from_its_start_to_before_its_stop():
+    from motion_platform.data.scores.performance import part_of
+
+    played = play()
+    onset = np.arange(len(played.onset), dtype=float)
+    cut = part_of(replace(played, onset=onset), 3.0, 7.0)
+    assert cut.onset.tolist() == [3.0, 4.0, 5.0, 6.0]
+    assert cut.plan is played.plan
