@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+from stored_arrays import check_stored
 
+from motion_platform.motion.gesturing import finishing
 from motion_platform.motion.gesturing.accents import Phrase
 from motion_platform.motion.gesturing.emotions import Manner
 from motion_platform.motion.gesturing.finishing import REACH, paced, postured, rested, resting, spread, wrist_speeds
 from motion_platform.motion.gesturing.library import SKELETON, packaged, rotation_vectors
 from motion_platform.motion.gesturing.perform import at_rest, perform
 from motion_platform.motion.gesturing.plan import GesturePlan
-from motion_platform.motion.io.euler import axis_angle_to_quaternion, quaternion_multiply
+from motion_platform.motion.io.euler import axis_angle_to_quaternion, forward_kinematics, quaternion_multiply
 from motion_platform.motion.skeleton import get_skeleton
 
 SECONDS = np.arange(200) / 20
@@ -121,3 +123,57 @@ def test_speeds_are_spread_alike_whatever_they_are_counted_in(size):
 
 def test_what_has_no_room_stays_above():
     assert spread(np.full(30, 2.0), 1.0) == pytest.approx(2.0)
+
+
+def test_how_much_hands_rest_is_a_product_of_two_ways() -> None:
+    """Down by minimum jerk in 0.9 s from 0.2 s after the last word; up in the 0.6 s before the next."""
+    from motion_platform.motion.gesturing.perform import rise
+
+    phrases = [Phrase(1.0, 2.0), Phrase(3.2, 4.0), Phrase(5.19, 6.0)]  # pauses of 1.2 and 1.19 s
+    made = resting(phrases, [8.0], 1.2, SECONDS)
+    wanted = np.zeros(200)
+    for k, t in enumerate(SECONDS):
+        if t <= 1.0:
+            wanted[k] = rise((1.0 - t) / 0.6)
+        elif 2.2 <= t <= 3.2:
+            wanted[k] = rise((t - 2.2) / 0.9) * rise((3.2 - t) / 0.6)
+        elif 6.2 <= t <= 8.0 - 1.2 + 0.6:
+            wanted[k] = rise((t - 6.2) / 0.9) * rise((7.4 - t) / 0.6)
+        elif t >= 8.6:
+            wanted[k] = rise((t - 8.6) / 0.9)
+    np.testing.assert_allclose(made, wanted, atol=1e-9)
+    assert made[(SECONDS > 2.2) & (SECONDS < 3.2)].max() > 0.1
+    assert made[(SECONDS >= 4.0) & (SECONDS <= 6.0)].max() == 0
+    inside = resting([Phrase(1.0, 9.0), Phrase(2.0, 3.0)], [], 0.5, SECONDS)  # one that began before goes on
+    assert inside[(SECONDS >= 1.0) & (SECONDS <= 9.2)].max() == 0
+
+
+def test_the_speed_of_a_wrist_is_that_of_the_faster_one() -> None:
+    rotations, skeleton = swing([100])
+    joints = forward_kinematics(rotations, np.array(skeleton.offsets), skeleton.parents)
+    hands = joints[:, [skeleton.index("left_wrist"), skeleton.index("right_wrist")]]
+    hands = hands - joints[:, [skeleton.index("pelvis")]]
+    wanted = 30.0 * np.linalg.norm(np.diff(hands, axis=0), axis=-1).max(-1)
+    np.testing.assert_allclose(wrist_speeds(rotations, skeleton, 30.0), wanted, atol=1e-4)
+    assert wrist_speeds(rotations[:1], skeleton, 20.0).shape == (0,)
+
+
+def test_long_motions_are_finished_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rotations, skeleton = swing([30, 100, 150])
+    rest = at_rest(packaged(), SECONDS, Manner())
+    weight = np.linspace(-0.2, 1, 200).clip(0)
+    whole = rested(rotations, rest, weight), wrist_speeds(rotations, skeleton, 20.0)
+    for block in (1, 7, 199, 200):
+        monkeypatch.setattr(finishing, "BLOCK", block)
+        np.testing.assert_allclose(rested(rotations, rest, weight), whole[0], atol=1e-12)
+        np.testing.assert_allclose(wrist_speeds(rotations, skeleton, 20.0), whole[1], atol=1e-4)
+
+
+def test_what_is_finished_is_what_it_was() -> None:
+    rotations, skeleton = swing([20, 26, 100, 104, 190])
+    made = {f"paced {limit:g}": paced(rotations, skeleton, 20.0, limit)[:, 17] for limit in (1.0, 3.0, 6.0)}
+    speed = np.abs(np.random.default_rng(3).normal(1, 1, 60))
+    made |= {f"spread {limit:g}": spread(speed, limit) for limit in (0.8, 1.5, 2.5)}
+    rest = at_rest(packaged(), SECONDS, Manner(spine=12.0, head=-5.0))
+    made["postured"] = postured(rotations, rest, skeleton, 20.0)[::10, :16]
+    check_stored("finishing", made, atol=2e-5)
