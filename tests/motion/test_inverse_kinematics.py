@@ -9,7 +9,17 @@ from scipy.spatial.transform import Rotation
 from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError
-from motion_platform.motion.inverse_kinematics import arc, matrix_to_quaternion, rotations_from_joints, swing
+from motion_platform.motion.clip import Clip
+from motion_platform.motion.inverse_kinematics import (
+    _bent,
+    _kabsch,
+    arc,
+    matrix_to_quaternion,
+    posed,
+    rest_directions,
+    rotations_from_joints,
+    swing,
+)
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 
@@ -128,3 +138,113 @@ def test_bones_without_any_direction_are_not_turned_and_gaps_repeat_what_was() -
     made = swing(np.array([0.0, 2.0, 0.0]), seen)
     pointed = Rotation.from_quat(made).apply([0.0, 1.0, 0.0])
     np.testing.assert_allclose(pointed, seen[[1, 1, 1, 3]], atol=1e-9)
+
+
+@pytest.mark.parametrize(("by", "moved"), [(0.0004, False), (0.0006, True)])
+def test_a_bone_that_changes_by_half_a_millimetre_is_moved_as_well_as_turned(by: float, moved: bool) -> None:
+    skeleton = get_skeleton("humanml3d")
+    assert skeleton.offsets is not None
+    local = Rotation.random(4 * 22, random_state=1).as_quat().reshape(4, 22, 4)
+    joints = place(local, skeleton.offsets, np.ones((4, 3)), skeleton.parents)
+    elbow, wrist = skeleton.index("left_elbow"), skeleton.index("left_wrist")
+    turned = Rotation.identity()
+    way = [elbow]
+    while skeleton.parents[way[-1]] >= 0:
+        way.append(skeleton.parents[way[-1]])
+    for j in reversed(way):
+        turned = turned * Rotation.from_quat(local[:, j])
+    joints[2, wrist] += turned[2].apply([0.0, by, 0.0])
+    clip = Clip(joints.astype(np.float64), 20.0, skeleton, 3 * local)
+    found, offsets, tracks = posed(clip)
+    np.testing.assert_allclose(found, local, atol=1e-6)
+    np.testing.assert_array_equal(offsets, skeleton.offsets)
+    assert sorted(tracks) == ([0, wrist] if moved else [0])
+    np.testing.assert_allclose(tracks[0], np.ones((4, 3)), atol=1e-6)
+    if moved:
+        wanted = np.tile(skeleton.offsets[wrist], (4, 1))
+        wanted[2, 1] += by
+        np.testing.assert_allclose(tracks[wrist], wanted, atol=1e-5)
+
+
+def test_two_bones_reach_from_start_to_end_on_the_side_where_the_middle_was() -> None:
+    random = np.random.default_rng(2)
+    start, middle = random.normal(size=(2, 30, 3))
+    step = random.normal(size=(30, 3))
+    end = start + step / np.linalg.norm(step, axis=-1, keepdims=True) * random.uniform(0.15, 0.89, (30, 1))
+    made = _bent(start, middle, end, 0.5, 0.4)
+    np.testing.assert_allclose(np.linalg.norm(made - start, axis=-1), 0.5, atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(end - made, axis=-1), 0.4, atol=1e-9)
+    normal = np.cross(end - start, middle - start)
+    np.testing.assert_allclose(((made - start) * normal).sum(-1), 0, atol=1e-9)
+    assert ((np.cross(end - start, made - start) * normal).sum(-1) > 0).all()
+    far = _bent(np.zeros((2, 3)), np.array([[0.1, 1, 0]] * 2), np.array([[0, 3.0, 0], [0, 0.05, 0]]), 0.5, 0.4)
+    np.testing.assert_allclose(far, [[0, 0.5, 0], [0, 0.5, 0]], atol=1e-3)  # stretched, or folded
+    still = _bent(
+        np.zeros((2, 3)), np.array([[0, 0.5, 0], [0.3, 0.4, 0]]), np.array([[0, 0.8, 0], [0.0, 0, 0]]), 0.5, 0.4
+    )
+    np.testing.assert_array_equal(still, [[0, 0.5, 0], [0.3, 0.4, 0]])  # no side, or no line: as it was
+
+
+def test_the_best_turn_of_several_directions_is_that_of_kabsch() -> None:
+    random = np.random.default_rng(4)
+    rest = random.normal(size=(4, 3))
+    turns = Rotation.random(10, random_state=2)
+    seen = np.stack([turn.apply(rest) for turn in turns]) + random.normal(0, 0.05, (10, 4, 3))
+    for made, places in zip(_kabsch(rest, seen), seen, strict=True):
+        wanted = Rotation.align_vectors(places, rest)[0]
+        assert (wanted.inv() * Rotation.from_matrix(made)).magnitude() < 1e-4
+    line = _kabsch(np.array([[0, 1.0, 0], [0, -1.0, 0]]), np.tile(np.array([[1.0, 0, 0], [-1.0, 0, 0]]), (2, 1, 1)))
+    np.testing.assert_allclose(line @ [0, 1.0, 0], [[1, 0, 0]] * 2, atol=1e-3)  # on one line: with the least turn
+    np.testing.assert_allclose(line @ [0, 0, 1.0], [[0, 0, 1]] * 2, atol=1e-3)
+
+
+def test_a_reach_of_half_leaves_half_of_the_error_to_the_elbow() -> None:
+    """Whose bones grow in one frame: its hand is missed where nothing gives way, and met where the elbow does."""
+    skeleton = get_skeleton("humanml3d")
+    joints = smooth_motion(skeleton, 40, 0.5, seed=5)
+    elbow, wrist = skeleton.index("left_elbow"), skeleton.index("left_wrist")
+    joints[17, elbow] += [0.03, 0.02, -0.03]
+    missed = []
+    for share in (0.0, 0.5, 1.0):
+        local, offsets = rotations_from_joints(joints, skeleton, reach={"hip": 1.0, "shoulder": share})
+        again = place(local, offsets, joints[:, 0], skeleton.parents)
+        missed.append([np.linalg.norm(again[17, j] - joints[17, j]) for j in (elbow, wrist)])
+    (elbow_0, wrist_0), (elbow_half, wrist_half), (elbow_1, wrist_1) = missed
+    assert elbow_0 < elbow_half < elbow_1
+    assert wrist_0 > wrist_half > wrist_1
+    with pytest.raises(KeyError):
+        rotations_from_joints(joints, skeleton, reach={"hip": 1.0})
+
+
+def test_another_bodys_rest_keeps_its_own_shape_and_lengths() -> None:
+    skeleton = get_skeleton("humanml3d")
+    joints = smooth_motion(skeleton, 20, 0.4)
+    assert skeleton.offsets is not None
+    rest = 1.1 * skeleton.offsets + np.where(np.arange(22)[:, None] > 0, 0.01, 0.0)
+    local, offsets = rotations_from_joints(joints, skeleton, rest=rest)
+    np.testing.assert_array_equal(offsets, rest)
+    again = place(local, offsets, joints[:, 0], skeleton.parents)
+    seen = joints[:, skeleton.index("left_foot")] - joints[:, 0]
+    made = again[:, skeleton.index("left_foot")] - again[:, 0]
+    cosine = (seen * made).sum(-1) / np.linalg.norm(seen, axis=-1) / np.linalg.norm(made, axis=-1)
+    assert cosine.min() > 0.99
+    check_stored("turns_rest", {"rotations": local[::4].astype(np.float32)}, atol=1e-4)
+
+
+def test_bones_rest_as_people_do_with_arms_out_else_as_the_skeleton_or_the_pose_says() -> None:
+    skeleton, pose = get_skeleton("humanml3d"), np.random.default_rng(0).normal(size=(22, 3))
+    made = rest_directions(skeleton, pose)
+    np.testing.assert_allclose(np.linalg.norm(made[1:], axis=-1), 1)
+    for joint, wanted in (("left_hip", (0.6, -0.8, 0)), ("right_hip", (-0.6, -0.8, 0)), ("left_wrist", (1, 0, 0)),
+                          ("right_elbow", (-1, 0, 0)), ("right_foot", (0, -0.4, 0.92)),
+                          ("head", (0, 0.95, 0.3))):  # fmt: skip
+        np.testing.assert_allclose(made[skeleton.index(joint)], wanted / np.linalg.norm(wanted))
+    kit = get_skeleton("kit")
+    assert kit.offsets is not None
+    np.testing.assert_allclose(
+        rest_directions(kit, pose[:21])[1:], kit.offsets[1:] / np.linalg.norm(kit.offsets[1:], axis=-1, keepdims=True)
+    )
+    bare = Skeleton("bare", ("a", "b", "c"), (-1, 0, 1))
+    np.testing.assert_allclose(
+        rest_directions(bare, np.array([[0, 0, 0], [0, 3, 4], [0, 3, 4.0]])), [[0, 0, 0], [0, 0.6, 0.8], [0, 0, 0]]
+    )
