@@ -94,7 +94,7 @@ class Gltf:
         count, inner, outer, length = numbers
         size = np.dtype(kind).itemsize * width
         stride = view.get("byteStride", size)
-        if not isinstance(stride, int) or not size <= stride <= 255:
+        if not isinstance(stride, int) or not size <= stride <= 252:
             raise self.fail(f"{where}: byteStride is {stride!r:.20}; allowed: {size} to 252")
         end = inner + (stride * (count - 1) + size if count else 0)
         if count == 0 or end > length or outer + length > len(self.blob):

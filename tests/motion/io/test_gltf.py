@@ -229,3 +229,56 @@ def test_a_container_may_end_with_its_description_or_hold_other_chunks(tmp_path:
     path.write_bytes(whole[:8] + struct.pack("<I", len(whole) + 1) + whole[12:])
     with pytest.raises(DataError, match=f"is cut: {len(whole) + 1} bytes announced, {len(whole)} there"):
         open_glb(path)
+
+
+def test_limits_are_met_from_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (gltf.MAX_BYTES, gltf.MAX_JSON, gltf.MAX_NODES) == (536_870_912, 67_108_864, 20_000)
+    assert len(opened({"nodes": [{}] * 20_000}).nodes) == 20_000
+    entry = {"componentType": FLOAT, "type": "SCALAR", "count": 2}
+    assert table(entry, {"byteStride": 252}, bytes(256)).accessor(0).shape == (2, 1)
+    for stride in (253, 3, "4", 4.0):
+        with pytest.raises(DataError, match=r"byteStride is .*; allowed: 4 to 252"):
+            table(entry, {"byteStride": stride}, bytes(300)).accessor(0)
+    assert opened({"nodes": [{"translation": [9e29, -9e29, 0]}]}).nodes[0].translation[1] == -9e29
+    with pytest.raises(DataError, match="node 0: translation must be 3 finite numbers"):
+        opened({"nodes": [{"translation": [1e30, 0, 0]}]})
+    assert opened({"nodes": [{"name": "x" * 201}, {"name": ""}]}).nodes[0].name == "x" * 200
+    path = tmp_path / "a.glb"
+    path.write_bytes(glb({"asset": {}}))
+    size = struct.unpack_from("<I", path.read_bytes(), 12)[0]
+    monkeypatch.setattr(gltf, "MAX_JSON", size)
+    assert open_glb(path).json == {"asset": {}}
+    monkeypatch.setattr(gltf, "MAX_JSON", size - 1)
+    with pytest.raises(DataError, match=f"its description of {size} bytes is cut or too large"):
+        open_glb(path)
+
+
+@pytest.mark.parametrize("length", [12, 19, 20])
+def test_a_head_has_twenty_bytes(length: int, tmp_path: Path) -> None:
+    (tmp_path / "a.glb").write_bytes(struct.pack("<4sIII4s", b"glTF", 2, 20, 0, b"JSON")[:length])
+    with pytest.raises(DataError, match="is no binary glTF" if length < 20 else "its description is no JSON"):
+        open_glb(tmp_path / "a.glb")
+
+
+def test_every_width_and_kind_of_numbers_is_read() -> None:
+    for component, form in gltf.TYPES.items():
+        for kind, width in (("SCALAR", 1), ("VEC2", 2), ("VEC3", 3), ("VEC4", 4), ("MAT4", 16)):
+            values = np.arange(2 * width).reshape(2, width).astype(form)
+            file = table({"componentType": component, "type": kind, "count": 2}, {}, values.tobytes())
+            assert file.accessor(0).tolist() == values.tolist(), (component, kind)
+    with pytest.raises(DataError, match="an accessor's number is 1; allowed: 0 to 0"):
+        file.accessor(1)
+    with pytest.raises(DataError, match="an accessor's number is True; allowed: 0 to 0"):
+        file.accessor(True)
+
+
+def test_the_newest_table_of_human_bones_counts_and_broken_ones_are_passed_over() -> None:
+    new = {"humanoid": {"humanBones": {"hips": {"node": 1}, "odd": 3}}}
+    old = {"humanoid": {"humanBones": [{"bone": "hips", "node": 0}, 7]}}
+    nodes: list[dict] = [{}, {}]
+    assert opened({"nodes": nodes, "extensions": {"VRM": old, "VRMC_vrm": new}}).human_bones() == {"hips": 1}
+    assert opened({"nodes": nodes, "extensions": {"VRM": old, "VRMC_vrm": {"humanoid": 3}}}).human_bones() == {
+        "hips": 0
+    }
+    for broken in (3, {"VRM": 3}, {"VRM": {"humanoid": {"humanBones": 3}}}):
+        assert opened({"nodes": nodes, "extensions": broken}).human_bones() == {}
