@@ -116,7 +116,7 @@ def test_what_is_mended_is_what_it_was(walk) -> None:
         "swim": lock_feet(swim, 20.0, BODY)[::2],
         "quick": lock_feet(quick, 50.0, BODY)[::8],
     }
-    check_stored("foot_lock", {name: joints[:, :12].astype(np.float32) for name, joints in made.items()}, atol=5e-4)
+    check_stored("foot_lock", {name: joints[:, :12].astype(np.float32) for name, joints in made.items()}, atol=2e-5)
 
 
 @pytest.mark.parametrize("fps", [20.0, 60.0])

@@ -130,7 +130,7 @@ def test_a_library_is_built_of_smartbodys_files(tmp_path: Path) -> None:
     assert high.times == pytest.approx([0.7, 0.9, 1.1, 1.3, 1.7])
     assert len(high.rotations) == 56  # from frame 9 to frame 64, a tenth of a second after it relaxes
     assert (found.idle_fps, found.licence) == (30.0, smartbody.LICENCE)
-    check_stored("smartbody", {"gesture": high.rotations[::10], "idle": found.idle[::10]}, atol=2e-4)
+    check_stored("smartbody", {"gesture": high.rotations[::10], "idle": found.idle[::10]}, atol=2e-5)
     (tmp_path / "none.json").write_text("[")
     with pytest.raises(DataError, match="no table of phases"):
         smartbody.build(folder, tmp_path / "none.json")

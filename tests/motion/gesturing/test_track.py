@@ -40,3 +40,5 @@ def test_an_apex_on_a_frame_is_told_there_and_without_frames_or_strokes_there_is
     assert far[1, 3] == 0.5
     assert far[59, 3] == 0.5
     assert far[60, 3] == 0.0
+    both = stroke_track([0.25, 2.0], [0.3, 0.9], 2, 1.0)  # half a second on the next is just a reach away
+    np.testing.assert_allclose(both[:, 3], [0.3, 0.9], atol=1e-6)

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import OutputError, UsageError
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.io import glb
-from motion_platform.motion.render.body import build_body
+from motion_platform.motion.render.body import Body, build_body
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 TYPES = {5126: np.float32, 5125: np.uint32, 5123: np.uint16, 5121: np.uint8}
@@ -273,3 +274,106 @@ def test_a_viewer_finds_one_scene_that_holds_every_body(tmp_path: Path) -> None:
         assert material["pbrMetallicRoughness"]["baseColorFactor"] == [1, 1, 1, 1]
         assert material["pbrMetallicRoughness"]["metallicFactor"] == 0
         assert all(p["material"] == 0 for mesh in description["meshes"] for p in mesh["primitives"])
+
+
+def test_bodies_of_capsules_are_what_they_were() -> None:
+    """Every ninth vertex and face of a person, of key points in an image and of a snake."""
+    made: dict[str, np.ndarray] = {}
+    snake = Skeleton("snake", tuple("abcde"), (-1, 0, 1, 2, 2))
+    flat = np.random.default_rng(0).normal(size=(1, 13, 3)) * [1, 1, 0]
+    along = np.random.default_rng(1).normal(size=(1, 5, 3))
+    for name, clip in {
+        "person": bending(1),
+        "flat": Clip(flat.astype(np.float32), 20, get_skeleton("coco_upper")),
+        "snake": Clip(along.astype(np.float32), 20, snake),
+    }.items():
+        body = build_body(clip)
+        parts = glb.body_mesh(clip.skeleton, body, body.place(clip.joints[0].astype(float)))
+        assert [part.dtype.name for part in parts[:3]] == ["float32", "float32", "uint8"]
+        made |= {f"{name} {k}": part[::9] for k, part in enumerate(parts)}
+    check_stored("body_meshes", made, atol=2e-5)
+
+
+def test_a_capsule_is_round_and_closed() -> None:
+    """Each vertex lies a radius off the end that it belongs to, along its normal; every edge is of two faces but at
+    the two tiny rings at its ends."""
+    skeleton = Skeleton("bone", ("a", "b"), (-1, 0))
+    body = Body(
+        np.eye(2), np.array([0, 1]), np.array([[0, 1], [1, 1]]), np.array([[0.3, 0.2], [0.1, 0.1]]), np.zeros(2, int)
+    )
+    points = np.array([[0.0, 0.0, 0.0], [0.5, 1.0, -0.2]])
+    positions, normals, _, owners, faces = glb.body_mesh(skeleton, body, points)
+    assert len(positions) == 2 * 160
+    assert len(faces) == 2 * 288
+    ends = np.repeat([0, 1, 1, 1], 80)
+    radii = np.repeat([0.3, 0.2, 0.1, 0.1], 80)
+    np.testing.assert_allclose(positions - points[ends], radii[:, None] * normals, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=-1), 1, atol=1e-6)
+    axis = (points[1] - points[0]) / np.linalg.norm(points[1] - points[0])
+    along = normals[:160] @ axis
+    assert along[0] == pytest.approx(-np.sin(np.pi / 2 - 0.02), abs=1e-6)
+    assert along[-1] == pytest.approx(np.sin(np.pi / 2 - 0.02), abs=1e-6)
+    tilt = 0.1 / np.linalg.norm(points[1] - points[0])
+    np.testing.assert_allclose(along[64:96], tilt, atol=1e-6)
+    edges: dict[frozenset[int], int] = {}
+    for face in faces:
+        for k in range(3):
+            edge = frozenset((int(face[k]), int(face[(k + 1) % 3])))
+            edges[edge] = edges.get(edge, 0) + 1
+    assert sorted(edges.values()).count(1) == 4 * 16
+    assert set(edges.values()) == {1, 2}
+    assert owners[:160].tolist() == [0] * 160
+
+
+@pytest.mark.parametrize(
+    ("count", "kind", "corners"), [(255, 5121, 5123), (256, 5123, 5123), (410, 5123, 5123), (411, 5123, 5125)]
+)
+def test_numbers_are_as_wide_as_a_body_needs(count: int, kind: int, corners: int, tmp_path: Path) -> None:
+    """Joints beyond 255 and vertices beyond 65,534, 160 to a bone."""
+    chain = Skeleton("chain", tuple(f"j{k}" for k in range(count)), (-1, *range(count - 1)))
+    joints = np.zeros((1, count, 3), np.float32)
+    joints[0, :, 1] = np.arange(count)
+    parsed = parse(Clip(joints, 20, chain), tmp_path / "a.glb")
+    primitive = parsed.json["meshes"][0]["primitives"][0]
+    assert parsed.json["accessors"][primitive["attributes"]["JOINTS_0"]]["componentType"] == kind
+    assert parsed.json["accessors"][primitive["indices"]]["componentType"] == corners
+
+
+def test_several_motions_stand_sixty_centimetres_apart(tmp_path: Path) -> None:
+    clips = [bending(5, name="a"), bending(9, name="b"), bending(3, name="c")]
+    parsed = parse(clips, tmp_path / "a.glb")
+    edge = None
+    for clip in clips:
+        (stand,) = (node for node in parsed.json["nodes"] if node.get("name") == clip.name)
+        low, high = float(clip.joints[..., 0].min()), float(clip.joints[..., 0].max())
+        shift = 0.0 if edge is None else edge + 0.6 - low
+        np.testing.assert_allclose(stand["translation"], [shift, 0, 0], atol=1e-6)
+        edge = high + shift
+
+
+def test_joints_that_are_never_turned_have_no_channel_but_the_root_and_those_of_named_motions(tmp_path: Path) -> None:
+    clip = bending(6)
+    assert clip.rotations is not None
+    still = clip.rotations.copy()
+    still[:, 5:] = still[:1, 5:]
+    still[:, 0] = still[:1, 0]
+    parsed = parse(clip.with_(rotations=still), tmp_path / "a.glb")
+    turned = [
+        c["target"]["node"] for c in parsed.json["animations"][0]["channels"] if c["target"]["path"] == "rotation"
+    ]
+    assert turned == [0, 1, 2, 3, 4]
+    glb.write([clip.with_(rotations=still, name="x"), clip.with_(name="y")], tmp_path / "b.glb", one_body=True)
+    named = Parsed((tmp_path / "b.glb").read_bytes()).json["animations"]
+    assert [animation["name"] for animation in named] == ["x", "y"]
+    turned = [[c["target"]["node"] for c in a["channels"] if c["target"]["path"] == "rotation"] for a in named]
+    assert turned == [[0, 1, 2, 3, 4], list(range(22))]
+
+
+def test_a_glb_says_who_made_it_and_under_which_licence(tmp_path: Path) -> None:
+    plain = parse(bending(2), tmp_path / "a.glb").json["asset"]
+    assert plain == {"version": "2.0", "generator": "motion-platform"}
+    licensed = parse(bending(2, info={"licence": "CC0"}), tmp_path / "a.glb").json["asset"]
+    assert licensed["copyright"] == "motion: CC0"
+    times = parse(bending(4, fps=25.0), tmp_path / "a.glb")
+    (clock,) = {sampler["input"] for sampler in times.json["animations"][0]["samplers"]}
+    np.testing.assert_allclose(times.array(clock)[:, 0], [0, 0.04, 0.08, 0.12])

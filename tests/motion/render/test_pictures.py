@@ -165,7 +165,7 @@ def test_pictures_look_as_they_did(walking: Callable[..., Clip]) -> None:
         "film of two": list(video.frames([walk, walking(30, fps=10.0)], 80))[10][:80],
         "film, flat": next(iter(video.frames([flat], 60)))[:60],
     }
-    check_stored("pictures", made, atol=3)
+    check_stored("pictures", made, atol=1.01)
     marks = filmstrip.strip(walk, 4, 240, 100)[1]
     assert [round(seconds, 2) for _, seconds, _ in marks] == [0.0, 0.65, 1.3, 1.95]
     assert [round(way, 1) for _, _, way in marks] == [0.0, 0.8, 1.6, 2.3]
@@ -217,7 +217,7 @@ def test_what_is_broken_off_leaves_no_encoder_behind(
 
     with pytest.raises(KeyboardInterrupt):
         video.write(walking(20), tmp_path / "a.mp4", size=64, progress=stop)
-    assert [process.returncode for process in started] == [-9]
+    assert started[-1].returncode == -9  # before it, which version it is may have been asked
     assert list(tmp_path.iterdir()) == []
 
 
