@@ -134,8 +134,7 @@ def _phrases(beats: Grid, random: np.random.Generator) -> _Phrases:
     starts = [0]
     while starts[-1] <= bars[-1]:
         starts.append(starts[-1] + int(random.choice([4, 4, 8])))
-    number = np.searchsorted(starts, bars, side="right") - 1
-    number = np.unique(number, return_inverse=True)[1]
+    number = np.unique(np.searchsorted(starts, bars, side="right"), return_inverse=True)[1]
     first, size = np.searchsorted(number, number), np.bincount(number)[number]
     return _Phrases(number, (np.arange(len(number)) - first) / size)
 

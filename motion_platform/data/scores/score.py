@@ -183,7 +183,7 @@ def beats_a_bar(numerator: int, denominator: int, quarters_a_minute: float) -> i
     chapters 3, 5, 8 and 9 (one-beat, divided and merged patterns), with numbers in place of taste.
     """
     bar = 4 * numerator / denominator
-    compound = denominator >= 8 and numerator % 3 == 0 and numerator > 3
+    compound = denominator >= 8 and numerator % 3 == 0 and numerator != 3
     beats = numerator // 3 if compound else numerator
     while quarters_a_minute * beats / bar > FAST:
         merged = {2: 1, 3: 1, 4: 2, 6: 2, 8: 4, 9: 3, 12: 4}

@@ -292,6 +292,9 @@ def test_motions_of_odd_plans_are_what_they_were():
         made = odd(8.0, 0.5)
         made = replace(made, beats=made.beats[:n], index=made.index[5 : 5 + n], count=made.count[5 : 5 + n])
         found[f"{n} beats"] = conduct(replace(made, holds=made.holds[:n]), "lively", seed=n)[::7]
+    made = odd(quiet=0.5)  # one beat before the first bar
+    made = replace(made, **{name: getattr(made, name)[1:] for name in ("beats", "index", "count", "holds")})
+    found["pickup"] = conduct(made, "classical", seed=5)[::13]
     found["swaying"] = conduct(plan(4, bars=2), "grand", seed=1, sway=60.0, nod=9.0)[::5]
     assert found["swaying"].min() == 0
     assert found["swaying"].max() == 1

@@ -143,7 +143,7 @@ def rich(last=(3, 4), rests=True):
     for at in (28, 51, 54, 84, 96, 100):  # chords: of two beats, shorter than 0.9 of one, of one note, over notes
         notes += [(at, 2.0 if at != 51 else 1.2, 48 + 4 * k, 90, 1) for k in range(1 if at == 54 else 2)]
     notes += [(at, 0.5, 72, 100, 2) for at in (3, 4, 9, 9.5, 16, 22, 22.5, 30, 31, 40, 60, 90, 110)] if rests else []
-    notes += [(at, 1.0, 80, 10 if at > 60 else 127, 3) for at in (17, 18, 25, 44, 63, 95, 112)] if rests else []
+    notes += [(at, 1.0, 80, 10 if at > 60 else 127, 3) for at in (4, 17, 18, 25, 44, 63, 95, 112)] if rests else []
     onset, duration, pitch, velocity, part = (np.array(values) for values in zip(*sorted(notes), strict=True))
     quiet = (onset >= 28) & (onset < 30) & (part == 0) | (onset >= 84) & (onset < 88) & (part == 0)
     kept = [values[~quiet] for values in (onset, duration, pitch, velocity, part)]
@@ -154,10 +154,13 @@ def rich(last=(3, 4), rests=True):
 
 def test_a_rich_performance_is_what_it_was():
     found, short = {}, 0
-    for seed in range(14):
+    for seed in range(20):
         made = rich(last=((3, 4), (6, 8), (1, 4))[seed % 3], rests=seed % 4 > 0)
         if seed >= 10:  # bars in one and in two to the end
             made = replace(made, meter=((0.0, 3, 4), (60.0, 2, 4)), tempo=((0.0, 230.0), (90.0, 120.0)))
+        if seed >= 14:  # a last bar of one beat, with which a phrase may begin
+            made = score(bars=29, beats=1)
+            made = replace(made, meter=((0.0, 4, 4),))
         conductor = replace(CONDUCTORS[list(CONDUCTORS)[seed % 5]], cues=1.0 if seed % 2 else 0.6)
         played = perform(made, conductor, np.random.default_rng(seed))
         plan = played.plan
@@ -193,3 +196,29 @@ def test_a_part_of_a_performance_goes_from_its_start_to_before_its_stop():
     cut = part_of(replace(played, onset=onset), 3.0, 7.0)
     assert cut.onset.tolist() == [3.0, 4.0, 5.0, 6.0]
     assert cut.plan is played.plan
+
+
+def test_beats_that_may_be_held_are_chords_of_nine_tenths_of_it_with_nothing_in_two_beats():
+    """In 6/8, a beat of one and a half quarters: which of eleven chords two beats apart are held in 80 performances."""
+    from motion_platform.data.scores.performance import _fermatas
+    from motion_platform.data.scores.score import grid
+
+    lasts = {6: (1.4, 1.34), 8: (3.0,), 12: (1.36, 1.36)}
+    notes = [(1.5 * k, length) for k in range(0, 22, 2) for length in lasts.get(k, (3.0, 3.0))]
+    onset, duration = np.array(sorted([*notes, (17.5, 0.5)])).T  # a note within two beats of the chord at 10
+    ones = np.ones(len(onset), np.int64)
+    made = Score(
+        "x", onset, duration, 60 * ones, 80 * ones, 0 * ones, (0,), (False,), ((0.0, 90.0),), ((0.0, 6, 8),)
+    )  # fmt: skip
+    beats = grid(made)
+    assert len(beats.position) == 22
+    held, last = [], []
+    for seed in range(80):
+        holds = _fermatas(made, beats, np.random.default_rng(seed))
+        last += [holds[20]] if holds[20] else []
+        held.append({k: float(holds[k]) for k in np.flatnonzero(holds).tolist() if k != 20})
+    assert set().union(*held) == {4, 12, 14, 16}  # not the first two bars, nor the last two
+    assert {len(each) for each in held} == {0, 1, 2, 3}
+    assert all(0.8 <= hold <= 2.0 for each in held for hold in each.values())
+    assert 25 < len(last) < 55
+    assert all(0.6 <= hold <= 1.5 for hold in last)

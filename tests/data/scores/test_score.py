@@ -318,6 +318,7 @@ def test_a_tempo_and_a_meter_of_nothing_are_passed_over_and_the_least_are_read(t
     nothing = ((0, (0xFF, 0x51, 3, 0, 0, 0)), (0, (0xFF, 0x58, 4, 0, 2, 24, 8)))
     read = score.read(messages(tmp_path / "a.mid", *nothing, *NOTE))
     assert (read.tempo, read.meter) == (((0.0, 120.0),), ((0.0, 4, 4),))
+    assert score.read(messages(tmp_path / "a.mid", (0, (0x90, 60, 1)), NOTE[1])).velocity.tolist() == [1]
     read = score.read(messages(tmp_path / "a.mid", (0, (0xFF, 0x58, 4, 1, 2, 24, 8)), *NOTE))
     assert read.meter == ((0.0, 1, 4),)
     with pytest.raises(DataError, match=r"6e.07 quarters a minute at quarter 0; allowed: 4 to 1500"):

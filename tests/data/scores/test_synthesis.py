@@ -172,3 +172,101 @@ def test_what_is_given_to_the_player_is_the_performance_in_milliseconds(played):
         (1500, "note_on", 0x99, 36, 60), (1800, "note_off", 0x89, 36, 0),
     ]  # fmt: skip
     assert said[-1][:2] == (2800, "end_of_track")
+
+
+def test_what_is_made_of_what_the_player_gave_is_what_it_was(played, monkeypatch):
+    """Level, noise, length and the draws before them; the player's part is a made-up tone."""
+    asked = []
+
+    def tone(score, performance, programs, shift, font):
+        asked.append((programs, shift, font))
+        return np.sin(np.arange(len(asked) * 20_000) / 40) * np.exp(-np.arange(len(asked) * 20_000) / 9000)
+
+    monkeypatch.setattr(synthesis, "play", tone)
+    score, performance = played
+    score = replace(score, programs=(40, 57, 0), drums=(False,) * 3)
+    plan = replace(performance.plan, seconds=3.0)
+    found = {}
+    for seed in range(9):
+        sound = synthesis.synthesise(score, replace(performance, plan=plan), np.random.default_rng(seed), "a.sf2")
+        assert sound.shape == (3 * 22050,)
+        found[f"{seed}"] = np.concatenate([sound[::601], [np.abs(sound).max(), np.abs(sound[-4000:]).std()]])
+    found["asked"] = np.array([[*programs, shift] for programs, shift, _ in asked])
+    assert {font for *_, font in asked} == {"a.sf2"}
+    check_stored("synthesised", {name: values.astype(np.float32) for name, values in found.items()}, atol=1e-6)
+    monkeypatch.setattr(synthesis, "play", lambda *_: np.zeros(1000))
+    silent = synthesis.synthesise(score, replace(performance, plan=plan), np.random.default_rng(0))
+    assert 0 < np.abs(silent).max() < 0.05  # noise alone
+
+
+def test_a_shift_is_drawn_from_four_semitones_down_to_four_up(played, monkeypatch):
+    shifts = []
+    monkeypatch.setattr(synthesis, "play", lambda *given: shifts.append(given[3]) or np.zeros(10))
+    short = replace(played[1], plan=replace(played[1].plan, seconds=0.01))
+    for seed in range(90):
+        synthesis.synthesise(played[0], short, np.random.default_rng(seed))
+    assert set(shifts) == set(range(-4, 5))
+
+
+def test_fifteen_parts_have_a_channel_each_and_sixteen_share(played):
+    free = [*range(9), *range(10, 16)]
+    assert synthesis._channels((1,) * 15, (False,) * 15) == free
+    assert synthesis._channels((1,) * 16, (False,) * 16) == [0] * 16
+    programs = tuple(range(20))
+    assert synthesis._channels(programs, (False,) * 20) == [free[k % 15] for k in range(20)]
+    assert synthesis._channels((7, 0, 7, 3), (False, True, False, False)) == [0, 9, 1, 2]
+
+
+def test_what_is_too_long_to_be_made_whole_is_refused(played, monkeypatch):
+    rendered = []
+
+    class Player:
+        @staticmethod
+        def render_wave_from(font, midi):
+            rendered.append(midi)
+            raise RuntimeError("rendered")
+
+    monkeypatch.setattr(synthesis, "library", lambda name: Player)
+    performance = replace(
+        played[1], onset=np.array([1.0, 1700.0]), duration=np.array([0.5, 100.0]), pitch=np.array([60, 61]),
+        velocity=np.array([80, 80]), part=np.array([0, 0]),
+    )  # fmt: skip
+    with pytest.raises(RuntimeError, match="rendered"):
+        synthesis.play(played[0], performance, (0,))
+    assert len(rendered) == 1
+    for longer in (100.1, 2000.0):
+        with pytest.raises(
+            DataError, match=r"would be rendered for (30|62) minutes; at most 30 fit into memory; give a"
+        ):
+            synthesis.play(played[0], replace(performance, duration=np.array([0.5, longer])), (0,))
+
+
+def test_a_wave_of_two_channels_and_another_rate_is_mixed_and_resampled(played, monkeypatch):
+    import io
+
+    import soundfile
+
+    class Player:
+        @staticmethod
+        def render_wave_from(font, midi):
+            time, data = np.arange(44_100) / 44_100, io.BytesIO()
+            both = np.stack([0.6 * np.sin(2 * np.pi * 100 * time), 0.2 * np.sin(2 * np.pi * 100 * time)], 1)
+            soundfile.write(data, both, 44_100, format="WAV", subtype="FLOAT")
+            return data.getvalue()
+
+    monkeypatch.setattr(synthesis, "library", lambda name: Player)
+    sound = synthesis.play(*played, (0,))
+    assert len(sound) == 22_050
+    np.testing.assert_allclose(
+        sound[500:-500], 0.4 * np.sin(2 * np.pi * np.arange(22_050) / 220.5)[500:-500], atol=2e-3
+    )
+
+
+@pytest.mark.parametrize("head", [b"RIFF\0\0\0\0WAVE", b"RIFX\0\0\0\0sfbk", b"RIFF\0\0\0\0sfb", b""])
+def test_half_of_the_head_of_a_soundfont_is_none(tmp_path, head):
+    (tmp_path / "a.sf2").write_bytes(head)
+    with pytest.raises(DataError, match=r"a\.sf2: cannot be read as a soundfont"):
+        synthesis.find_soundfont(tmp_path / "a.sf2")
+    (tmp_path / "a.sf2").write_bytes(b"RIFF\0\0\0\0sfbkLIST")
+    assert synthesis.find_soundfont(tmp_path / "a.sf2") == tmp_path / "a.sf2"
+    assert synthesis.find_soundfont().name == "TimGM6mb.sf2"
