@@ -59,7 +59,6 @@ ELSEWHERE = {
     "motion/bodies": "motion/representations/test_zeggs",
     "motion/conducting/keypoints": "generators/diffusion/test_conductor_ddpm",
     "motion/gesturing/talk": "motion/gesturing/test_plan",
-    "motion/render/body": "motion/render/test_raster",
     "motion/render/lettering": "motion/render/test_pictures",
     "motion/rigs/naming": "motion/rigs/test_finish",
     "motion_tokens/dynamic_pose": "motion_tokens/test_vqvae",

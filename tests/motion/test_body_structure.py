@@ -518,6 +518,7 @@ def test_a_place_on_a_way_is_a_share_of_its_length() -> None:
         assert ends[first] + part * (ends[second] - ends[first]) == pytest.approx(place)
         assert second == first + 1
     assert _along(lengths(0.0, 0.0), [0, 1, 2], 0.5)[2] == 0.0
+    assert _along(body, [0, 1, 2, 3], 0.25) == (0, 1, 1.0)  # at a joint: the end of the bone before it
 
 
 @pytest.mark.parametrize(("limb", "word"), [("B", "Shin"), ("S", "Wrist")])

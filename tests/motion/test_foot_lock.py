@@ -148,3 +148,15 @@ def test_one_frame_between_two_contacts_is_one_and_two_are_none() -> None:
         foot[end, 1] = 0.2
         assert not _contact(foot, 20.0)[end]
         assert _contact(foot, 20.0).sum() == 39
+
+
+@pytest.mark.parametrize(("fps", "least"), [(10.0, 3), (5.0, 3), (20.0, 4), (60.0, 10)])
+def test_a_motion_as_short_as_a_contact_is_left_alone(fps: float, least: int) -> None:
+    """Its length in frames and one, at least three: from there on what slides by a tenth of a metre a second stands."""
+    joints = np.zeros((least, 22, 3))
+    for parent, child in BODY.bones:
+        joints[:, child] = joints[:, parent] + BODY.offsets[child]
+    joints[..., 1] -= joints[:, FEET, 1].min()
+    joints[..., 0] += 0.1 * np.arange(least)[:, None] / fps
+    np.testing.assert_array_equal(lock_feet(joints[:-1], fps, BODY), joints[:-1])
+    assert np.ptp(lock_feet(joints, fps, BODY)[:, FEET[0], 0]) < 0.5 * np.ptp(joints[:, FEET[0], 0])

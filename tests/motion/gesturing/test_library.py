@@ -203,3 +203,14 @@ def test_a_gesture_has_more_than_no_and_up_to_a_thousand_frames_a_second(tmp_pat
 def test_a_library_with_a_number_that_is_none_is_refused(tmp_path, changes, message):
     with pytest.raises(DataError, match=f"is no library of gestures: .*{message}"):
         library.load(_written(tmp_path / "a.npz", **changes))
+
+
+def test_a_gesture_of_one_frame_is_that_frame():
+    gesture = library.packaged().gestures[0]
+    one = replace(gesture, rotations=gesture.rotations[:1])
+    assert one.seconds == 0.0
+    np.testing.assert_allclose(
+        one.poses(np.array([-1.0, 0.0, 2.0])), np.tile(gesture.rotations[:1], (3, 1, 1)), atol=1e-9
+    )
+    two = replace(gesture, rotations=gesture.rotations[:2])
+    np.testing.assert_allclose(two.poses(np.array([9.0]))[0], gesture.rotations[1], atol=1e-9)
