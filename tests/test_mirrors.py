@@ -56,8 +56,6 @@ ELSEWHERE = {
     "metrics/words": "metrics/test_caption",
     "model/points": "pipelines/test_search",
     "model/run": "data/test_slots",
-    "motion/bodies": "motion/representations/test_zeggs",
-    "motion/conducting/keypoints": "generators/diffusion/test_conductor_ddpm",
     "motion/gesturing/talk": "motion/gesturing/test_plan",
     "motion/render/lettering": "motion/render/test_pictures",
     "motion/rigs/naming": "motion/rigs/test_finish",
