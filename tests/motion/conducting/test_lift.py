@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError
@@ -196,3 +197,17 @@ def test_only_a_conductor_in_the_image_plane_is_lifted() -> None:
     )
     for kept in (in_depth, other):
         assert in_space(kept) is kept
+
+
+def test_lifts_of_other_bodies_rates_and_places_are_what_they_were() -> None:
+    """Wandering key points of people who are small, large, wide, above or below the floor, or cut into few frames."""
+    made: dict[str, np.ndarray] = {}
+    for k, (size, rise, wide, frames, fps) in enumerate([
+        (1.0, 0.0, 1.0, 60, 30.0), (0.6, 0.0, 1.0, 45, 15.0), (1.4, 0.5, 0.7, 45, 60.0), (1.0, -0.6, 1.5, 45, 25.0),
+        (1.0, 0.08, 1.0, 2, 30.0), (1.0, -0.08, 1.0, 1, 30.0),
+    ]):  # fmt: skip
+        random = np.random.default_rng(k)
+        drift = gaussian_filter1d(random.normal(size=(max(frames, 2), 13, 3)), 3.0, axis=0)[:frames]
+        joints = size * (body(frames) + 0.05 * drift / drift.std()) * [wide, 1, 1] + [0, rise, 0]
+        made[f"{k}"] = lift(replace(flat(joints), fps=fps)).joints[:: max(1, frames // 6)]
+    check_stored("lifts", made, atol=5e-5)
