@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
+from stored_arrays import check_stored
 
 from motion_platform.core.errors import DataError
 from motion_platform.motion.representations import get_representation
 from motion_platform.motion.representations.beat_matrices import _offset
+from motion_platform.motion.representations.zeggs import STILL
 from motion_platform.motion.skeleton import get_skeleton
 
 FRAMES = 6
@@ -97,3 +99,46 @@ def test_fingers_of_the_usual_body_are_straight_from_their_first_joint_on():
                 assert (y, z) == (0, 0), finger
                 assert 3 <= sign * x <= 4
         assert {body[f"{side}HandThumb{number}"] for number in (2, 3, 4)} == {(sign * 3, 0, 1)}
+
+
+def test_the_usual_body_is_what_it_was_and_the_same_on_both_sides(kind):
+    check_stored("beat_body", {"offsets": np.array([_offset(name) for name in kind.skeleton.joints])}, atol=1e-9)
+    np.testing.assert_allclose(kind.offsets(torch.zeros(1, 2052)).numpy(), kind._body, atol=1e-7)
+    for name in kind.skeleton.joints:
+        if name.startswith("Left"):
+            assert _offset("Right" + name[4:]) == (-_offset(name)[0], *_offset(name)[1:]), name
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_hips_may_be_as_far_as_the_angles_have_one_meaning(kind, axis, sign):
+    limit = (1.8, 0.9, 1.8)[axis]
+    turned = np.tile([0.0, 0.0, 0.0, 1.0], (3, 75, 1))
+    joints = np.zeros((3, 75, 3))
+    joints[1, 0, axis] = sign * (limit - 0.002)
+    place = kind.place(torch.from_numpy(kind.encode(joints, turned)))
+    np.testing.assert_allclose(place.numpy(), joints[:, 0], atol=1e-4)
+    joints[1, 0, axis] = sign * limit
+    with pytest.raises(DataError, match=rf"frame 1: the hips are at {'xyz'[axis]} = {100 * sign * limit:.0f} cm"):
+        kind.encode(joints, turned)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("LeftFoot", 0), ("LeftToeBase", 1), ("RightFoot", 2), ("RightToeBase", 3)]
+)
+def test_a_foot_stands_that_moves_less_than_the_published_limit(kind, name, column):
+    joints = np.zeros((3, 75, 3))
+    foot = kind.skeleton.index(name)
+    for factor, stands in ((0.99, 1.0), (1.01, 0.0)):
+        joints[1:, foot, 2] = factor * np.sqrt(STILL)
+        wanted = np.ones((2, 4))
+        wanted[0, column] = stands
+        np.testing.assert_array_equal(kind.contacts(joints), wanted)
+
+
+def test_speeds_and_groups_are_the_two_differences(kind):
+    assert kind.speeds == list(range(684, 2052))
+    ends = {name: (part.start, part.stop) for name, part in kind.groups.items()}
+    assert ends == {"root": (0, 9), "rotations": (9, 684), "velocities": (684, 1368), "turns": (1368, 2052)}
+    wanted = np.tile(np.maximum(np.linspace(0, 1, 684), 1e-6), 3)
+    np.testing.assert_array_equal(kind.deviations(np.concatenate([np.linspace(0, 1, 684), np.ones(1368)])), wanted)
