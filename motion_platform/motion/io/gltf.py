@@ -154,7 +154,7 @@ class Gltf:
         return Node(name, numbers("translation", 3, (0.0,) * 3), turn / length, numbers("scale", 3, (1.0,) * 3))
 
     def world(self, k: int) -> np.ndarray:
-        """(4, 4) of a node with all that it hangs on, at rest."""
+        """(4, 4) of a node with all that it hangs on, at rest; of -1, what roots hang on, no turn and no way."""
         out = np.eye(4)
         while k >= 0:
             out = self.nodes[k].matrix @ out

@@ -171,7 +171,7 @@ def _tree(file: Gltf, members: set[int]) -> Tree:
             name, number = f"{file.nodes[node].name}_{number}", number + 1
         names.append(name)
     rest = np.stack([file.nodes[node].rotation for node in nodes])
-    above = file.world(file.nodes[nodes[0]].parent) if file.nodes[nodes[0]].parent >= 0 else np.eye(4)
+    above = file.world(file.nodes[nodes[0]].parent)  # of no node: nothing
     size = np.linalg.norm(above[:3, :3], axis=0)
     if (size < 1e-12).any():
         raise file.fail("its skeleton hangs on a node of size zero")

@@ -282,3 +282,7 @@ def test_the_newest_table_of_human_bones_counts_and_broken_ones_are_passed_over(
     }
     for broken in (3, {"VRM": 3}, {"VRM": {"humanoid": {"humanBones": 3}}}):
         assert opened({"nodes": nodes, "extensions": broken}).human_bones() == {}
+
+
+def test_what_a_root_hangs_on_is_nothing() -> None:
+    np.testing.assert_array_equal(opened({"nodes": [{"scale": [2, 2, 2]}]}).world(-1), np.eye(4))

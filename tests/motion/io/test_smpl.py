@@ -175,3 +175,35 @@ def test_another_axis_is_up_where_most_roots_hold_the_body_along_it(tilt: float,
     notes: list[str] = []
     assert smpl._upward(layout, poses, notes) == found
     assert bool(notes) == (found == "z")
+
+
+def test_a_motion_has_one_frame_at_least_and_so_many_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = next(layout for layout in smpl.LAYOUTS if layout.program == "GVHMR")
+
+    def read(frames: int) -> int:
+        fields = {
+            "global_orient": np.zeros((frames, 3)),
+            "body_pose": np.zeros((frames, 63)),
+            "transl": np.zeros((frames, 3)),
+        }
+        return len(smpl.to_clip(Path("a.npz"), layout, fields))
+
+    monkeypatch.setattr(smpl, "MAX_FRAMES", 5)
+    assert [read(1), read(5)] == [1, 5]
+    for frames in (0, 6):
+        with pytest.raises(DataError, match=rf"a\.npz: has {frames} frames; 1 to 5 are allowed"):
+            read(frames)
+
+
+def test_a_rate_is_a_single_number() -> None:
+    layout = next(layout for layout in smpl.LAYOUTS if layout.program == "WHAM")
+    fields = {"pose_world": np.zeros((2, 72)), "trans_world": np.zeros((2, 3))}
+    for rate in (np.array(25.0), np.array([25.0]), np.array([[25]])):
+        for name in smpl.RATES:
+            assert smpl.to_clip(Path("a.npz"), layout, fields | {name: rate}).fps == 25.0
+    for more in ({}, {"fps": np.array([25.0, 25.0])}, {"fps": np.zeros(0)}):
+        with pytest.raises(
+            DataError, match=r"a\.npz: has no single frame rate \(mocap_framerate, mocap_frame_rate, fps\)"
+        ):
+            smpl.to_clip(Path("a.npz"), layout, fields | more)
+    assert smpl.to_clip(Path("a.npz"), layout, fields, fps=40.0).fps == 40.0
