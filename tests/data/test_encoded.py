@@ -161,3 +161,15 @@ def test_the_last_rotation_goes_on_as_before() -> None:
     rows_of(Watched(), joints[:1], rotations[:1])  # one pose stays
     np.testing.assert_array_equal(seen["joints"], joints[[0, 0]])
     assert (Rotation.from_quat(seen["rotations"][1]) * first.inv()).magnitude().max() < 1e-9
+
+
+def test_what_is_told_of_the_work_goes_to_the_error_stream_and_is_cleared(sample_dataset, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    made = encoded_as(sample_dataset, NAME)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"encoding as {NAME}" in told.err
+    assert told.err.rstrip("\n").endswith("\x1b[2K")
+    assert made.meta["report"]["encoded_from"] == "humanml3d"
+    assert made.folder.name.startswith(f"sample-{NAME}-")
+    assert len(made.folder.name.rpartition("-")[2]) == 12

@@ -9,7 +9,7 @@ import pytest
 from motion_platform.core.errors import DataError, OutputError, UnknownName
 from motion_platform.core.schema import Word
 from motion_platform.data.prepared import SAMPLES, PreparedDataset
-from motion_platform.data.writer import PreparedWriter
+from motion_platform.data.writer import Contents, PreparedWriter
 
 
 def features(frames=20, seed=0):
@@ -241,7 +241,11 @@ def test_the_frame_rate_is_that_of_the_representation(tmp_path):
     with pytest.raises(DataError, match="got 30 frames a second; humanml3d has 20"):
         writer(tmp_path / "set", fps=30.0)
     write(tmp_path / "set", fps=20.0)
-    assert PreparedDataset.open(tmp_path / "set").fps == 20
+    made = PreparedDataset.open(tmp_path / "set")
+    assert made.fps == 20
+    assert (made.has_events, made.has_words, made.has_tokens, made.streams) == (False, False, False, {})
+    plain = Contents("a", "humanml3d", "CC0", 20.0)
+    assert (plain.streams, plain.events, plain.words, plain.tokens) == ({}, False, False, False)
 
 
 def test_a_place_that_cannot_be_made_is_one_line(tmp_path):
@@ -283,6 +287,8 @@ def test_a_file_is_closed_when_it_is_over_its_size_and_rows_go_in_batches_of_64(
         write(tmp_path / f"{limit}", count=129)
         assert len(list((tmp_path / f"{limit}").glob("*.arrow"))) == files
         assert len(PreparedDataset.open(tmp_path / f"{limit}")) == 129
+        for file in (tmp_path / f"{limit}").glob("*.arrow"):
+            assert file.read_bytes()[-8:] == b"\xff\xff\xff\xff\0\0\0\0"  # Arrow's end of a stream
 
 
 def test_what_another_has_put_beside_a_set_that_fails_stays(tmp_path):
@@ -321,7 +327,21 @@ def test_what_meta_json_says_of_a_set(tmp_path):
     assert (made.caption_tokens(0), made.streams, made.has_tokens) == (["a/DET"], streams, True)
     assert (made.meta["statistics"]["clips"], made.meta["statistics"]["frames"]) == (1, 20)
     state = json.loads((tmp_path / "set" / "state.json").read_text())
-    assert len(state["_fingerprint"]) == 16
+    assert len(state.pop("_fingerprint")) == 16
+    assert state == {
+        "_data_files": [{"filename": "data-00000.arrow"}], "_format_columns": None, "_format_kwargs": {},
+        "_format_type": None, "_output_all_columns": False, "_split": None,
+    }  # fmt: skip
     about = json.loads((tmp_path / "set" / "dataset_info.json").read_text())
     assert about["features"]["captions_high"] == {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}
     assert about["features"]["frames"] == {"dtype": "int32", "_type": "Value"}
+
+
+def test_what_cannot_be_cleared_away_hides_no_error(tmp_path, monkeypatch):
+    def busy(path, ignore_errors=False):
+        if not ignore_errors:
+            raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr("motion_platform.data.writer.shutil.rmtree", busy)
+    with pytest.raises(ValueError, match="stop"):
+        add(tmp_path / "set", {}, then=ValueError("stop"))

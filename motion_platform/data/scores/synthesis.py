@@ -68,7 +68,7 @@ def synthesise(
     level = 10 ** (random.uniform(-16, -0.5) / 20)
     peak = float(np.abs(sound).max())
     noise = level * 10 ** (random.uniform(-75, -48) / 20)
-    sound = sound * (level / peak if peak > 0 else 0.0)  # at most 0.944, and noise of 0.004 at most
+    sound = sound * (level / peak) if peak > 0 else sound  # at most 0.944, and noise of 0.004 at most
     return (sound + random.normal(0, noise, size)).astype(np.float32)
 
 
@@ -182,7 +182,7 @@ def _room(dry: np.ndarray, random: np.random.Generator) -> np.ndarray:
     answer = np.where(time < 0.1, bright, 0) + dull
     delay = int(random.uniform(0.005, 0.03) * RATE)
     answer = np.concatenate([np.zeros(delay), answer])
-    answer /= np.sqrt((answer**2).sum()) + 1e-12
+    answer /= np.sqrt((answer**2).sum())
     heard = signal.oaconvolve(dry, answer)
     return (1 - wet) * np.pad(dry, (0, len(heard) - len(dry))) + wet * heard
 

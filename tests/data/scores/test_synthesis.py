@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stored_arrays import check_stored
 
-from motion_platform.core.errors import DataError
+from motion_platform.core.errors import DataError, OutputError
 from motion_platform.data.scores import synthesis
 from motion_platform.data.scores.conductors import CONDUCTORS
 from motion_platform.data.scores.performance import part_of, perform
@@ -233,7 +233,7 @@ def test_what_is_too_long_to_be_made_whole_is_refused(played, monkeypatch):
     )  # fmt: skip
     with pytest.raises(RuntimeError, match="rendered"):
         synthesis.play(played[0], performance, (0,))
-    assert len(rendered) == 1
+    assert rendered == [synthesis._midi(played[0], performance, (0,), 0)]
     for longer in (100.1, 2000.0):
         with pytest.raises(
             DataError, match=r"would be rendered for (30|62) minutes; at most 30 fit into memory; give a"
@@ -270,3 +270,30 @@ def test_half_of_the_head_of_a_soundfont_is_none(tmp_path, head):
     (tmp_path / "a.sf2").write_bytes(b"RIFF\0\0\0\0sfbkLIST")
     assert synthesis.find_soundfont(tmp_path / "a.sf2") == tmp_path / "a.sf2"
     assert synthesis.find_soundfont().name == "TimGM6mb.sf2"
+
+
+def test_without_pretty_midi_it_says_what_to_install(monkeypatch):
+    from importlib.machinery import ModuleSpec
+
+    for found in (None, ModuleSpec("pretty_midi", None)):
+        monkeypatch.setattr(synthesis.util, "find_spec", lambda name, found=found: found)
+        with pytest.raises(
+            OutputError, match=r"needs pretty_midi's soundfont; pip install 'motion-platform\[scores\]'"
+        ):
+            synthesis.find_soundfont()
+
+
+def test_notes_of_one_time_are_played_in_the_order_of_the_performance(played):
+    performance = replace(
+        played[1], onset=np.zeros(3), duration=np.array([0.0, 0.5, 0.5]), pitch=np.array([64, 60, 67]),
+        velocity=np.array([80, 70, 60]), part=np.array([0, 0, 0]),
+    )  # fmt: skip
+    score = replace(played[0], programs=(3, 5), drums=(False, False))
+    made = synthesis._midi(score, performance, (3, 5), 0)
+    told = [
+        b"\0\xb0\x5b\0", b"\0\xb0\x5d\0", b"\0\xc0\x03", b"\0\xb1\x5b\0", b"\0\xb1\x5d\0", b"\0\xc1\x05",
+        b"\0\x90\x40\x50", b"\0\x90\x3c\x46", b"\0\x90\x43\x3c",
+        b"\x0f\x80\x40\0", b"\x83\x65\x80\x3c\0", b"\0\x80\x43\0", b"\x87\x68\xff\x2f\0",
+    ]  # fmt: skip
+    head = b"MThd\0\0\0\x06\0\0\0\x01\x03\xe8MTrk" + (sum(map(len, told)) + 7).to_bytes(4, "big")
+    assert made == head + b"\0\xff\x51\x03\x0f\x42\x40" + b"".join(told)

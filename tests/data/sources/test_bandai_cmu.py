@@ -10,8 +10,9 @@ import pytest
 from motion_platform.core.errors import DataError
 from motion_platform.data.report import Report
 from motion_platform.data.sources.bandai_cmu import BandaiCMU
-from motion_platform.data.sources.bandai_namco import BandaiNamco
+from motion_platform.data.sources.bandai_namco import BandaiNamco, how_many_captions
 from motion_platform.data.sources.cmu_humanml3d import CMUHumanML3D
+from motion_platform.texts.bandai import HIGH_PER_CLIP
 
 
 @pytest.fixture
@@ -177,3 +178,9 @@ def test_rows_of_other_trials_are_passed_over_and_none_at_all_is_an_error(copy):
         CMUHumanML3D().items(copy, Report(""))
     (texts / "index.csv").write_text(head + other + "./pose_data/CMU/02/02_03_poses.npy,0,29,002586.npy\n")
     assert [item.id for item in CMUHumanML3D().items(copy, Report(""))] == ["cmu_02_03_002586"]
+
+
+def test_a_rare_kind_is_worded_up_to_six_times_as_often():
+    clips = (1, 5, 6, 7, 8, 10, 11, 13, 14, 20, 21, 40, 41, 500)
+    times = (6, 6, 6, 5, 5, 4, 3, 3, 2, 2, 1, 1, 1, 1)
+    assert [how_many_captions(count) for count in clips] == [HIGH_PER_CLIP * k for k in times]

@@ -217,6 +217,7 @@ def test_an_empty_text_beside_a_clip_says_nothing(own):
     report = Report("")
     items = BVHFolder().items(own, report)
     assert [(item.id, item.words.high) for item in items] == [("jog", ("a person jogs", "someone runs"))]
+    assert (items[0].start, items[0].end) == (0, None)
     assert [entry["what"] for entry in report.dropped] == ["studio/wave.bvh", "walk.bvh"]
     (own / "jog.txt").unlink()
     with pytest.raises(DataError, match="not one of 3 clips has a caption"):

@@ -10,6 +10,7 @@ from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.report import Report
 from motion_platform.data.scores import score, synthesis
 from motion_platform.data.scores.conductors import CONDUCTORS
+from motion_platform.data.scores.performance import Performance, PerformancePlan
 from motion_platform.data.sources import conductor_scores
 from motion_platform.data.sources.conductor_scores import ConductorScores
 
@@ -225,3 +226,69 @@ def test_a_piece_that_cannot_be_conducted_is_one_error(source):
     result = maker.convert(replace(item, path=str(source / "index.csv")), False)
     assert not result.rows
     assert "cannot be read as MIDI" in result.error
+
+
+def rendered(source, monkeypatch, frames, **settings):
+    """The rows of a rendition of so many frames whose sound, mel, keypoints and dynamics count upwards."""
+    maker = ConductorScores(renditions=1, **settings)
+    item = maker.items(source, Report(""))[0]
+    beats = np.arange(0.0, frames / 30, 0.5)
+    plan = PerformancePlan(
+        frames / 30, beats, np.arange(len(beats)) % 4, np.full(len(beats), 4), np.arange(float(frames)),
+        np.zeros(frames), beats[3::7], np.where(np.arange(len(beats)) % 5 == 4, 0.5, 0.0),
+    )  # fmt: skip
+    nothing = np.zeros(0)
+    played = Performance(nothing, nothing, nothing, nothing, nothing, plan)
+    samples = np.arange(round(frames / 30 * 22050) - 100, dtype=np.float32)
+    keypoints = np.repeat(np.arange(frames) / 1000, 26).reshape(frames, 13, 2).astype(np.float32)
+    rendition = conductor_scores.Rendition(samples, played, keypoints)
+    monkeypatch.setattr(maker, "rendition", lambda *_: rendition)
+    mel = np.repeat(np.arange(3.0 * frames)[:, None], 128, 1)
+    monkeypatch.setattr(conductor_scores.front_end, "mel", lambda samples, rate: mel)
+    return maker.convert(item, False).rows
+
+
+@pytest.mark.parametrize(
+    ("frames", "lengths"), [(600, [330]), (630, [330, 300]), (629, [330]), (990, [330] * 3), (299, [299])]
+)
+def test_windows_hold_their_own_part_of_everything(source, monkeypatch, frames, lengths):
+    """What is left is kept from ten seconds on, and where there is nothing else; sound that is missing is silence."""
+    rows = rendered(source, monkeypatch, frames, window=11, sound=True)
+    assert [len(row.features) for row in rows] == lengths
+    assert [row.id.rpartition("_")[2] for row in rows] == [f"w{k + 1}" for k in range(len(rows))]
+    for k, row in enumerate(rows):
+        first, size = 330 * k, len(row.features)
+        np.testing.assert_allclose(row.features[:, 0], np.arange(first, first + size) / 1000, atol=1e-6)
+        np.testing.assert_array_equal(row.streams["mel"][:, 5], np.arange(3 * first, 3 * (first + size)))
+        np.testing.assert_array_equal(row.streams["dynamics"], np.arange(first, first + size)[:, None])
+        count = round(size / 30 * 22050)
+        heard = np.arange(count) + round(first / 30 * 22050)
+        heard[heard >= round(frames / 30 * 22050) - 100] = 0
+        np.testing.assert_array_equal(row.streams["samples"], heard[:, None].astype(np.float32))
+        beats = np.arange(0.0, frames / 30, 0.5)
+        for name, times in (("beats", beats), ("bars", beats[::4]), ("cues", beats[3::7]), ("fermatas", beats[4::5])):
+            wanted = times[(times >= 11 * k) & (times < 11 * k + size / 30)] - 11 * k
+            np.testing.assert_allclose(row.events[name], wanted, atol=1e-9)
+    silent = rendered(source, monkeypatch, frames, window=11)
+    assert set(silent[0].streams) == {"mel", "dynamics"}
+
+
+def test_credits_are_what_an_index_says_of_a_file(tmp_path):
+    assert conductor_scores._credits(tmp_path) == {}
+    (tmp_path / "index.csv").write_text("file,composer,licence,other\na.mid,B,,x\n,C,free,\nb.mid,,free,\n")
+    assert conductor_scores._credits(tmp_path) == {"a.mid": "B", "b.mid": "free"}
+
+
+def test_renditions_of_a_piece_are_of_other_conductors_until_all_have_played(source):
+    maker = ConductorScores(renditions=7, held_out_renditions=2)
+    items = maker.items(source, Report(""))
+    of = {}
+    for item in items:
+        of.setdefault(item.id.rpartition("_r")[0], []).append(item)
+    for piece, renditions in of.items():
+        assert [item.id for item in renditions] == [f"{piece}_r{k + 1}" for k in range(len(renditions))]
+        assert len(renditions) == (7 if renditions[0].split == "train" else 2)
+        styles = [item.words.labels["style"] for item in renditions]
+        assert len(set(styles)) == min(len(styles), 5)
+        assert styles[5:] == styles[: len(styles[5:])]
+    assert {len(renditions) for renditions in of.values()} == {2, 7}

@@ -96,3 +96,20 @@ def test_there_is_one_rendition_at_least():
     for settings in ({"renditions": 0}, {"held_out_renditions": 0}):
         with pytest.raises(ConfigError, match="renditions must be 1 or more"):
             SpeechGestures(**settings)
+
+
+def test_renditions_are_in_other_emotions_with_what_is_said(folder):
+    """Three of a recording that is trained on, two of the others; the table of texts goes before files."""
+    items = SpeechGestures(renditions=3, held_out_renditions=2).items(folder, Report("x"))
+    of = {}
+    for item in items:
+        of.setdefault(item.id.rpartition("_r")[0], []).append(item)
+    assert len(of) == 8
+    for name, renditions in of.items():
+        count = 3 if renditions[0].split == "train" else 2
+        assert [item.id for item in renditions] == [f"{name}_r{k + 1}" for k in range(count)]
+        assert len({item.words.labels["emotion"] for item in renditions}) == count
+        assert {item.words.high for item in renditions} == {("You are never here",) if name == "talk_0" else ()}
+    many = SpeechGestures(renditions=8).items(folder, Report("x"))
+    emotions = [item.words.labels["emotion"] for item in many if item.id.startswith(many[0].id[:-1])]
+    assert emotions[6:] == emotions[:2] or len(emotions) == 1
