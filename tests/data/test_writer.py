@@ -345,3 +345,16 @@ def test_what_cannot_be_cleared_away_hides_no_error(tmp_path, monkeypatch):
     monkeypatch.setattr("motion_platform.data.writer.shutil.rmtree", busy)
     with pytest.raises(ValueError, match="stop"):
         add(tmp_path / "set", {}, then=ValueError("stop"))
+
+
+def test_what_a_process_that_is_gone_has_left_beside_a_set_is_cleared_away(tmp_path):
+    import os
+
+    from motion_platform.core.files import temporary_beside
+
+    own = temporary_beside(tmp_path / "set", folder=True)
+    gone = tmp_path / own.name.replace(f"-{os.getpid():x}-", "-7ffffffe-")
+    for place in (own, gone):
+        place.mkdir()
+    write(tmp_path / "set")
+    assert {path.name for path in tmp_path.iterdir()} == {"set", own.name}

@@ -222,3 +222,18 @@ def test_beats_that_may_be_held_are_chords_of_nine_tenths_of_it_with_nothing_in_
     assert all(0.8 <= hold <= 2.0 for each in held for hold in each.values())
     assert 25 < len(last) < 55
     assert all(0.6 <= hold <= 1.5 for hold in last)
+
+
+@pytest.mark.parametrize(("first", "wanted"), [(0.5, [2.0, 9.0, 13.0]), (1.0, [2.0, 9.0, 13.0]), (1.5, [9.0, 13.0])])
+def test_cues_are_entries_after_two_seconds_four_apart_and_one_behind_the_first_beat(first, wanted):
+    """Written in seconds: of four parts one is silent, one enters 3.9 s after a cue and one 4.1."""
+    from motion_platform.data.scores.performance import _cues
+
+    onset = np.array([1.9, 2.1, 2.5, 5.0, 9.0, 12.9, 13.1])
+    duration, part = np.array([0.1, 0.3, 0.5, 1.0, 1.0, 5.0, 1.0]), np.array([4, 0, 0, 0, 0, 1, 2])
+    ones = np.ones(7, np.int64)
+    made = Score("x", onset, duration, ones, ones, part, (0,) * 5, (False,) * 5, ((0.0, 60.0),), ((0.0, 4, 4),))
+    shows = replace(CONDUCTORS["classical"], cues=1.0)
+    beats = np.arange(first, 20, 0.5)
+    assert _cues(made, beats, lambda at: at, shows, np.random.default_rng(0)).tolist() == wanted
+    assert not len(_cues(made, beats, lambda at: at, replace(shows, cues=0.0), np.random.default_rng(0)))
