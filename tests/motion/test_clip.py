@@ -10,6 +10,8 @@ import pytest
 from motion_platform.core.errors import DataError
 from motion_platform.motion import io
 from motion_platform.motion.clip import Clip
+from motion_platform.motion.retarget import to_humanml3d
+from motion_platform.motion.rigs import finish
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 BODY = Skeleton("one", ("a",), (-1,))
@@ -114,3 +116,16 @@ def test_it_goes_onto_the_body_of_a_file_at_its_own_rate(walking: Clip) -> None:
     assert walking.retarget(rig=other, fps=15.0).fps == 15
     assert made.info["fit"]
     assert get_skeleton("humanml3d").joints != made.skeleton.joints
+
+
+def test_nothing_is_done_to_a_retargeted_clip_that_is_not_asked_for(walking: Clip) -> None:
+    plain = to_humanml3d(walking, fps=20.0)
+    for options, wanted in (
+        ({}, plain),
+        ({"in_place": True}, finish.in_place(plain)),
+        ({"loop": True}, finish.looped(plain)[0]),
+        ({"root_bone": True}, finish.with_root_bone(plain)),
+    ):
+        made = walking.retarget(**options)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(made.joints, wanted.joints)
+        assert made.skeleton.joints == wanted.skeleton.joints

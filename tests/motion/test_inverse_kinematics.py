@@ -248,3 +248,14 @@ def test_bones_rest_as_people_do_with_arms_out_else_as_the_skeleton_or_the_pose_
     np.testing.assert_allclose(
         rest_directions(bare, np.array([[0, 0, 0], [0, 3, 4], [0, 3, 4.0]])), [[0, 0, 0], [0, 0.6, 0.8], [0, 0, 0]]
     )
+
+
+def test_opposite_directions_are_half_a_turn_apart() -> None:
+    for axis in (*np.eye(3), np.array([0.6, 0.0, 0.8])):
+        made = Rotation.from_quat(arc(axis[None], -axis[None]))
+        np.testing.assert_allclose(made.apply(axis)[0], -axis, atol=1e-9)
+        assert made.magnitude()[0] == pytest.approx(np.pi)
+        near = np.cross(axis, [0.3, 0.5, -0.2])
+        near = -axis + 1e-4 * near / np.linalg.norm(near)
+        near /= np.linalg.norm(near)
+        np.testing.assert_allclose(Rotation.from_quat(arc(axis[None], near[None])).apply(axis)[0], near, atol=1e-7)
