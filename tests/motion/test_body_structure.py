@@ -382,6 +382,8 @@ def lengths(*bones: float, names: str = "abcdef") -> Body:
         ((0.21, 0.4), "abc", 0),
         ((0.4, 0.19), "abc", -1),  # one is less than half of the other
         ((0.19, 0.4), "abc", -1),
+        ((0.25, 0.5), "abc", 0),
+        ((0.1, 0.5), "a knee c", 0),
         ((0.4, 0.09), "a knee c", 0),  # unless a name says it: a fifth
         ((0.4, 0.09), "a elbow c", 0),
         ((0.4, 0.07), "a knee c", -1),

@@ -45,3 +45,13 @@ def test_segments_of_a_plan_meet_in_seams() -> None:
 def test_what_a_file_says_wrongly_marks_nothing(info: dict) -> None:
     marks = marks_of(clip(**info))
     assert (marks.kept, marks.seams, marks.segments) == ([], [], [])
+
+
+def test_times_are_told_in_milliseconds_and_end_with_the_motion() -> None:
+    rows = [{"start": 0.12345, "seconds": 1.00015, "text": None, "lane": "body"}]
+    kept = [[0.12345, 1.23456], [-1.0, 0.5], [2.0, 3.0], [2.01, 3.0]]
+    marks = marks_of(clip(plan={"segments": rows}, seam_times=[1.34567, 0.0, 2.0, -1.0, 1.9999], kept=kept))
+    assert marks.seams == [0.123, 1.346, 2.0]
+    assert marks.segments == [(0.123, 1.124, "", "body")]
+    assert marks.kept == [[0.123, 1.235], [0.0, 0.5], [2.0, 2.0]]
+    assert marks.plain()["segments"] == [[0.123, 1.124, "", "body"]]

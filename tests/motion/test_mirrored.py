@@ -7,6 +7,7 @@ import pytest
 
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.mirrored import mirror_note
+from motion_platform.motion.retarget import to_kit
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
 SKELETON = get_skeleton("humanml3d")
@@ -48,7 +49,7 @@ def _other(name: str) -> str:
     return name.replace("right", "left")
 
 
-@pytest.mark.parametrize(("share", "noted"), [(0.9, True), (0.7, False)])
+@pytest.mark.parametrize(("share", "noted"), [(0.9, True), (0.8, True), (0.78, False), (0.7, False)])
 def test_most_of_the_frames_have_to_show_it(share: float, noted: bool) -> None:
     joints = standing(frames=50)
     joints[: round(share * 50)] *= [-1, 1, 1]
@@ -80,3 +81,10 @@ def test_feet_that_point_sideways_are_not_backwards(cosine: float, noted: bool) 
 def test_a_body_of_unknown_names_has_no_side() -> None:
     rig = Skeleton("thing", ("a", "b"), (-1, 0), np.zeros((2, 3)))
     assert mirror_note(Clip(np.zeros((3, 2, 3), np.float32), 20.0, rig)) is None
+
+
+def test_a_body_whose_places_lie_between_its_joints_is_told_from_its_mirror_image() -> None:
+    kit = to_kit(as_clip(standing(frames=20)), fps=20.0)
+    moved = kit.with_(joints=kit.joints + np.array([40.0, 1.0, -30.0], np.float32))
+    assert mirror_note(moved) is None
+    assert mirror_note(moved.with_(joints=moved.joints * np.array([-1, 1, 1], np.float32))) is not None

@@ -163,7 +163,7 @@ def _turned(source: Pose, rig: Rig, known: Mapping[str, np.ndarray]) -> np.ndarr
     pelvis, chest = source.turns["pelvis"], source.turns["chest"]
     trunk = rig.chains["trunk"]
     turn(trunk, [turn_between(pelvis, chest, k / max(len(trunk) - 1, 1)) for k in range(len(trunk))])
-    turn(rig.chains["pelvis"], [pelvis] * len(rig.chains["pelvis"]))
+    # What lies between there and the hips goes with the first of the trunk, which turns as the pelvis does.
     neck = rig.chains["neck"]
     turn(neck, [turn_between(chest, source.turns["neck"], (k + 1) / len(neck)) for k in range(len(neck))])
     if "head" in known and neck:

@@ -310,8 +310,7 @@ def _chains(
     body = _shared(skeleton, [hips, chest])
     way = _way(skeleton, chest)
     trunk = way[way.index(body) :]
-    down = _way(skeleton, hips)
-    out = {"trunk": trunk, "pelvis": down[down.index(body) :]}
+    out = {"trunk": trunk}
     top = _shared(skeleton, [chest, head])
     up = _way(skeleton, head)
     out["neck"] = up[up.index(top) + 1 :]

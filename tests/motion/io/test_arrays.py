@@ -91,3 +91,14 @@ def test_real_numbers_become_doubles_and_others_are_refused() -> None:
     for array in (np.array([1j]), np.array(["1"]), np.array([True]), np.array(["2020"], "M8[Y]")):
         with pytest.raises(DataError, match=r"x: holds .*, not real numbers"):
             arrays.real(array, "x")
+
+
+@pytest.mark.parametrize(
+    "read", [arrays.load_array, arrays.load_arrays, arrays.member_names, lambda p: arrays.mapped(p, "r")]
+)
+def test_files_that_are_not_there_or_only_point_to_one_are_named_so(read, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.npy: cannot be read: No such file"):
+        read(tmp_path / "none.npy")
+    (tmp_path / "a.npy").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(DataError, match=r"a\.npy: .*Git LFS"):
+        read(tmp_path / "a.npy")

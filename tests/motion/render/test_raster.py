@@ -10,7 +10,7 @@ from stored_arrays import check_stored
 
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render.body import Body, bone_lengths, build_body, human_roles, side_of
-from motion_platform.motion.render.raster import Backdrop, Theme, cast_shadow, draw_body, tones
+from motion_platform.motion.render.raster import Backdrop, Theme, _box, cast_shadow, draw_body, tones
 from motion_platform.motion.render.scene import extent, look_at, middle, pose_at, smooth_root
 from motion_platform.motion.skeleton import Skeleton, get_skeleton
 
@@ -205,3 +205,26 @@ def test_what_is_outside_of_the_picture_or_smaller_than_a_pixel_is_not_drawn() -
     tiny, points = capsule([0, 0, 0], [0, 0, 0], 1e-4, 1e-4)  # where four pixels meet
     image, depth = picture(tiny, points)
     assert not np.isfinite(depth).any()
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "radii", "squash", "wanted"),
+    [
+        ((10.0, 20.0), (30.0, 25.0), (2.0, 3.0), 1.0, (8, 34, 18, 29)),
+        ((30.0, 25.0), (10.0, 20.0), (3.0, 2.0), 1.0, (8, 34, 18, 29)),
+        ((10.0, 20.0), (30.0, 25.0), (2.0, 4.0), 0.5, (8, 35, 19, 28)),
+        ((10.6, 20.6), (12.2, 20.2), (0.5, 1.0), 1.0, (10, 14, 19, 22)),
+        ((1.0, 2.0), (3.0, 1.0), (4.0, 4.0), 1.0, (0, 8, 0, 7)),
+        ((45.0, 35.0), (47.0, 37.0), (4.0, 8.0), 1.0, (39, 50, 29, 40)),
+        ((45.0, 35.0), (47.0, 37.0), (8.0, 2.0), 0.25, (37, 50, 33, 38)),
+        ((49.0, 10.0), (49.5, 10.0), (0.0, 0.0), 1.0, (49, 50, 10, 11)),
+        ((50.0, 10.0), (52.0, 10.0), (0.0, 0.0), 1.0, None),
+        ((-3.0, 10.0), (-2.0, 10.0), (0.5, 0.5), 1.0, None),
+        ((10.0, 41.0), (10.0, 42.0), (0.5, 0.5), 1.0, None),
+        ((10.0, -9.0), (10.0, -8.0), (2.0, 3.0), 1.0, None),
+    ],
+)
+def test_boxes_hold_both_discs_and_no_more_than_the_picture(
+    p: tuple, q: tuple, radii: tuple[float, float], squash: float, wanted: tuple | None
+) -> None:
+    assert _box(np.array(p), np.array(q), *radii, (50, 40), squash) == wanted

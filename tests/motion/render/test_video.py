@@ -13,7 +13,7 @@ import pytest
 
 from motion_platform.motion.clip import Clip
 from motion_platform.motion.render import scene, video
-from motion_platform.motion.render.lettering import wrap, write_centred
+from motion_platform.motion.render.lettering import font, wrap, write_centred
 from motion_platform.motion.render.raster import Theme
 
 
@@ -100,3 +100,8 @@ def test_a_film_shows_each_frame_at_its_time(walking: Callable[..., Clip]) -> No
     rounded = video._Panel(clips[0], 64, Theme())
     assert rounded.draw(0.0).dtype == np.uint8
     assert np.array_equal(rounded.draw(0.4), rounded.draw(7.0))  # one that has ended holds its last frame
+
+
+def test_a_part_of_a_word_that_just_fits_stays_on_its_line() -> None:
+    width = font(14).getlength("xx")
+    assert wrap("x" * 5, width, 14, 9) == ["xx", "xx", "x"]

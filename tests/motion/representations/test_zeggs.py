@@ -147,3 +147,9 @@ def test_a_long_motion_is_decoded_in_pieces(monkeypatch):
     np.testing.assert_allclose(pieces.joints, whole.joints, atol=1e-6)
     np.testing.assert_allclose(pieces.rotations, whole.rotations, atol=1e-6)
     assert ((pieces.rotations[1:] * pieces.rotations[:-1]).sum(-1) > 0).all()  # no sign flips: files interpolate
+
+
+def test_rotations_of_any_length_are_taken_for_what_they_turn():
+    joints, local = moving(GESTURE)
+    scales = np.random.default_rng(0).uniform(0.5, 3.0, (*local.shape[:2], 1))
+    np.testing.assert_allclose(GESTURE.encode(joints, scales * local), GESTURE.encode(joints, local), atol=1e-5)
