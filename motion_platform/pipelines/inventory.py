@@ -14,7 +14,7 @@ from motion_platform.core import cards, descriptions, registry, weight_files
 from motion_platform.core.catalog import CATALOG
 from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
 from motion_platform.core.files import settle, settle_folder
-from motion_platform.core.licences import licence_of
+from motion_platform.core.licences import licence_of, trained_from
 
 
 def kinds() -> list[str]:
@@ -193,6 +193,7 @@ def _checkpoint(folder: Path) -> dict[str, Any]:
 
     card = read_card(folder)
     weights = card.weights
+    line = trained_from(card.name, "", card.data)[1:]
     parameters = weights.get("parameters")
     size = f"{parameters / 1e6:.2f} M" if isinstance(parameters, int) else "unknown size"
     return {
@@ -206,14 +207,8 @@ def _checkpoint(folder: Path) -> dict[str, Any]:
         "steps": card.step,
         "data": card.data.get("name", "unknown"),
         "licence": licence_of(card.data),
-        **({"trained from": " <- ".join(_ancestors(card.data))} if "initial" in card.data else {}),
+        **({"trained from": " <- ".join(each["model"] for each in line)} if line else {}),
     }
-
-
-def _ancestors(data: dict[str, Any]) -> list[str]:
-    """The models that a model was trained on from, the nearest first."""
-    initial = data.get("initial")
-    return [] if initial is None else [str(initial["model"]), *_ancestors(initial["data"])]
 
 
 def _task_of(folder: Path) -> tuple[str, str]:

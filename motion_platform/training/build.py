@@ -11,7 +11,7 @@ from motion_platform import __version__
 from motion_platform.core import cards, config, registry, tasks, weight_files
 from motion_platform.core.config import ModelFile, Recipe
 from motion_platform.core.errors import ConfigError, suggest
-from motion_platform.core.licences import licence_of
+from motion_platform.core.licences import combined, licence_of, trained_from
 from motion_platform.core.seeding import seed_everything, seed_of
 from motion_platform.core.settings import settings_of
 from motion_platform.data.encoded import encoded_as
@@ -105,10 +105,9 @@ def start_from(built: Run, name: str) -> tuple[int, list[str]]:
     if not taken:
         raise ConfigError(f"initial: {name} ({card.model.name}) has no tensor of the name and shape of this model's")
     # The whole line of models stands in the card; the licence that comes of it first (core/licences.py).
-    start = {"model": card.name, "sha256": card.weights.get("sha256"), "data": card.data}
-    built.model.card = new.model_copy(update={"data": {**new.data, "initial": start}})
-    whole = licence_of(built.model.card.data)
-    built.model.card = built.model.card.model_copy(update={"data": {**built.model.card.data, "licence": whole}})
+    whole = combined([licence_of(new.data), licence_of(card.data)])
+    line = trained_from(card.name, str(card.weights.get("sha256")), card.data)
+    built.model.card = new.model_copy(update={"data": {**new.data, "licence": whole, "trained_from": line}})
     return taken, fresh
 
 

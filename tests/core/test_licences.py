@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from motion_platform.core.licences import combined, licence_of, rank
+from motion_platform.core.licences import combined, licence_of, rank, trained_from
 
 
 def test_weights_of_a_non_commercial_parent_are_non_commercial() -> None:
     data = {
         "name": "own", "licence": "CC0",
-        "initial": {"model": "parent", "data": {"licence": "MIT (captions)", "initial": {"data": {
+        "initial": {"model": "parent", "sha256": "1b", "data": {"licence": "MIT (captions)", "initial": {
+            "model": "grandparent", "data": {
             "licence": "CC BY-NC 4.0, (c) somebody"}}}},
     }  # fmt: skip
     assert licence_of(data) == "CC BY-NC 4.0, (c) somebody; MIT (captions); CC0"
+    line = trained_from("mine", "0a", data)
+    assert [each["model"] for each in line] == ["mine", "parent", "grandparent"]
+    assert line[0] == {"model": "mine", "sha256": "0a", "data": "own"}
+    assert line[1] == {"model": "parent", "sha256": "1b", "data": "unknown"}
+    flat = {"name": "next", "licence": licence_of(data), "trained_from": line}
+    assert licence_of(flat) == licence_of(data)
+    assert trained_from("last", "2c", flat) == [{"model": "last", "sha256": "2c", "data": "next"}, *line]
+
+
+@pytest.mark.parametrize("damaged", [
+    {"trained_from": "walker"}, {"trained_from": [7, None]}, {"initial": {"data": "x"}}, {"initial": [1]}, {},
+])  # fmt: skip
+def test_what_a_damaged_card_says_of_its_parents_is_no_crash(damaged: dict) -> None:
+    line = trained_from("first", "", {"licence": "CC0", **damaged})
+    assert line[0]["model"] == "first"
+    assert len(line) <= 2
+    assert licence_of({"licence": "CC0", **damaged}) == "CC0"
 
 
 @pytest.mark.parametrize(("given", "wanted"), [

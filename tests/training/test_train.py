@@ -263,8 +263,11 @@ def test_fine_tuning_goes_on_from_the_loss_of_its_start(recipe, capsys: pytest.C
     start, end, new = (log_of(folder)[k]["loss"] for folder, k in ((tuned, 0), (first, -1), (anew, 0)))
     assert start < end + 0.3 * (new - end)
     card = load_run(tuned).model.card
-    assert card.data["initial"]["model"] == "first"
-    assert card.data["initial"]["data"]["licence"] == "none"
+    (before,) = card.data["trained_from"]
+    assert before["model"] == "first"
+    assert before["sha256"] == load_run(first).model.card.weights["sha256"]
+    again = train.run(recipe(*options, f"initial={tuned}", output="again"), "again", device="cpu")
+    assert [each["model"] for each in load_run(again).model.card.data["trained_from"]] == ["tuned", "first"]
 
 
 def test_fine_tuning_takes_what_agrees_and_says_what_is_new(recipe) -> None:
@@ -304,7 +307,7 @@ def test_a_resumed_fine_tuning_does_not_need_its_start_again(recipe, train_until
     same(load_file(whole / "model.safetensors"), load_file(resumed / "model.safetensors"))
     data = [load_run(folder).model.card.data for folder in (whole, resumed)]
     assert data[0] == data[1]
-    assert "initial" in data[0]
+    assert "trained_from" in data[0]
 
 
 def test_an_output_that_cannot_be_a_folder_is_refused_first(recipe, tmp_path: Path) -> None:
