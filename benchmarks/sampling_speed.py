@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import types
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,30 @@ def _generator(arguments: argparse.Namespace) -> Any:
     return registry.build("generators", recipe.model.name, recipe.model.settings, given=given).eval()
 
 
-def measure_mdm(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Seconds of MDM's own sampling loop. What it imports but sampling does not run (CLIP, SMPL) is stubbed."""
+@dataclass(frozen=True)
+class PublishedMDM:
+    """What is used of MDM's public code: its network, its wrapper for guidance, and its diffusion."""
+
+    network: Any
+    guide: Any
+    _create: Any
+    _respaced: Any
+    _betas: Any
+
+    def diffusion(self, trained: int, steps: int) -> Any:
+        """GaussianDiffusion that samples ``steps`` of the ``trained`` steps of a cosine; all: as the code makes it."""
+        settings = {"noise_schedule": "cosine", "sigma_small": True, "lambda_vel": 0.0, "lambda_rcxyz": 0.0}
+        made = self._create(argparse.Namespace(**settings, diffusion_steps=trained, lambda_fc=0.0))
+        if steps == trained:
+            return made
+        kept = self._respaced.space_timesteps(trained, [steps])
+        same = {name: getattr(made, name) for name in ("model_mean_type", "model_var_type", "loss_type")}
+        betas = self._betas("cosine", trained, 1.0)
+        return self._respaced.SpacedDiffusion(use_timesteps=kept, betas=betas, **same)
+
+
+def published_mdm(folder: str | Path) -> PublishedMDM:
+    """MDM's public code. What it imports but sampling does not run (CLIP, SMPL) is stubbed."""
     import numpy as np
     import torch
 
@@ -92,17 +115,33 @@ def measure_mdm(arguments: argparse.Namespace) -> dict[str, Any]:
         sys.modules.setdefault(name, types.ModuleType(name))
     if not hasattr(np, "float"):
         np.float = float  # removed from numpy after their code was written
-    sys.path.insert(0, str(Path(arguments.mdm).resolve()))
+    sys.path.insert(0, str(Path(folder).resolve()))
     smpl = types.ModuleType("model.rotation2xyz")
     smpl.Rotation2xyz = lambda device, dataset: types.SimpleNamespace(smpl_model=torch.nn.Identity())
     sys.modules["model.rotation2xyz"] = smpl
     bert = types.ModuleType("model.BERT.BERT_encoder")
     bert.load_bert = None
     sys.modules["model.BERT.BERT_encoder"] = bert
+    from diffusion import gaussian_diffusion, respace
     from model.mdm import MDM
     from utils import model_util
     from utils.sampler_util import ClassifierFreeSampleModel
 
+    return PublishedMDM(
+        MDM,
+        ClassifierFreeSampleModel,
+        model_util.create_gaussian_diffusion,
+        respace,
+        gaussian_diffusion.get_named_beta_schedule,
+    )
+
+
+def measure_mdm(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Seconds of MDM's own sampling loop."""
+    import torch
+
+    code = published_mdm(arguments.mdm)
+    MDM = code.network
     torch.manual_seed(0)
     MDM.load_and_freeze_clip = lambda self, clip_version: torch.nn.Identity()
     model = MDM(
@@ -110,13 +149,8 @@ def measure_mdm(arguments: argparse.Namespace) -> dict[str, Any]:
         dropout=0.1, activation="gelu", data_rep="hml_vec", dataset="humanml", cond_mode="text", cond_mask_prob=0.1,
         arch="trans_enc", text_encoder_type="clip", clip_version="ViT-B/32",
     )  # fmt: skip
-    diffusion = model_util.create_gaussian_diffusion(
-        argparse.Namespace(
-            noise_schedule="cosine", diffusion_steps=50, sigma_small=True,
-            lambda_vel=0.0, lambda_rcxyz=0.0, lambda_fc=0.0,
-        )
-    )  # fmt: skip
-    guided = ClassifierFreeSampleModel(model).eval()
+    diffusion = code.diffusion(50, 50)
+    guided = code.guide(model).eval()
     y = {
         "text_embed": torch.randn(1, 1, 512),
         "mask": torch.ones(1, 1, 1, FRAMES, dtype=torch.bool),

@@ -43,6 +43,11 @@ class Encoder(nn.Module, ABC):
     def fingerprint(self) -> str:
         """Changes when weights or settings change: the key of the feature cache."""
 
+    def begins_with(self) -> str | None:
+        """The fingerprint of an encoder whose tokens are the first columns of these: what was trained on that one can
+        be trained on with this one. None where there is no such encoder."""
+        return None
+
 
 @dataclass(frozen=True)
 class Statement:

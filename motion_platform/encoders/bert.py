@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +105,13 @@ class Bert(nn.Module):
         """Whether a word in small letters is read whole, and not in pieces."""
         return self.tokenizer.token_to_id(word) is not None
 
-    def forward(self, texts: list[str], output: str, cut: Callable[[int], None]) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, texts: list[str], output: str, cut: Callable[[int], None], layers: Sequence[int] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """b texts -> (b, 1, C) unit sentence vectors or (b, N, C) token states, and the mask.
 
-        ``cut`` is told the length of a text that is longer than ``limit`` tokens.
+        ``cut`` is told the length of a text that is longer than ``limit`` tokens. layers: the token states after these
+        layers (0: what enters the first), side by side, (b, N, len(layers) * C); None: after the last.
         """
         encodings = self.tokenizer.encode_batch(texts)
         for encoding in encodings:
@@ -121,6 +124,11 @@ class Bert(nn.Module):
         x = self.words(ids) + self.positions.weight[: ids.shape[1]] + self.kinds.weight[0]
         x = self.dropout(self.norm(x))
         padding = None if bool(mask.all()) else ~mask
+        if layers is not None:
+            after = [x]
+            for layer in self.layers.layers[: max(layers)]:
+                after.append(layer(after[-1], src_key_padding_mask=padding))
+            return torch.cat([after[k] for k in layers], -1), mask
         states, real = pooled(self.layers(x, src_key_padding_mask=padding), mask, output)
         return (states if output == "tokens" else nn.functional.normalize(states, dim=-1)), real
 

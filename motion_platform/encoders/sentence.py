@@ -25,7 +25,9 @@ class SentenceEncoder(TextEncoder):
     """Text -> one sentence vector ("mean": the model's own pooling) or its token states ("tokens").
 
     model: a folder, or a sentence-transformers name; the default comes in a Python package. max_tokens: read at most
-    so many, special tokens included (default: the model's own maximum). frozen: see :class:`TextEncoder`.
+    so many, special tokens included (default: the model's own maximum). layers: of "tokens", the states after which
+    layers stand side by side, 0 being what enters the first (default: after the last); what a word is by itself is
+    told better by a middle one. frozen: see :class:`TextEncoder`.
     Errors: WeightsError for weights that are missing or not the original; ValueError for a wrong setting.
     """
 
@@ -34,6 +36,7 @@ class SentenceEncoder(TextEncoder):
         model: str = "all-MiniLM-L6-v2",
         output: Literal["mean", "tokens"] = "mean",
         max_tokens: int | None = None,
+        layers: list[int] | None = None,
         frozen: bool = True,
     ) -> None:
         if output not in ("mean", "tokens"):
@@ -42,13 +45,33 @@ class SentenceEncoder(TextEncoder):
             raise ValueError(f"max_tokens: got {max_tokens}; a word and two special tokens need at least 3")
         folder = weight_files.find(model, owner="sentence-transformers")
         network = Bert(folder, max_tokens) if is_plain_bert(folder) else Stack(folder, max_tokens)
-        super().__init__(model, identity=f"{network.identity} {output}", frozen=frozen)
-        self.output, self.network = output, network
-        self.dim, self.limit = self.network.dim, self.network.limit
+        if layers is not None:
+            check_layers(layers, output, network)
+        self._last = f"{network.identity} {output}"
+        super().__init__(model, identity=self._last + (f" {layers}" if layers else ""), frozen=frozen)
+        self.output, self.network, self.layers = output, network, layers
+        self.dim, self.limit = network.dim * len(layers or [0]), network.limit
         self.finish()
 
+    def begins_with(self) -> str | None:
+        """That of the last layer alone, where the states after it stand first."""
+        if self.layers is None or self.layers[0] != len(self.network.layers.layers):
+            return None
+        return self.fingerprint_of(self._last)
+
     def encode(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        if self.layers is not None:
+            return self.network(texts, self.output, self.cut, self.layers)
         return self.network(texts, self.output, self.cut)
+
+
+def check_layers(layers: list[int], output: str, network: Bert | Stack) -> None:
+    """ValueError for layers that a network does not have, or of which there are no token states to give."""
+    if output != "tokens" or not isinstance(network, Bert):
+        raise ValueError("layers: only of a BERT sentence model with output: tokens; leave it out")
+    count = len(network.layers.layers)
+    if not layers or len(set(layers)) < len(layers) or not all(0 <= k <= count for k in layers):
+        raise ValueError(f"layers: got {layers}; allowed: different ones of 0 to {count}")
 
 
 def check_modules(folder: Path) -> None:

@@ -33,7 +33,7 @@ class TextEncoder(Encoder):
     def __init__(self, model: str, *, identity: str, frozen: bool) -> None:
         super().__init__()
         self.model_name, self.frozen = model, frozen
-        self._identity = f"{type(self).__qualname__} {identity}"
+        self._identity = identity
         self._said = False
 
     limit: int
@@ -49,7 +49,11 @@ class TextEncoder(Encoder):
         self.train(not self.frozen)
 
     def fingerprint(self) -> str:
-        return hashlib.sha256(self._identity.encode()).hexdigest()
+        return self.fingerprint_of(self._identity)
+
+    def fingerprint_of(self, identity: str) -> str:
+        """That of such an encoder with another identity: its weights and settings in words."""
+        return hashlib.sha256(f"{type(self).__qualname__} {identity}".encode()).hexdigest()
 
     @property
     def device(self) -> torch.device:

@@ -108,8 +108,7 @@ class BeatFMeasure(Metric):
     needs = "beats"
 
     def __init__(self, tolerance: float = TOLERANCE, seed: int = 0) -> None:
-        if not tolerance > 0:
-            raise ValueError(f"tolerance: got {tolerance} s; allowed: above 0")
+        check_tolerance(tolerance)
         self.tolerance, self.seed = tolerance, seed
 
     def about(self, value: str) -> tuple[str, bool | None]:
@@ -132,6 +131,12 @@ class BeatFMeasure(Metric):
                 values[f"{self.name}_bar_lines"] = (f_measure(bars[b], heard["bars"], self.tolerance)[0], 1.0)
             rows[sample] = values
         return RatioState(rows)
+
+
+def check_tolerance(seconds: float) -> None:
+    """ValueError for a tolerance within which nothing can lie."""
+    if not seconds > 0:
+        raise ValueError(f"tolerance: got {seconds} s; allowed: above 0")
 
 
 def event_values(

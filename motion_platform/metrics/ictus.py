@@ -14,7 +14,7 @@ from torch import Tensor
 from motion_platform.core.contracts import Embeddings, Metric
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch, joint_indices, joints_of
-from motion_platform.metrics.beat_f_measure import TOLERANCE, beat_values, reference
+from motion_platform.metrics.beat_f_measure import TOLERANCE, beat_values, check_tolerance, reference
 
 SHORTEST = 0.2
 """Seconds between two ictuses at least: nobody beats faster than 300 a minute."""
@@ -103,8 +103,7 @@ class Ictus(Metric):
 
     def __init__(self, hand: str = "right", tolerance: float = TOLERANCE, beats: str = "score", seed: int = 0) -> None:
         check_choices(hand, beats)
-        if not tolerance > 0:
-            raise ValueError(f"tolerance: got {tolerance} s; allowed: above 0")
+        check_tolerance(tolerance)
         self.hand, self.tolerance, self.beats, self.seed = hand, tolerance, beats, seed
 
     def about(self, value: str) -> tuple[str, bool | None]:

@@ -11,7 +11,7 @@ import numpy as np
 from motion_platform.core.contracts import Embeddings, Metric
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch, joint_indices, joints_of
-from motion_platform.metrics.beat_f_measure import event_values, true_beats
+from motion_platform.metrics.beat_f_measure import check_tolerance, event_values, true_beats
 
 WINDOW = 2.0
 """Seconds in which the hands are compared."""
@@ -76,8 +76,7 @@ class LeftHand(Metric):
     needs = None
 
     def __init__(self, tolerance: float = TOLERANCE, seed: int = 0) -> None:
-        if not tolerance > 0:
-            raise ValueError(f"tolerance: got {tolerance} s; allowed: above 0")
+        check_tolerance(tolerance)
         self.tolerance, self.seed = tolerance, seed
 
     def about(self, value: str) -> tuple[str, bool | None]:

@@ -7,7 +7,7 @@ import numpy as np
 from motion_platform.core.contracts import Embeddings, Metric
 from motion_platform.core.schema import Batch, Motion
 from motion_platform.metrics.base import RatioState, check_batch, joint_indices, joints_of
-from motion_platform.metrics.beat_f_measure import event_values, hits, shifted, true_beats
+from motion_platform.metrics.beat_f_measure import check_tolerance, event_values, hits, shifted, true_beats
 
 SMOOTHING = 0.05
 """Seconds, standard deviation of the Gaussian over the speed of a hand."""
@@ -62,8 +62,7 @@ class StrokeAlignment(Metric):
     needs = None
 
     def __init__(self, tolerance: float = TOLERANCE, seed: int = 0) -> None:
-        if not tolerance > 0:
-            raise ValueError(f"tolerance: got {tolerance} s; allowed: above 0")
+        check_tolerance(tolerance)
         self.tolerance, self.seed = tolerance, seed
 
     def about(self, value: str) -> tuple[str, bool | None]:

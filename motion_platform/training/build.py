@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from motion_platform import __version__
 from motion_platform.core import cards, config, registry, tasks, weight_files
@@ -77,8 +79,10 @@ def start_from(built: Run, name: str) -> tuple[int, list[str]]:
     """Put the weights of another model into ``built`` where names and shapes agree: (how many tensors, those that are
     still new).
 
-    What reads an encoder is taken only if the encoder is the same. The statistics stay those of the recipe's data.
-    The other model's name, sha256 and data go into the card, with its licence.
+    What reads an encoder is taken only if the encoder is the same, or if the tokens of the other one are the first
+    columns of its tokens (``Encoder.begins_with``): the others then count nothing until they are trained. The
+    statistics stay those of the recipe's data. The other model's name, sha256 and data go into the card, with its
+    licence.
     Errors: those of a checkpoint; ConfigError for another representation, skeleton or frame rate, or nothing to take.
     """
     folder = weight_files.find_checkpoint(name)
@@ -92,12 +96,20 @@ def start_from(built: Run, name: str) -> tuple[int, list[str]]:
     for what, own in built.model.trainable.fingerprints().items():
         if card.fingerprints.get(what, own) != own:
             raise ConfigError(f"initial: {name} was trained with another {what}; give the one it was trained with")
-    prints = built.model.conditioning.fingerprints
-    other = tuple(f"conditioning.projections.{s}." for s, f in prints.items() if card.fingerprints.get(s, f) != f)
-    found, fresh, taken = model.read_weights(folder, card), [], 0
+    conditioning, found = built.model.conditioning, model.read_weights(folder, card)
+    other = set()
+    for slot, own in conditioning.fingerprints.items():
+        before = card.fingerprints.get(slot, own)
+        if before != own:
+            other.add(slot)
+        if before == conditioning.encoders[slot].begins_with():
+            other.discard(slot)
+            widen(found, f"conditioning.projections.{slot}.weight", conditioning.encoders[slot].dim)
+    unread = tuple(f"conditioning.projections.{slot}." for slot in other)
+    fresh, taken = [], 0
     with torch.no_grad():
         for key, tensor in built.model.own_state().items():
-            if key not in found or found[key].shape != tensor.shape or key.startswith(other):
+            if key not in found or found[key].shape != tensor.shape or key.startswith(unread):
                 fresh.append(key)
                 continue
             tensor.copy_(found[key])
@@ -109,6 +121,12 @@ def start_from(built: Run, name: str) -> tuple[int, list[str]]:
     line = trained_from(card.name, str(card.weights.get("sha256")), card.data)
     built.model.card = new.model_copy(update={"data": {**new.data, "licence": whole, "trained_from": line}})
     return taken, fresh
+
+
+def widen(weights: dict[str, Tensor], key: str, columns: int) -> None:
+    """Give a matrix (rows, C) of ``weights``, if it is there, zero columns up to ``columns``."""
+    if key in weights:
+        weights[key] = F.pad(weights[key], (0, columns - weights[key].shape[1]))
 
 
 def _from_data(recipe: Recipe, dataset: PreparedDataset) -> dict[str, Any]:

@@ -174,6 +174,36 @@ def test_weights_of_another_size_are_refused(sentence_mean_folder, tmp_path):
         SentenceEncoder(str(folder))
 
 
+def test_states_of_several_layers_are_those_of_transformers(texts):
+    """Side by side in the order that was asked for, 0 being what enters the first layer."""
+    from transformers import AutoTokenizer, BertModel
+
+    folder = str(weight_files.find("all-MiniLM-L6-v2"))
+    tokenizer, theirs = AutoTokenizer.from_pretrained(folder), BertModel.from_pretrained(folder).eval()
+    encoder = SentenceEncoder(folder, output="tokens", layers=[6, 4, 0])
+    assert encoder.dim == 3 * 384
+    made = encoder(texts)
+    for row, mask, text in zip(made.tokens, made.mask, texts, strict=True):
+        with torch.no_grad():
+            ids = tokenizer(text, truncation=True, max_length=encoder.limit, return_tensors="pt")
+            states = theirs(**ids, output_hidden_states=True).hidden_states
+        expected = torch.cat([states[6][0], states[4][0], states[0][0]], -1)
+        assert mask.sum() == len(expected)
+        assert (row[mask] - expected).abs().max() <= 2e-5
+    last = SentenceEncoder(folder, output="tokens")
+    assert (made.tokens[..., :384] - last(texts).tokens)[made.mask].abs().max() <= 2e-5
+    assert len({last.fingerprint, encoder.fingerprint, SentenceEncoder(folder, "tokens", layers=[6]).fingerprint}) == 3
+
+
+@pytest.mark.parametrize(("layers", "output", "said"), [
+    ([7], "tokens", r"layers: got \[7\]; allowed: different ones of 0 to 6"), ([], "tokens", r"got \[\]"),
+    ([-1], "tokens", r"got \[-1\]"), ([4, 4], "tokens", r"got \[4, 4\]"), ([4], "mean", "only of a BERT"),
+])  # fmt: skip
+def test_layers_that_are_not_there_are_refused(layers, output, said):
+    with pytest.raises(ConfigError, match=said):
+        build("encoders", "sentence", {"layers": layers, "output": output})
+
+
 @pytest.mark.parametrize("settings", [{"output": "cls"}, {"max_tokens": 2}])
 def test_wrong_settings(settings):
     with pytest.raises(ConfigError, match="sentence"):

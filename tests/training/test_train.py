@@ -284,6 +284,27 @@ def test_fine_tuning_takes_what_agrees_and_says_what_is_new(recipe) -> None:
         assert torch.equal(tensor, before[name] if name in new else source[name]), name
 
 
+def test_fine_tuning_goes_on_where_an_encoder_gives_more_layers(recipe) -> None:
+    """The columns of a layer that is new count nothing: the model says what it said."""
+    slot = ["slots.text_high.encoder=sentence", "slots.text_high.settings={output: tokens}"]
+    first = train.run(recipe(*slot, "train.steps=1", output="first"), "first", **QUIET)
+    before = load_run(first).model
+    wider = "slots.text_high.settings={output: tokens, layers: [6, 4]}"
+    built = build.assemble(recipe(slot[0], wider, f"initial={first}"), name="wider")
+    taken, new = build.start_from(built, str(first))
+    assert (taken, new) == (len(before.own_state()), [])
+    weight = built.model.conditioning.projections["text_high"].weight
+    assert weight.shape[1] == 2 * 384
+    assert not weight[:, 384:].any()
+    raw = {"text_high": ["a person walks", "somebody waves"], "text_low": [None, None]}
+    raw = {name: raw[name] for name in before.conditioning.slots}
+    with torch.no_grad():
+        told = [model.eval().conditioning(raw)["text_high"].tokens for model in (before, built.model)]
+    torch.testing.assert_close(told[1], told[0], atol=1e-5, rtol=1e-4)
+    other = build.assemble(recipe(slot[0], wider.replace("6, 4", "4, 6")), name="turned")
+    assert any(".projections.text_high." in name for name in build.start_from(other, str(first))[1])
+
+
 def test_fine_tuning_from_what_does_not_fit_is_one_line(recipe) -> None:
     first = train.run(recipe("train.steps=1", output="first"), "first", **QUIET)
     rec = train.run(recipe("train.steps=1", base="smoke/recogniser", output="recogniser"), "rec", **QUIET)
