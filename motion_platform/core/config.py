@@ -59,6 +59,8 @@ class DataRecipe(Strict):
     written_beats: training is told the beats of the score where the set has them, instead of those that an encoder
     hears: else a model learns that the hand does something else than the clock. Nothing but training is told.
     wordings: the share of training texts that say a clip's labels in other people's words (texts/wordings.py).
+    sentences: the share of training rows that are told a sentence of somebody's and its labels, whatever they show; for
+    what is learned of words alone (``labels_only`` of masked_tokens).
     buffer: of a sharded set (``motion data shard``), whose ``folder`` may also be an address such as
     ``hf://datasets/OWNER/NAME`` or ``s3://BUCKET/SET``: how many clips are shuffled together.
     """
@@ -74,6 +76,7 @@ class DataRecipe(Strict):
     captions_per_clip: int | None = Field(default=None, ge=1)
     written_beats: bool = False
     wordings: float = Field(default=0.0, ge=0, le=1)
+    sentences: float = Field(default=0.0, ge=0, le=1)
     buffer: int = Field(default=4096, ge=1)
 
 

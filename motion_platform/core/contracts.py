@@ -61,6 +61,7 @@ class Trainable(nn.Module, ABC):
     """Whatever a recipe can train. Attributes: ``spec``, ``slots`` (names it is conditioned on), ``width`` (that its
     slots are projected to; 0 where it reads the encoders' own tokens, ``Condition.encoded``, and nothing is projected).
 
+    words_alone: it learns of texts and their labels, whatever the motion beside them shows.
     paces: start of a weight's name -> factor on the recipe's learning rate (a critic's against its generator's).
     not_learned: slots that nothing is learned of (what a user asks for): data need not fill them. describes_seconds:
     the longest motion that ``describe`` says one thing of, for a model without ``max_frames``. spread: why FSDP cannot
@@ -70,6 +71,7 @@ class Trainable(nn.Module, ABC):
     spec: MotionSpec
     slots: tuple[str, ...]
     width: int
+    words_alone: bool = False
     paces: Mapping[str, float] = {}
     not_learned: tuple[str, ...] = ()
     describes_seconds: float | None = None

@@ -26,12 +26,15 @@ from motion_platform.core.seeding import seed_of
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.sharded import ShardedDataset
 from motion_platform.data.slots import SOUND, Slot, slots_of
-from motion_platform.data.worded import Worded
+from motion_platform.data.worded import Sentences, Worded
 
 LANES = 16
 """The most lanes of a sharded set: one process may have to hold a block of each."""
 BATCHES_A_BUCKET = 16
 """Clips are sorted by length within so many batches: little padding, and still a different mixture every epoch."""
+
+
+HIGH = Slot("text", "high")
 
 
 class Collate:
@@ -40,7 +43,8 @@ class Collate:
 
     What a slot reads is said by :meth:`PreparedDataset.inputs`; ``captions_per_clip``: at most so many texts of a clip.
     ``written_beats``: recordings come with the beats of their score (:meth:`PreparedDataset.audio`). ``worded``: other
-    wordings of a clip's labels, drawn in the place of its captions as often as they say.
+    wordings of a clip's labels, drawn in the place of its captions as often as they say. ``told``: sentences and their
+    labels in the place of a clip's own.
     """
 
     def __init__(
@@ -55,7 +59,9 @@ class Collate:
         captions_per_clip: int | None = None,
         written_beats: bool = False,
         worded: Worded | None = None,
+        told: Sentences | None = None,
     ) -> None:
+        self.told = told
         self.caption_seed = seed if caption_seed is None else caption_seed
         self.written_beats, self.worded = written_beats, worded
         self.dataset, self.spec = dataset, spec
@@ -96,6 +102,8 @@ class Collate:
                 raw[slot] = [torch.from_numpy(x[b, : int(lengths[b])].copy()) for b in range(len(rows))]
             else:
                 raw[slot] = [self._text(row, slot, epoch) for row in rows]
+        if self.told is not None:
+            self._tell(rows, epoch, raw, labels)
         counts = torch.from_numpy(lengths.astype(np.int64))
         return Batch(
             ids=[dataset.id(row) for row in rows],
@@ -106,6 +114,22 @@ class Collate:
             labels=labels,
             events=[dataset.events(*window) for window in windows] if dataset.has_events else None,
         )
+
+    def _tell(
+        self, rows: Sequence[int], epoch: int, raw: dict[str, list[Any]], labels: list[Mapping[str, str]]
+    ) -> None:
+        """Put sentences and their labels in the place of what some rows say; their other texts are empty."""
+        assert self.told is not None
+        times: Counter[int] = Counter()
+        for b, row in enumerate(rows):
+            times[row] += 1
+            if self._choose(self.seed, 1 << 20, epoch, row, f"told {times[row]}") >= self.told.share * (1 << 20):
+                continue
+            number = self._choose(self.seed, len(self.told.every), epoch, row, f"sentence {times[row]}")
+            labels[b] = self.told.labels[number]
+            for slot, wanted in self.slots.items():
+                if wanted.kind == "text":
+                    raw[slot][b] = self.told.every[number].text if wanted == HIGH else ""
 
     def _text(self, row: int, slot: str, epoch: int) -> str:
         """One of the texts of a slot; two slots with the same texts (a caption that is repeated) get the same one."""
@@ -123,13 +147,17 @@ class Collate:
         """Every text that a batch can hold in this slot for this row."""
         return [*self._given(row, slot), *self._wordings(row, slot)]
 
+    def sentences(self, slot: str) -> list[str]:
+        """Every text that a batch can hold in this slot besides, whatever the row."""
+        return self.told.texts() if self.told is not None and self.slots[slot] == HIGH else []
+
     def _given(self, row: int, slot: str) -> list[str]:
         """What the data set says in a slot."""
         return self.dataset.inputs(row, self.slots[slot], self.captions_per_clip)
 
     def _wordings(self, row: int, slot: str) -> list[str]:
         """What the wordings say in a slot: those are high-level texts."""
-        if self.worded is None or self.slots[slot] != Slot("text", "high"):
+        if self.worded is None or self.slots[slot] != HIGH:
             return []
         return self.worded.texts(row)
 
@@ -285,6 +313,7 @@ def make_loader(
     captions_per_clip: int | None = None,
     written_beats: bool = False,
     wordings: float = 0.0,
+    sentences: float = 0.0,
     lanes: int = 1,
     buffer: int | None = None,
 ) -> Loader:
@@ -298,7 +327,8 @@ def make_loader(
     so many captions of a clip are used (None: all). written_beats: see :class:`Collate`; of training only. Errors:
     UnknownName for a split or slot; UsageError for sizes that make no batch; DataError when no clip is left, or without
     beats that were asked for. wordings: the share of texts that are other wordings of a clip's labels, in training only
-    (texts/wordings.py); ``balance`` then counts all clips of a kind together.
+    (texts/wordings.py); ``balance`` then counts all clips of a kind together. sentences: the share of training rows
+    that say a whole sentence and its labels instead of their own (:class:`Sentences`).
 
     lanes, buffer: of a sharded set the micro-batches of a step, and how many clips are shuffled together, all lanes
     together; it can neither be balanced nor worded, which needs the labels of all clips at once (UsageError).
@@ -327,6 +357,7 @@ def make_loader(
         captions_per_clip=captions_per_clip,
         written_beats=written_beats and train,
         worded=worded,
+        told=Sentences(sentences) if train and sentences else None,
     )
     weights = None
     if train and balance:

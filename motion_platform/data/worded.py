@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from motion_platform.core.errors import DataError
 from motion_platform.data.prepared import PreparedDataset
-from motion_platform.texts.wordings import names_of, sentences_of
+from motion_platform.texts.wordings import Whole, names_of, sentences_of, whole_sentences
 
 A_KIND, LEAST, MOST = 80, 1, 24
 """Sentences for all clips with the same labels together, and the least and most for each of them."""
@@ -40,3 +40,24 @@ class Worded:
             count = max(LEAST, min(MOST, A_KIND // max(clips, 1)))
             self._said[row] = sentences_of(self.dataset.labels(row), self.dataset.id(row), count)
         return self._said[row]
+
+
+class Sentences:
+    """Whole sentences with their labels (texts/sentences.csv), told in the place of what a clip says of itself.
+
+    Whatever the clip shows: for what is learned of words alone, where the pairs of a kind and a style that somebody
+    recorded are only some of those that people ask for. share: of the rows of a batch.
+    """
+
+    def __init__(self, share: float) -> None:
+        self.share, self.every = share, whole_sentences()
+        self.labels = [_labels(each) for each in self.every]
+
+    def texts(self) -> list[str]:
+        """All that may be told."""
+        return [each.text for each in self.every]
+
+
+def _labels(sentence: Whole) -> dict[str, str]:
+    found = {"content": sentence.kind, "style": sentence.style}
+    return {target: label for target, label in found.items() if label}

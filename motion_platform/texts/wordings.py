@@ -4,8 +4,8 @@ Captions of one grammar teach a model that grammar. ``wordings.yaml`` holds verb
 speech for kinds of motion, and adverbials, people, adjectives and reasons for styles, as people type them. Here they
 become sentences. A wording of the development part is in no training sentence, so that sentences of that part say
 whether a model understands wordings that it was not trained on. ``sentences.csv`` holds whole sentences besides, each
-with its kind and style, in eight voices (game makers, storytellers, annotators, first-time users, people who hint, who
-say the manner or speak in idioms, and one who wrote what is easily confused).
+with its kind and style, in thirteen voices (game makers, storytellers, annotators, actors, people who speak to somebody
+or hint, who write for a stage, in slang or in idioms, and one who wrote what is easily confused).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from motion_platform.core.config import Recipe
-from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.errors import ConfigError, DataError, UsageError
 from motion_platform.core.files import cache_folder
 from motion_platform.data.loader import Loader, make_loader
 from motion_platform.data.slots import SOUND, Slot, slots_of
@@ -15,12 +15,18 @@ from motion_platform.training.progress import Reporter
 
 def loader_for(built: Run, recipe: Recipe, name: str, micro: int) -> Loader:
     """The training batches of a recipe, in micro-batches (``micro`` a step). Errors: those of :func:`make_loader`;
-    UsageError for a validation split without clips; DataError for a slot that nothing fills."""
+    UsageError for a validation split without clips; DataError for a slot that nothing fills; ConfigError for sentences
+    where motion is learned."""
     dataset = built.open_data()
     if recipe.validation.every and not dataset.indices(recipe.validation.split):
         raise UsageError(
             f"{name}: validation.split: {recipe.validation.split!r} of data set {recipe.data.name} is empty; "
             "name another split, or validation.every=0"
+        )
+    if recipe.data.sentences and not built.model.trainable.words_alone:
+        raise ConfigError(
+            f"{name}: data.sentences: {recipe.data.sentences} of the rows would be told what their motion does not "
+            "show; allowed: 0, or a model that learns of words alone (model.settings.labels_only)"
         )
     return make_loader(
         dataset,
@@ -37,6 +43,7 @@ def loader_for(built: Run, recipe: Recipe, name: str, micro: int) -> Loader:
         captions_per_clip=recipe.data.captions_per_clip,
         written_beats=recipe.data.written_beats,
         wordings=recipe.data.wordings,
+        sentences=recipe.data.sentences,
         lanes=micro,
         buffer=recipe.data.buffer,
         train=True,
@@ -74,7 +81,8 @@ def precompute(model: MotionModel, loader: Loader, reporter: Reporter) -> None:
     model.conditioning.cache = FeatureCache(folder)
     rows = loader.rows.tolist()
     texts = {
-        slot: {text for row in rows for text in loader.collate.inputs(row, slot)} for slot in model.conditioning.slots
+        slot: {text for row in rows for text in loader.collate.inputs(row, slot)} | {*loader.collate.sentences(slot)}
+        for slot in model.conditioning.slots
     }
     model.conditioning.precompute(texts, progress=reporter.encoding)
     collate = loader.collate

@@ -4,8 +4,8 @@ import pytest
 
 from motion_platform.core.errors import DataError
 from motion_platform.data.loader import make_loader
-from motion_platform.data.worded import Worded
-from motion_platform.texts.wordings import names_of, sentences_of
+from motion_platform.data.worded import Sentences, Worded
+from motion_platform.texts.wordings import names_of, sentences_of, whole_sentences
 
 SLOTS = ("text_high", "text_low")
 
@@ -78,3 +78,35 @@ def test_eighty_sentences_of_a_kind_are_shared_by_its_clips(sample_dataset, monk
     monkeypatch.setattr("motion_platform.data.worded.sentences_of", lambda labels, id, count: [""] * count)
     for clips, sentences in ((1, 24), (3, 24), (4, 20), (5, 16), (40, 2), (80, 1), (81, 1), (200, 1)):
         assert len(Worded(sample_dataset, [row] * clips, 0.5).texts(row)) == sentences
+
+
+def test_a_share_of_the_rows_say_a_sentence_and_its_labels_whatever_the_clip_shows(sample_dataset, spec):
+    known = {each.text: each for each in whole_sentences()}
+    loader, plain = batches(sample_dataset, spec, sentences=0.6), batches(sample_dataset, spec)
+    told, rows, pairs = 0, 0, set()
+    for epoch in range(8):
+        for batch, own in zip(loader.epoch(epoch), plain.epoch(epoch), strict=True):
+            assert batch.ids == own.ids
+            assert (batch.motion.x == own.motion.x).all()
+            for b, text in enumerate(batch.raw["text_high"]):
+                rows += 1
+                if text in known and text != own.raw["text_high"][b]:
+                    told += 1
+                    labels = {"content": known[text].kind, "style": known[text].style}
+                    assert batch.labels[b] == {target: label for target, label in labels.items() if label}
+                    assert batch.raw["text_low"][b] == ""
+                    pairs.add(text)
+                else:
+                    assert text == own.raw["text_high"][b]
+                    assert batch.labels[b] == own.labels[b]
+                    assert batch.raw["text_low"][b] == own.raw["text_low"][b]
+    assert 0.5 < told / rows < 0.7
+    assert len(pairs) > 0.8 * told, "others in every epoch, and for every row of a batch"
+    assert {*loader.collate.sentences("text_high")} == {*known}
+    assert loader.collate.sentences("text_low") == plain.collate.sentences("text_high") == []
+
+
+def test_nobody_says_a_sentence_in_evaluation_and_none_is_held_out(sample_dataset, spec):
+    test = make_loader(sample_dataset, "train", spec, SLOTS, 8, train=False, sentences=1.0)
+    assert test.collate.told is None
+    assert not {*Sentences(1.0).texts()} & {each.text for each in whole_sentences("development")}

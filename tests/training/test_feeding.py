@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from motion_platform.core.errors import DataError, UsageError
+from motion_platform.core.errors import ConfigError, DataError, UsageError
 from motion_platform.data.prepared import PreparedDataset
 from motion_platform.data.slots import Slot
 from motion_platform.model.feature_cache import FeatureCache, Forgetful
@@ -18,7 +18,7 @@ READS = {"text_high": "text", "text_low": "text", "speech": "audio"}
 @pytest.fixture
 def built(toy_data, make) -> SimpleNamespace:
     """A run of the toy data; only what is asked of it."""
-    trainable = SimpleNamespace(not_learned=())
+    trainable = SimpleNamespace(not_learned=(), words_alone=False)
     model = SimpleNamespace(trainable=trainable, spec=make.spec())
     task = SimpleNamespace(reads=READS, columns={})
     dataset = PreparedDataset.open(toy_data)
@@ -79,3 +79,14 @@ def test_every_text_that_training_can_meet_is_encoded_once_ahead(built, recipe, 
     precompute(SimpleNamespace(conditioning=conditioning), loader, reporter)
     assert isinstance(conditioning.cache, Forgetful)
     assert conditioning.texts == {}
+
+
+def test_sentences_are_told_to_what_learns_of_words_alone(built, recipe) -> None:
+    asked = recipe("data.sentences=0.5")
+    with pytest.raises(
+        ConfigError, match=r"^mine: data\.sentences: 0\.5 of the rows .* allowed: 0, or a model that learns"
+    ):
+        loader_for(built, asked, "mine", 1)
+    built.model.trainable.words_alone = True
+    assert loader_for(built, asked, "mine", 1).collate.sentences("text_high")
+    assert not loader_for(built, recipe(), "mine", 1).collate.sentences("text_high")

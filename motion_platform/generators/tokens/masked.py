@@ -150,6 +150,7 @@ class MaskedTokens(CodeGenerator):
         if labels_only and self.labels is not None:
             self.labels.rows.requires_grad_(False)  # what a generator makes of a label is not read
         self.lengths_only, self.labels_only = lengths_only, labels_only
+        self.words_alone = labels_only
 
     # ---------------------------------------------------------------- the network
 

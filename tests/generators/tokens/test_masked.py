@@ -91,6 +91,8 @@ def with_states(given, width=12):
 
 def test_labels_alone_are_trained_where_that_is_asked(masked, make):
     model = masked(labels=LABELS, encoder_width=12, labels_only=True).train()
+    assert model.words_alone
+    assert not masked(labels=LABELS, encoder_width=12).words_alone
     before = {name: value.clone() for name, value in model.state_dict().items()}
     optimiser = torch.optim.AdamW(model.parameters(), 1e-2)
     batch = replace(make.batch(), labels=[{"content": "kick", "style": "sad"}] * 4)
