@@ -115,9 +115,7 @@ class Collate:
             events=[dataset.events(*window) for window in windows] if dataset.has_events else None,
         )
 
-    def _tell(
-        self, rows: Sequence[int], epoch: int, raw: dict[str, list[Any]], labels: list[Mapping[str, str]]
-    ) -> None:
+    def _tell(self, rows: Sequence[int], epoch: int, raw: dict[str, list[Any]], labels: list[dict[str, str]]) -> None:
         """Put sentences and their labels in the place of what some rows say; their other texts are empty."""
         assert self.told is not None
         times: Counter[int] = Counter()

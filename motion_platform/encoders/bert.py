@@ -59,14 +59,14 @@ def is_plain_bert(folder: Path) -> bool:
 
 
 class Bert(nn.Module):
-    """BERT's encoder: embeddings and ``num_hidden_layers`` post-norm layers; C = ``hidden_size``."""
+    """BERT's encoder: embeddings and ``depth`` post-norm layers; C = ``hidden_size``."""
 
     def __init__(self, folder: Path, max_tokens: int | None) -> None:
         from tokenizers import Tokenizer
 
         super().__init__()
         config = read_json(folder / "config.json")
-        self.dim = int(config["hidden_size"])
+        self.dim, self.depth = int(config["hidden_size"]), int(config["num_hidden_layers"])
         own = [
             read_json(folder / "sentence_bert_config.json").get("max_seq_length"),
             read_json(folder / "tokenizer_config.json").get("model_max_length"),

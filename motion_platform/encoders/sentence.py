@@ -55,7 +55,7 @@ class SentenceEncoder(TextEncoder):
 
     def begins_with(self) -> str | None:
         """That of the last layer alone, where the states after it stand first."""
-        if self.layers is None or self.layers[0] != len(self.network.layers.layers):
+        if self.layers is None or not isinstance(self.network, Bert) or self.layers[0] != self.network.depth:
             return None
         return self.fingerprint_of(self._last)
 
@@ -69,9 +69,8 @@ def check_layers(layers: list[int], output: str, network: Bert | Stack) -> None:
     """ValueError for layers that a network does not have, or of which there are no token states to give."""
     if output != "tokens" or not isinstance(network, Bert):
         raise ValueError("layers: only of a BERT sentence model with output: tokens; leave it out")
-    count = len(network.layers.layers)
-    if not layers or len(set(layers)) < len(layers) or not all(0 <= k <= count for k in layers):
-        raise ValueError(f"layers: got {layers}; allowed: different ones of 0 to {count}")
+    if not layers or len(set(layers)) < len(layers) or not all(0 <= k <= network.depth for k in layers):
+        raise ValueError(f"layers: got {layers}; allowed: different ones of 0 to {network.depth}")
 
 
 def check_modules(folder: Path) -> None:

@@ -4,6 +4,7 @@ How the fixtures were made is in tests/fixtures/guo/README.md: the official clip
 the original process_file, run unchanged on pieces of CMU clips.
 """
 
+from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -267,3 +268,11 @@ def test_short_and_broken_clips_are_refused():
         get_representation("humanml")
     with pytest.raises(DataError, match="target offsets"):
         guo.uniform_skeleton(joints, np.zeros((21, 3)))
+
+
+def test_a_foot_that_moves_by_the_threshold_itself_has_left_the_ground():
+    """As published: contact is a squared step below the threshold (feet_l_x + ... < feet_thre)."""
+    body = replace(guo.HUMANML3D_BODY, still=0.25)
+    steps = np.zeros((3, 22, 3))
+    steps[:, body.feet[1], 2] = 0.5, np.nextafter(0.5, 0), 0.0
+    assert guo._still(steps, body).tolist() == [[1, 0, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]]
