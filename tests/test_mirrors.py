@@ -21,7 +21,6 @@ ELSEWHERE = {
     "core/media": "motion/render/test_sound",
     "core/tasks": "core/test_cards",
     "data/report": "data/test_source",
-    "data/scores/conductors": "data/scores/test_performance",
     "data/sources/bandai_namco": "data/sources/test_bandai_cmu",
     "encoders/bert": "encoders/test_sentence",
     "encoders/gesture_words": "generators/gesturing/test_planner",
