@@ -215,7 +215,14 @@ def test_a_key_to_delete_that_is_not_there_is_one_line(small: Path) -> None:
 def test_what_a_recipe_leaves_out_is_what_it_was() -> None:
     """A default that changes changes the numbers of every recipe that leaves it out."""
     data = {"split": "train", "min_frames": 8, "max_frames": 196, "mirror": True, "balance": 0.0, "by_length": False}
-    data |= {"captions_per_clip": None, "written_beats": False, "wordings": 0.0, "name": "x", "folder": None}
+    data |= {
+        "captions_per_clip": None,
+        "written_beats": False,
+        "wordings": 0.0,
+        "sentences": 0.0,
+        "name": "x",
+        "folder": None,
+    }
     data["buffer"] = 4096
     assert config.DataRecipe(name="x").model_dump() == data
     train = {"batch_size": 64, "gradient_accumulation": 1, "learning_rate": 1e-4, "warmup_steps": 0}
