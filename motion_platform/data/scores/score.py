@@ -25,7 +25,7 @@ LONGEST = 4 * 3600.0
 """Quarter notes; a longer file has a broken header."""
 LARGEST, MOST_SECONDS = 8 << 20, 4 * 3600.0
 """Bytes of a file, and how long it may last: a megabyte of events takes a hundred as objects."""
-LEAST_TEMPO, MOST_TEMPO = 4.0, 1500.0
+LEAST_TEMPO, MOST_TEMPO = 5.0, 1000.0
 """Quarters a minute; what is beyond was not written by anybody."""
 LONGEST_BAR, SHORTEST_BEAT = 64, 64
 """Of a time signature: numerator and denominator."""

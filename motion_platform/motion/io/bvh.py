@@ -23,6 +23,8 @@ from motion_platform.motion.io.euler import euler_to_quaternion, forward_kinemat
 from motion_platform.motion.io.text import LINE_END, number, read_text
 from motion_platform.motion.skeleton import Skeleton
 
+SOME = tuple("0123456")
+"""How many channels a joint may have, as it is written: a number of 5,000 digits is no int."""
 CHANNELS = {f"{axis}{kind}": (kind, k) for k, axis in enumerate("xyz") for kind in ("position", "rotation")}
 MAX_JOINTS = 1000
 BYTES_A_POSITION = 112
@@ -183,8 +185,8 @@ def _hierarchy(text: str, path: Path) -> list[_Node]:  # noqa: C901 - a grammar,
                 raise fail("CHANNELS outside of a joint")
             node = nodes[stack[-1]]
             count = take("the number of channels")[0]
-            if not count.isascii() or not count.isdigit() or int(count) > 6:
-                raise fail(f"joint {node.name!r}: the number of channels must be 0 to 6, got {count!r}")
+            if not count.isascii() or not count.isdigit() or (count.lstrip("0") or "0") not in SOME:
+                raise fail(f"joint {node.name!r}: the number of channels must be 0 to 6, got {count[:20]!r}")
             if node.channels is not None:
                 raise fail(f"a second CHANNELS of joint {node.name!r}")
             node.channels = []

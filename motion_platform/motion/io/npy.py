@@ -71,7 +71,7 @@ def read(
 def _one(
     path: Path, array: np.ndarray, skeleton: Skeleton | None, fps: float | None, units: str | None, up: str | None
 ) -> Clip:
-    if array.ndim not in (2, 3) or len(array) == 0 or len(array) > MAX_FRAMES:
+    if array.ndim not in (2, 3) or array.size == 0 or len(array) > MAX_FRAMES:
         raise DataError(f"{path}: has shape {array.shape}; {_allowed(skeleton)}")
     if not np.isfinite(array).all():
         raise DataError(f"{path}: frame {int(np.argwhere(~np.isfinite(array))[0, 0])} has a NaN or infinite value")

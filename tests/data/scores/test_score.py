@@ -142,10 +142,10 @@ def test_beats_of_every_meter_at_every_tempo_and_their_places_are_what_they_were
 @pytest.mark.parametrize(
     ("changes", "allowed"),
     [
-        ({"tempi": ((0, 4.0),)}, True),
-        ({"tempi": ((0, 3.99),)}, False),
-        ({"tempi": ((0, 1500.0),)}, True),
-        ({"tempi": ((0, 1501.0),)}, False),
+        ({"tempi": ((0, 5.0),)}, True),
+        ({"tempi": ((0, 4.99),)}, False),
+        ({"tempi": ((0, 1000.0),)}, True),
+        ({"tempi": ((0, 1001.0),)}, False),
         ({"meters": ((0, 64, 64),)}, True),
         ({"meters": ((0, 65, 64),)}, False),
         ({"meters": ((0, 4, 128),)}, False),
@@ -156,7 +156,7 @@ def test_tempi_and_meters_are_allowed_up_to_their_borders(tmp_path, changes, all
     if allowed:
         assert len(score.read(path).onset) == 2
     else:
-        with pytest.raises(DataError, match=r"allowed: 4 to 1500|at most 64 beats, of at least 1/64"):
+        with pytest.raises(DataError, match=r"allowed: 5 to 1000|at most 64 beats, of at least 1/64"):
             score.read(path)
 
 
@@ -321,7 +321,7 @@ def test_a_tempo_and_a_meter_of_nothing_are_passed_over_and_the_least_are_read(t
     assert score.read(messages(tmp_path / "a.mid", (0, (0x90, 60, 1)), NOTE[1])).velocity.tolist() == [1]
     read = score.read(messages(tmp_path / "a.mid", (0, (0xFF, 0x58, 4, 1, 2, 24, 8)), *NOTE))
     assert read.meter == ((0.0, 1, 4),)
-    with pytest.raises(DataError, match=r"6e.07 quarters a minute at quarter 0; allowed: 4 to 1500"):
+    with pytest.raises(DataError, match=r"6e.07 quarters a minute at quarter 0; allowed: 5 to 1000"):
         score.read(messages(tmp_path / "a.mid", (0, (0xFF, 0x51, 3, 0, 0, 1)), *NOTE))
 
 

@@ -292,6 +292,8 @@ def _head(*lines: str) -> str:
         (("ROOT a", "{", "CHANNELS 1 Xrotation", "CHANNELS 1 Xrotation"), "line 5: a second CHANNELS of joint 'a'"),
         (("ROOT a", "{", "CHANNELS x"), "line 4: joint 'a': the number of channels must be 0 to 6, got 'x'"),
         (("ROOT a", "{", "CHANNELS \u00b2"), "line 4: joint 'a': the number of channels must be 0 to 6, got '\u00b2'"),
+        (("ROOT a", "{", "CHANNELS " + "9" * 5000), "must be 0 to 6, got '" + "9" * 20 + "'"),
+        (("ROOT a", "{", "CHANNELS 12"), "line 4: joint 'a': the number of channels must be 0 to 6, got '12'"),
         (("ROOT a", "{", "CHANNELS 7"), "line 4: joint 'a': the number of channels must be 0 to 6, got '7'"),
         (("ROOT a", "{", "CHANNELS 2 Yposition Yposition"), "line 4: joint 'a': a position channel is listed twice"),
         (("ROOT a", "{", "OFFSET 0 0 0", "}", "}"), "line 6: a } too many"),

@@ -75,6 +75,8 @@ def test_other_skeletons_and_units_may_be_given(tmp_path: Path) -> None:
     ("array", "message"),
     [
         (np.zeros((0, 22, 3)), "has shape"),
+        (np.zeros((5, 0, 3)), r"has shape \(5, 0, 3\); allowed: joints"),
+        (np.zeros((5, 0)), r"has shape \(5, 0\); allowed: joints"),
         (np.zeros((5, 23, 3)), r"has shape \(5, 23, 3\); allowed: joints"),
         (np.zeros((5, 22, 2)), "has shape"),
         (np.zeros((5, 262)), "has shape"),
