@@ -81,7 +81,7 @@ class PublishedLoop(MDM):
         sampling: Sampling | None = None,
         edit: Edit | None = None,
     ) -> Motion:
-        """Motions by ``p_sample_loop``; its noise is torch's, seeded by the first row's. Guidance is ``scale``."""
+        """Motions by ``p_sample_loop``; its noise is torch's, the same in every batch. Guidance is ``scale``."""
         shape = (len(lengths), self.spec.dim, 1, int(lengths.max()))
         inner = ForTheirs(self, given, lengths)
         told = {"scale": torch.full((len(lengths),), self.scale), "mask": inner.mask[:, None, None]}

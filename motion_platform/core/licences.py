@@ -45,6 +45,11 @@ def licence_of(data: Mapping[str, Any]) -> str:
 def trained_from(model: str, sha256: str, data: Mapping[str, Any]) -> list[dict[str, str]]:
     """The models that one is trained from that starts with this one, the nearest first: {model, sha256, data}. Their
     licences are those of the first, which holds them all (:func:`licence_of`)."""
+    return [{"model": model, "sha256": sha256, "data": str(data.get("name", UNKNOWN))}, *ancestors(data)]
+
+
+def ancestors(data: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The models that a model was trained from, the nearest first, from the ``data`` of its card."""
     written = data.get("trained_from")
     listed = [of for of in written if isinstance(of, Mapping)] if isinstance(written, list) else []
     before = [{key: str(of.get(key)) for key in ("model", "sha256", "data")} for of in listed]
@@ -52,7 +57,7 @@ def trained_from(model: str, sha256: str, data: Mapping[str, Any]) -> list[dict[
         initial = at["initial"]
         name = _mapping(initial.get("data")).get("name", UNKNOWN)
         before.append({"model": str(initial.get("model")), "sha256": str(initial.get("sha256")), "data": str(name)})
-    return [{"model": model, "sha256": sha256, "data": str(data.get("name", UNKNOWN))}, *before]
+    return before
 
 
 def _line(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:

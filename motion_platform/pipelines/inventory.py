@@ -14,7 +14,7 @@ from motion_platform.core import cards, descriptions, registry, weight_files
 from motion_platform.core.catalog import CATALOG
 from motion_platform.core.errors import DataError, MotionPlatformError, UsageError
 from motion_platform.core.files import settle, settle_folder
-from motion_platform.core.licences import licence_of, trained_from
+from motion_platform.core.licences import ancestors, licence_of
 
 
 def kinds() -> list[str]:
@@ -193,7 +193,7 @@ def _checkpoint(folder: Path) -> dict[str, Any]:
 
     card = read_card(folder)
     weights = card.weights
-    line = trained_from(card.name, "", card.data)[1:]
+    line = ancestors(card.data)
     parameters = weights.get("parameters")
     size = f"{parameters / 1e6:.2f} M" if isinstance(parameters, int) else "unknown size"
     return {

@@ -20,11 +20,9 @@ from motion_platform.core.opening import check_budget
 from motion_platform.motion.clip import MAX_FRAMES, Clip
 from motion_platform.motion.io import units as unit
 from motion_platform.motion.io.euler import euler_to_quaternion, forward_kinematics, quaternion_multiply, unroll
-from motion_platform.motion.io.text import LINE_END, number, read_text
+from motion_platform.motion.io.text import LINE_END, count_of, number, read_text
 from motion_platform.motion.skeleton import Skeleton
 
-SOME = tuple("0123456")
-"""How many channels a joint may have, as it is written: a number of 5,000 digits is no int."""
 CHANNELS = {f"{axis}{kind}": (kind, k) for k, axis in enumerate("xyz") for kind in ("position", "rotation")}
 MAX_JOINTS = 1000
 BYTES_A_POSITION = 112
@@ -185,12 +183,13 @@ def _hierarchy(text: str, path: Path) -> list[_Node]:  # noqa: C901 - a grammar,
                 raise fail("CHANNELS outside of a joint")
             node = nodes[stack[-1]]
             count = take("the number of channels")[0]
-            if not count.isascii() or not count.isdigit() or (count.lstrip("0") or "0") not in SOME:
+            listed = count_of(count, 6)
+            if listed is None:
                 raise fail(f"joint {node.name!r}: the number of channels must be 0 to 6, got {count[:20]!r}")
             if node.channels is not None:
                 raise fail(f"a second CHANNELS of joint {node.name!r}")
             node.channels = []
-            for _ in range(int(count)):
+            for _ in range(listed):
                 channel = take("a channel")[0]
                 if channel.lower() not in CHANNELS:
                     allowed = [c[0].upper() + c[1:] for c in CHANNELS]
@@ -226,7 +225,8 @@ def _motion(text: str, start: int, channels: int, path: Path, notes: list[str]) 
     if header is None:
         raise DataError(f"{path}: line {line}: after MOTION come 'Frames: N' and 'Frame Time: seconds'")
     declared, frame_time = header.groups()
-    if not declared.isascii() or not declared.isdigit() or not 1 <= int(declared[:20]) <= MAX_FRAMES:
+    frames = count_of(declared, MAX_FRAMES)
+    if not frames:
         raise DataError(f"{path}: line {line + 1}: Frames must be 1 to {MAX_FRAMES}, got {declared[:40]!r}")
     try:
         seconds = number(frame_time)
@@ -236,7 +236,7 @@ def _motion(text: str, start: int, channels: int, path: Path, notes: list[str]) 
         raise DataError(f"{path}: line {line + 2}: Frame Time must be 0.001 to 60 seconds, got {frame_time[:40]!r}")
     if channels == 0:
         raise DataError(f"{path}: no joint has a channel")
-    frames, block = int(declared), text[header.end() :]
+    block = text[header.end() :]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DeprecationWarning)  # numpy warns at the first token that is no number

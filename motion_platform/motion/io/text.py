@@ -22,6 +22,14 @@ def read_text(path: Path) -> str:
     return data.decode("utf-8-sig", errors="replace")
 
 
+def count_of(word: str, most: int) -> int | None:
+    """A whole number of 0 to ``most`` in plain digits, else None: of thousands of digits Python makes no number."""
+    digits = word.lstrip("0") or "0"
+    if not word.isascii() or not word.isdigit() or len(digits) > len(str(most)):
+        return None
+    return int(digits) if int(digits) <= most else None
+
+
 def number(word: str) -> float:
     """A finite decimal number; ValueError for anything else ("nan", "1_000", "١" are words to Python's float too)."""
     value = float(word)

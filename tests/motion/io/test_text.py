@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from motion_platform.core.errors import DataError
-from motion_platform.motion.io.text import LINE_END, number, read_text
+from motion_platform.motion.io.text import LINE_END, count_of, number, read_text
 
 WORDS = "HIERARCHY é 走\r\nROOT"
 
@@ -47,3 +47,11 @@ def test_numbers(word: str, value: float) -> None:
 def test_words_that_are_no_finite_decimal_number(word: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         number(word)
+
+
+@pytest.mark.parametrize(("word", "found"), [
+    ("0", 0), ("6", 6), ("7", None), ("12", None), ("06", 6), ("0" * 5000 + "3", 3), ("9" * 5000, None),
+    ("", None), ("-1", None), ("1_0", None), ("\u0663", None), ("\u00b2", None), ("3.0", None),
+])  # fmt: skip
+def test_a_count_is_plain_digits_however_many(word, found):
+    assert count_of(word, 6) == found
